@@ -1,0 +1,95 @@
+"""``account.events``: what an account's owner must be told; emitted by auth.
+
+Addresses and tokens are sealed with the account-transport ring. Notification turns
+each into a mail; the links in them are built from the configured public URL.
+"""
+
+from datetime import datetime
+
+from libs.crypto.sealed import Sealed
+from libs.events.event import Event
+
+
+class AccountVerificationRequested(
+    Event, type="account.verification_requested", version=1, key="user_id"
+):
+    """Someone registered with this address and must prove that it is theirs."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    token: Sealed
+    expires_at: datetime
+
+
+class AccountResetRequested(
+    Event, type="account.reset_requested", version=1, key="user_id"
+):
+    """A password reset was asked for."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    token: Sealed
+    expires_at: datetime
+
+
+class AccountPasswordChanged(
+    Event, type="account.password_changed", version=1, key="user_id"
+):
+    """The password changed; the owner is told at the current address."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+
+
+class AccountEmailChangeRequested(
+    Event, type="account.email_change_requested", version=1, key="user_id"
+):
+    """A new address was asked for: the token goes to the new one, a word to the old."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    old_email: Sealed
+    new_email: Sealed
+    token: Sealed
+    expires_at: datetime
+
+
+class AccountEmailChanged(
+    Event, type="account.email_changed", version=1, key="user_id"
+):
+    """The address changed; both are told, and mail goes to the new one."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    old_email: Sealed
+    new_email: Sealed
+
+
+class AccountMfaChanged(Event, type="account.mfa_changed", version=1, key="user_id"):
+    """A second factor was added or removed (``change``: added, removed, reset)."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    change: str
+
+
+class AccountInvited(Event, type="account.invited", version=1, key="invite_id"):
+    """A member invited somebody by mail."""
+
+    invite_id: str
+    inviter_id: str
+    inviter_name: str
+    locale: str
+    email: Sealed
+    token: Sealed
+    expires_at: datetime

@@ -1,0 +1,53 @@
+"""Shared kernel: ids, clock, errors with their kinds. The leaf: no dependency."""
+
+from libs.kernel.clock import Clock, FrozenClock, SystemClock
+from libs.kernel.errors import (
+    AppError,
+    ConflictError,
+    ErrorKind,
+    ForbiddenError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    TooLargeError,
+    UnauthenticatedError,
+    UnavailableError,
+)
+from libs.kernel.ids import (
+    ConversationId,
+    DocumentId,
+    EventId,
+    MessageId,
+    ProjectId,
+    SessionId,
+    UserId,
+    is_id,
+    new_id,
+)
+
+__all__ = [
+    "AppError",
+    "Clock",
+    "ConflictError",
+    "ConversationId",
+    "DocumentId",
+    "ErrorKind",
+    "EventId",
+    "ForbiddenError",
+    "FrozenClock",
+    "GoneError",
+    "InvalidError",
+    "MessageId",
+    "NotFoundError",
+    "ProjectId",
+    "RateLimitedError",
+    "SessionId",
+    "SystemClock",
+    "TooLargeError",
+    "UnauthenticatedError",
+    "UnavailableError",
+    "UserId",
+    "is_id",
+    "new_id",
+]

@@ -1,0 +1,1 @@
+"""The services of Parley; each owns its data, and none imports another."""
