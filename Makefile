@@ -1,0 +1,118 @@
+# Parley's one entrance for people and for CI. `make help` lists the targets.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON := .venv/bin/python
+UV := .venv/bin/uv
+SERVICES := gateway auth project chat media notification
+GROUPS := bootstrap $(SERVICES) embedded lint test bench docs dev
+WORKERS := $(SERVICES:%=services.%.consumers:worker)
+SOURCES := libs services deploy tests bench scripts
+STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
+T ?= tests
+
+.PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults cov smoke \
+	bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
+
+# --- setting up -----------------------------------------------------------------
+setup: ## Make .venv with everything pinned by hash (Debian packages too, where root)
+	@bash scripts/setup.sh
+
+lock: setup ## Resolve pyproject.toml's groups into hashed requirements/*.txt
+	@for group in dev $(filter-out dev,$(GROUPS)); do echo "locking $$group"; \
+	  $(UV) pip compile -q --python $(PYTHON) --universal --generate-hashes --no-header --no-annotate $(UPGRADE) --group $$group \
+	    $$([ $$group = dev ] || [ $$group = bench ] || [ $$group = bootstrap ] || echo --constraint requirements/dev.txt) -o requirements/$$group.txt || exit 1; done
+
+# --- running --------------------------------------------------------------------
+up: setup ## Start the whole stack here and wait until it is ready (STACK=embedded)
+	@$(PYTHON) scripts/stack.py $(STACK) up
+
+down: ## Stop the stack cleanly; the data stays
+	@[ ! -x $(PYTHON) ] || $(PYTHON) scripts/stack.py $(STACK) down
+
+status: setup ## Show each process: pid, port, memory, restarts, health
+	@$(PYTHON) scripts/stack.py $(STACK) status
+
+logs: setup ## Follow the logs (S=chat for one process)
+	@$(PYTHON) scripts/stack.py $(STACK) logs $(S)
+
+demo: up ## Play a real story through the edge: people, a picture, a push, a mail
+	@$(PYTHON) -m scripts.demo
+
+seed: up ## Fill the running stack with people, projects and messages to look at
+	@$(PYTHON) -m scripts.seed
+
+# --- testing --------------------------------------------------------------------
+test: setup ## All tests, on a stack of their own (T=path narrows)
+	@$(PYTHON) -m pytest $(T)
+
+test-unit: setup ## Unit tests: no server, seconds
+	@$(PYTHON) -m pytest tests/unit
+
+test-contract: setup ## Event schemas, OpenAPI documents
+	@$(PYTHON) -m pytest tests/contract
+
+test-integration: setup ## Adapters and services on real servers
+	@$(PYTHON) -m pytest tests/integration
+
+test-e2e: setup ## The whole house through the edge, faults included
+	@$(PYTHON) -m pytest tests/e2e
+
+faults: setup ## Long fault runs (RUNS=30 a phase)
+	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) $(PYTHON) -m pytest tests/e2e -m faults
+
+cov: setup ## Branch coverage of libs and services
+	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(T)
+
+smoke: setup ## Start each service with its own requirements alone
+	@$(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
+
+bench: setup ## Run a benchmark (B=events)
+	@$(PYTHON) -m bench.$(B)
+
+# --- checking -------------------------------------------------------------------
+check: setup lint types arch architecture docs-check env-check schemas-check lock-check secrets-check ## Everything a tool can check
+
+fmt: setup ## Format the code
+	@$(PYTHON) -m ruff format -q $(SOURCES) && $(PYTHON) -m ruff check -q --fix $(SOURCES)
+
+lint:
+	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib
+
+types: ## mypy strict
+	@$(PYTHON) -m mypy
+
+arch: ## Import contracts
+	@.venv/bin/lint-imports --no-cache
+
+architecture: ## Module and function sizes, names, one way in for each library
+	@$(PYTHON) -m pytest -q -p no:randomly tests/unit/test_architecture.py
+
+docs-check: ## Links, commands and generated pages of the docs are true
+	@$(PYTHON) scripts/check_docs.py
+
+env-check: ## .env.example holds every setting of every service
+	@$(PYTHON) scripts/env_example.py --check
+
+schemas: setup ## Write docs/events.md and docs/asyncapi.json from the catalog
+	@$(PYTHON) -m libs.events docs --workers $(WORKERS)
+
+schemas-check: ## Event schemas: golden files and generated pages are current
+	@$(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
+
+lock-check: ## requirements/*.txt satisfy pyproject.toml
+	@$(PYTHON) scripts/check_locks.py
+
+secrets-check: ## No secret stands in a tracked file
+	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
+
+docs: setup schemas ## Write every generated page
+	@$(PYTHON) scripts/env_example.py
+
+adr: ## Start a decision record (T="Use something")
+	@$(PYTHON) scripts/new_adr.py "$(T)"
+
+clean: down ## Remove .parley (the stack's data) and caches
+	@rm -rf .parley .smoke .mypy_cache .ruff_cache .pytest_cache .hypothesis
