@@ -1,0 +1,115 @@
+"""The shape of the code base, as far as import-linter and ruff cannot check it."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULE_LINES = 400
+TEST_LINES = 600
+FUNCTION_LINES = 30
+FORBIDDEN_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}
+SERVICES = ("auth", "chat", "gateway", "media", "notification", "project")
+MANDATORY = ("__init__", "__main__", "app", "settings")
+
+
+def modules(*folders: str) -> list[Path]:
+    """Return every Python file below the folders."""
+    return sorted(path for folder in folders for path in (ROOT / folder).rglob("*.py"))
+
+
+def relative(path: Path) -> str:
+    """Name a file as a reader would."""
+    return str(path.relative_to(ROOT))
+
+
+def functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Yield every function and method."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count a function's lines without signature and docstring."""
+    body = function.body
+    if ast.get_docstring(function) is not None:
+        body = body[1:]
+    if not body or function.end_lineno is None:
+        return 0
+    return function.end_lineno - body[0].lineno + 1
+
+
+@pytest.mark.parametrize(
+    "path", modules("libs", "services", "deploy", "scripts", "bench"), ids=relative
+)
+def test_module_is_small(path: Path) -> None:
+    """No module is longer than the hard limit."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= MODULE_LINES
+
+
+@pytest.mark.parametrize("path", modules("tests"), ids=relative)
+def test_test_module_is_small(path: Path) -> None:
+    """No test module is longer than its own limit."""
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= TEST_LINES
+
+
+@pytest.mark.parametrize("path", modules("libs", "services", "deploy"), ids=relative)
+def test_functions_are_short(path: Path) -> None:
+    """No function's body is longer than the limit."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    long = {
+        function.name: body_lines(function)
+        for function in functions(tree)
+        if body_lines(function) > FUNCTION_LINES
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("path", modules("libs", "services", "deploy"), ids=relative)
+def test_module_name_explains_itself(path: Path) -> None:
+    """No module is called by a word that says nothing."""
+    assert not FORBIDDEN_WORDS & set(path.stem.split("_"))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_service_has_its_mandatory_modules(service: str) -> None:
+    """Every service has the modules that all have, and a docstring that tells it."""
+    folder = ROOT / "services" / service
+    for name in MANDATORY:
+        assert (folder / f"{name}.py").is_file()
+    tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+
+
+@pytest.mark.parametrize("module", ["libs.events", "libs.crypto", "libs.kernel"])
+def test_library_imports_no_transport(module: str) -> None:
+    """The libraries' fronts load neither broker, nor web framework, nor driver."""
+    forbidden = ("aio_pika", "aiormq", "fastapi", "redis", "boto3")
+    program = (
+        f"import sys, {module};"
+        f"sys.exit(any(name in sys.modules for name in {forbidden!r}))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, check=False, timeout=60
+    )
+    assert result.returncode == 0
+
+
+def test_consumers_import_without_settings() -> None:
+    """The topology step reads every worker without a service's settings."""
+    imports = ";".join(f"import services.{name}.consumers" for name in SERVICES)
+    result = subprocess.run(
+        [sys.executable, "-c", imports],
+        cwd=ROOT,
+        check=False,
+        timeout=60,
+        env={"PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
