@@ -4,7 +4,7 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ def house_of(stack: Any) -> House:
     return House(
         stack.edge_url,
         f"http://127.0.0.1:{stack.port('smtp_view')}",
-        f"http://127.0.0.1:{stack.port('fcm_view')}",
+        f"http://127.0.0.1:{stack.port('fcm_control')}",
     )
 
 
@@ -113,9 +113,9 @@ async def neighbours(house) -> AsyncIterator[Neighbours]:
 
 
 @pytest.fixture(scope="session")
-def story_texts(told) -> Iterator[list[str]]:
-    """Yield what people wrote in the story, as bytes would hold it."""
+def story_texts(told) -> list[str]:
+    """Return what people wrote in the story."""
     from scripts.demo.story import LINES, MISSED_LINES  # noqa: PLC0415 - beside its use
 
     assert told.story.group_id
-    yield [*LINES, *MISSED_LINES]
+    return [*LINES, *MISSED_LINES]

@@ -151,7 +151,7 @@ async def history(person: Person, conversation_id: str) -> list[dict[str, Any]]:
 def check(
     sender: Sender, reader: Reader, stored: list[dict[str, Any]]
 ) -> dict[str, list[Any]]:
-    """Return every broken rule with what breaks it; empty where all hold (H1-H4, H6)."""
+    """Return every broken rule with what breaks it; empty where H1-H4 and H6 hold."""
     by_client_id = Counter(message["client_message_id"] for message in stored)
     sequences = [message["seq"] for message in stored]
     seq_of = {message["client_message_id"]: message["seq"] for message in stored}
