@@ -8,7 +8,8 @@ import importlib
 import sys
 from pathlib import Path
 
-from libs.chassis.settings import ServiceSettings, render_env_example
+from libs.chassis.env_example import render_env_example
+from libs.chassis.settings import ServiceSettings
 
 TARGET = Path(".env.example")
 SERVICES = ("gateway", "auth", "project", "chat", "media", "notification")
