@@ -69,8 +69,8 @@ cov: setup ## Branch coverage of libs and services
 smoke: setup ## Start each service with its own requirements alone
 	@$(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
 
-bench: setup ## Run a benchmark (B=events)
-	@$(PYTHON) -m bench.$(B)
+bench: up ## Run a benchmark on the running stack (B=chat-quiet)
+	@$(PYTHON) -m bench.$(subst -,_,$(B))
 
 # --- checking -------------------------------------------------------------------
 check: setup lint types arch architecture docs-check env-check schemas-check lock-check secrets-check ## Everything a tool can check

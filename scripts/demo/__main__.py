@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import json
 import sys
 from pathlib import Path
 
@@ -37,9 +38,10 @@ def print_epilogue(stack: Stack, story: Story) -> None:
     print(f"  RabbitMQ           {stack.url('rabbitmq_management')}")
     for person in (story.ada, story.grace):
         print(f"  {person.name:<18} {person.email}  password: {person.password}")
+    credentials = json.dumps({"email": story.ada.email, "password": story.ada.password})
     print(
         "\n  curl -s -X POST -H 'Content-Type: application/json' \\\n"
-        f'    -d \'{{"email": "{story.ada.email}", "password": "{story.ada.password}"}}\''
+        f"    -d '{credentials}'"
         f" \\\n    {stack.url('edge')}/api/v1/auth/login\n"
     )
 

@@ -1,0 +1,84 @@
+"""Latency of a quiet system: 20 sends a second through the edge, one reader.
+
+Prints the time from emit to acknowledgement and from emit to the other's socket, as
+clients see them: nginx, chat, MongoDB's majority commit, RabbitMQ's confirm and back.
+"""
+
+import asyncio
+import json
+import platform
+import statistics
+import time
+
+from deploy.embedded.layout import DEFAULT_ROOT, open_stack
+from libs.kernel import new_id
+from scripts.demo.client import Person
+from scripts.demo.house import House
+from scripts.demo.story import Story
+from scripts.seed import settle
+
+SENDS = 400
+EVERY_SECONDS = 0.05
+
+
+def percentile(values: list[float], share: float) -> float:
+    """Return the value below which a share of the values lies."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]
+
+
+async def measure(ada: Person, grace: Person, group_id: str) -> dict[str, list[float]]:
+    """Send at a steady rate; return milliseconds to ack and to delivery."""
+    acked: list[float] = []
+    sent_at: dict[str, float] = {}
+
+    async def send() -> None:
+        key = new_id()
+        started = sent_at[key] = time.monotonic()
+        answer = await ada.emit(
+            "message.send",
+            {"conversation_id": group_id, "client_message_id": key, "text": "tick"},
+        )
+        assert "message" in answer, answer
+        acked.append((time.monotonic() - started) * 1000)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(SENDS):
+            tasks.create_task(send())
+            await asyncio.sleep(EVERY_SECONDS)
+    await asyncio.sleep(1)
+    delivered = [
+        (at - sent_at[payload["message"]["client_message_id"]]) * 1000
+        for event, payload, at in grace.live
+        if event == "message.sent"
+        and payload["message"]["client_message_id"] in sent_at
+    ]
+    return {"ack": acked, "delivered": delivered}
+
+
+async def run() -> dict[str, float]:
+    """Prepare two people and a group; return the figures."""
+    stack = open_stack(DEFAULT_ROOT)
+    house = House(stack.url("edge"), stack.url("smtp_view"), stack.url("fcm_control"))
+    story = Story(house)
+    async with story.ada, story.grace:
+        for person in (story.ada, story.grace):
+            await settle(person, house, f"{person.name.lower()}-{story.run}")
+        await story.open_group()
+        found = await measure(story.ada, story.grace, story.group_id)
+    assert len(found["delivered"]) == SENDS, "a message was not delivered live"
+    return {
+        "ack_p50_ms": statistics.median(found["ack"]),
+        "ack_p99_ms": percentile(found["ack"], 0.99),
+        "delivered_p50_ms": statistics.median(found["delivered"]),
+        "delivered_p99_ms": percentile(found["delivered"], 0.99),
+    }
+
+
+if __name__ == "__main__":
+    figures = {name: round(value, 2) for name, value in asyncio.run(run()).items()}
+    print(
+        f"{SENDS} sends, one every {EVERY_SECONDS * 1000:.0f} ms, {platform.machine()}"
+    )
+    for name, value in figures.items():
+        print(f"  {name:<20} {value:8.2f}")
+    print(json.dumps(figures))
