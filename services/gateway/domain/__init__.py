@@ -1,0 +1,1 @@
+"""Rules of the way in: paths, routes, headers, limits. No I/O."""

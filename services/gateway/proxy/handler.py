@@ -1,0 +1,169 @@
+"""One request, from the edge to a service and back."""
+
+from dataclasses import dataclass
+
+import aiohttp
+import structlog
+from multidict import CIMultiDict
+from opentelemetry import trace
+from opentelemetry.context import Context
+from opentelemetry.trace import NonRecordingSpan, SpanKind
+
+from libs.chassis.asgi import Receive, Scope, Send
+from libs.chassis.problems import expected, send_problem
+from libs.events.tracing import parse_traceparent, traceparent_of
+from libs.kernel import new_id
+from services.gateway.domain.errors import ClientGoneError
+from services.gateway.domain.headers import SECURITY_HEADERS, first, request_headers
+from services.gateway.domain.paths import check_query, normal_path
+from services.gateway.domain.routing import Route, RouteTable
+from services.gateway.ports import Credentials, Identity
+from services.gateway.proxy.body import RequestBody
+from services.gateway.proxy.disconnect import DisconnectWatch
+from services.gateway.proxy.exchange import Exchange
+from services.gateway.proxy.problems import problem_for
+from services.gateway.proxy.relay import relay_response
+from services.gateway.proxy.trust import Edge
+from services.gateway.proxy.upstream import UpstreamRequest, Upstreams, upstream_failure
+from services.gateway.service import Authenticator, Limiter
+
+_STATUS_CLIENT_GONE = 499  # nginx's own number for it; only in logs and metrics
+_AGENT_MAX_CHARACTERS = 256
+
+logger = structlog.get_logger()
+tracer = trace.get_tracer("services.gateway")
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """Raw ASGI application: checks a request and passes it on.
+
+    Args:
+        table: Where requests go.
+        edge: Whom to believe about clients.
+        authenticator: Who asks.
+        limiter: Whether it may ask now.
+        credentials: Makes the internal tokens that services trust.
+        upstreams: The way to the services.
+    """
+
+    table: RouteTable
+    edge: Edge
+    authenticator: Authenticator
+    limiter: Limiter
+    credentials: Credentials
+    upstreams: Upstreams
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one HTTP request; every outcome is one response and one log line."""
+        caller = self.edge.caller(scope)
+        request_id = caller.request_id or new_id()
+        exchange = Exchange(scope["method"], caller, request_id)
+        with (
+            structlog.contextvars.bound_contextvars(correlation_id=request_id),
+            tracer.start_as_current_span(
+                exchange.method, context=_context(scope), kind=SpanKind.SERVER
+            ),
+        ):
+            try:
+                await self._serve(exchange, scope, receive, send)
+            except ClientGoneError:
+                exchange.status = _STATUS_CLIENT_GONE
+            except Exception as error:  # noqa: BLE001 - the edge: every error is answered
+                await _answer(error, exchange, send)
+            finally:
+                exchange.record()
+
+    async def _serve(
+        self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        path = normal_path(scope["raw_path"])
+        check_query(scope["query_string"])
+        route = exchange.route = self.table.find(exchange.method, path)
+        authorization = first(scope["headers"], b"authorization")
+        if route.is_anonymous:
+            authorization = None
+        exchange.identity = await self._admit(route, exchange, authorization)
+        body = RequestBody(scope, receive, route)
+        query = scope["query_string"].decode("ascii")
+        request = UpstreamRequest(
+            route=route,
+            method=exchange.method,
+            target=f"{path}?{query}" if query else path,
+            headers=self._headers(route, exchange, scope, body),
+            body=body,
+        )
+        with DisconnectWatch(body):
+            async with await self.upstreams.send(request) as response:
+                try:
+                    await relay_response(response, route, exchange, send)
+                except (aiohttp.ClientError, TimeoutError) as error:
+                    raise upstream_failure(error, route.service) from error
+
+    async def _admit(
+        self, route: Route, exchange: Exchange, authorization: bytes | None
+    ) -> Identity | None:
+        """Charge the limits and return who asks; None on an anonymous route."""
+        network = exchange.caller.network
+        known = self.authenticator.recall(authorization)
+        await self.limiter.admit(
+            route.limit_class,
+            address=network,
+            user_id=known.user_id if known else None,
+        )
+        if known is not None or route.is_anonymous:
+            return known
+        identity = await self.authenticator.authenticate(authorization)
+        await self.limiter.admit(
+            route.limit_class, address=None, user_id=identity.user_id
+        )
+        return identity
+
+    def _headers(
+        self, route: Route, exchange: Exchange, scope: Scope, body: RequestBody
+    ) -> CIMultiDict[str]:
+        received = request_headers(scope["headers"], has_cookies=route.has_cookies)
+        headers = CIMultiDict(
+            (name.decode("latin-1"), value.decode("latin-1"))
+            for name, value in received
+        )
+        token = self.credentials.token(route.service, exchange.identity)
+        agent = headers.get("user-agent", "")[:_AGENT_MAX_CHARACTERS]
+        headers["Authorization"] = f"Bearer {token}"
+        headers["X-Request-Id"] = exchange.request_id
+        headers["X-Client-Address"] = exchange.caller.address
+        headers["X-Client-Agent"] = agent
+        if body.declared_bytes is not None:
+            headers["Content-Length"] = str(body.declared_bytes)
+        traceparent = traceparent_of(trace.get_current_span().get_span_context())
+        if traceparent is not None:
+            headers["traceparent"] = traceparent
+        return headers
+
+
+async def _answer(error: Exception, exchange: Exchange, send: Send) -> None:
+    """Send an error as a problem, or break the response off if it has begun."""
+    if expected(error) is None:
+        logger.error("request_failed", request_id=exchange.request_id, exc_info=error)
+    if exchange.is_started:
+        # The client must not take what it has for the whole: granian closes the
+        # connection of an application that raises.
+        exchange.code = "upstream_broke_off"
+        raise error
+    problem = problem_for(error)
+    exchange.status, exchange.code = problem.status, problem.code
+    exchange.sent_bytes = len(problem.body)
+    exchange.is_started = True
+    extra = (*SECURITY_HEADERS, (b"x-request-id", exchange.request_id.encode()))
+    await send_problem(send, problem, extra)
+
+
+def _context(scope: Scope) -> Context | None:
+    """Return the trace that the client's request belongs to, None for a new one."""
+    traceparent = first(scope["headers"], b"traceparent")
+    if traceparent is None:
+        return None
+    remote = parse_traceparent(traceparent.decode("latin-1"))
+    if remote is None:
+        return None
+    return trace.set_span_in_context(NonRecordingSpan(remote))

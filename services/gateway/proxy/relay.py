@@ -1,0 +1,63 @@
+"""A service's response, passed to the client."""
+
+import aiohttp
+import orjson
+
+from libs.chassis.asgi import Headers, Send
+from services.gateway.domain.errors import UpstreamFailedError
+from services.gateway.domain.headers import response_headers
+from services.gateway.domain.routing import Route
+from services.gateway.proxy.exchange import Exchange
+
+_WHOLE_MAX_BYTES = 65_536
+_SERVER_ERROR = 500
+_PROBLEM_TYPE = "application/problem+json"
+
+
+async def relay_response(
+    response: aiohttp.ClientResponse, route: Route, exchange: Exchange, send: Send
+) -> None:
+    """Send a service's response on, holding at most one part of it in memory.
+
+    Raises:
+        UpstreamFailedError: A server error that is no problem of ours: its text could
+            tell what nobody outside should know. Nothing was sent.
+        aiohttp.ClientError, TimeoutError: The service broke off.
+    """
+    length = response.content_length
+    is_whole = length is not None and length <= _WHOLE_MAX_BYTES
+    if response.status >= _SERVER_ERROR:
+        await _check_problem(response, route, is_whole=is_whole)
+    headers = response_headers(response.raw_headers, has_cookies=route.has_cookies)
+    headers.append((b"x-request-id", exchange.request_id.encode()))
+    if is_whole or exchange.method == "HEAD":
+        body = await response.read()
+        await _start(exchange, response.status, headers, send)
+        exchange.sent_bytes = len(body)
+        await send({"type": "http.response.body", "body": body})
+        return
+    await _start(exchange, response.status, headers, send)
+    async for part in response.content.iter_any():
+        exchange.sent_bytes += len(part)
+        await send({"type": "http.response.body", "body": part, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _start(exchange: Exchange, status: int, headers: Headers, send: Send) -> None:
+    exchange.status = status
+    exchange.is_started = True
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+
+
+async def _check_problem(
+    response: aiohttp.ClientResponse, route: Route, *, is_whole: bool
+) -> None:
+    failed = UpstreamFailedError(route.service)
+    if not is_whole or response.content_type != _PROBLEM_TYPE:
+        raise failed
+    try:
+        problem = orjson.loads(await response.read())
+    except orjson.JSONDecodeError:
+        raise failed from None
+    if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
+        raise failed

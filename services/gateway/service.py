@@ -1,0 +1,173 @@
+"""Who a request comes from, and whether it may come now."""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Mapping
+
+import structlog
+
+from libs.kernel import Clock, UnavailableError, UserId
+from services.gateway.domain.errors import TokenRefusedError, TooManyRequestsError
+from services.gateway.domain.limits import Charge, Decision, LimitClass, LocalBuckets
+from services.gateway.ports import (
+    Identity,
+    RevokedSessions,
+    SharedBuckets,
+    TokenVerifier,
+)
+
+_TOKEN_MAX_BYTES = 4_096
+_CACHE_MAX = 20_000
+_REDIS_PAUSE_SECONDS = 1.0
+
+logger = structlog.get_logger()
+
+
+class Authenticator:
+    """Turns access tokens into identities.
+
+    A token that was good is remembered by its hash until it expires; whether its
+    session was revoked is asked on every request.
+
+    Args:
+        verifier: Checks signature and claims.
+        sessions: Knows revoked sessions.
+        clock: For expiry.
+        cache_max: Tokens remembered; above it the oldest are forgotten.
+    """
+
+    def __init__(
+        self,
+        verifier: TokenVerifier,
+        sessions: RevokedSessions,
+        clock: Clock,
+        cache_max: int = _CACHE_MAX,
+    ) -> None:
+        self._verifier = verifier
+        self._sessions = sessions
+        self._clock = clock
+        self._cache_max = cache_max
+        self._known: OrderedDict[bytes, Identity] = OrderedDict()
+
+    def recall(self, authorization: bytes | None) -> Identity | None:
+        """Return a remembered identity without any I/O, or None.
+
+        Raises:
+            TokenRefusedError: session_revoked.
+        """
+        if authorization is None:
+            return None
+        digest = hashlib.sha256(authorization).digest()
+        identity = self._known.get(digest)
+        if identity is None:
+            return None
+        if identity.expires_at <= self._clock.now().timestamp():
+            del self._known[digest]
+            return None
+        return self._unrevoked(identity)
+
+    async def authenticate(self, authorization: bytes | None) -> Identity:
+        """Return whom an ``Authorization`` header speaks for.
+
+        Args:
+            authorization: Its value; only the scheme Bearer is known (RFC 6750).
+
+        Raises:
+            TokenRefusedError: token_missing, token_invalid, token_expired or
+                session_revoked.
+            UnavailableError: The keys to check it with cannot be had.
+        """
+        identity = await self._verifier.verify(_bearer(authorization))
+        if authorization is not None:
+            self._remember(hashlib.sha256(authorization).digest(), identity)
+        return self._unrevoked(identity)
+
+    def forget_all(self) -> None:
+        """Empty the cache; every token is checked again."""
+        self._known.clear()
+
+    def _remember(self, digest: bytes, identity: Identity) -> None:
+        self._known[digest] = identity
+        if len(self._known) > self._cache_max:
+            self._known.popitem(last=False)
+
+    def _unrevoked(self, identity: Identity) -> Identity:
+        if self._sessions.is_revoked(identity.session_id):
+            raise TokenRefusedError("session_revoked", "The session has ended.")
+        return identity
+
+
+class Limiter:
+    """Charges requests to the limits of their route's class.
+
+    While Redis is away this process counts alone; classes that are fail-closed are
+    refused then. Redis is asked again once a second.
+
+    Args:
+        shared: The limits that all gateways share.
+        classes: By name.
+        clock: Monotonic.
+    """
+
+    def __init__(
+        self, shared: SharedBuckets, classes: Mapping[str, LimitClass], clock: Clock
+    ) -> None:
+        self._shared = shared
+        self._classes = classes
+        self._clock = clock
+        self._local = LocalBuckets()
+        self._shared_from = 0.0
+
+    async def admit(
+        self, limit_class: str, *, address: str | None, user_id: UserId | None
+    ) -> None:
+        """Charge one request to an address, to a user, or to both at once.
+
+        Raises:
+            TooManyRequestsError: A limit is reached; nothing was charged.
+            UnavailableError: The class is fail-closed and Redis is away.
+        """
+        limits = self._classes[limit_class]
+        charges = []
+        if address is not None:
+            charges.append(Charge(f"{limit_class}:address:{address}", limits.address))
+        if user_id is not None and limits.user is not None:
+            charges.append(Charge(f"{limit_class}:user:{user_id}", limits.user))
+        if charges:
+            await self._charge(limits, charges)
+
+    async def _charge(self, limits: LimitClass, charges: list[Charge]) -> None:
+        decision = await self._charge_shared(charges)
+        if decision is None:
+            if limits.is_fail_closed:
+                raise UnavailableError("limits_unavailable", "Limits are not known.")
+            decision = self._local.charge(charges, self._clock.monotonic())
+        if not decision.is_allowed:
+            _, kind, _ = decision.subject.split(":", 2)
+            raise TooManyRequestsError(decision.retry_after_seconds, kind)
+
+    async def _charge_shared(self, charges: list[Charge]) -> Decision | None:
+        """Ask Redis; None while it is away."""
+        if self._clock.monotonic() < self._shared_from:
+            return None
+        try:
+            return await self._shared.charge(charges)
+        except UnavailableError:
+            self._shared_from = self._clock.monotonic() + _REDIS_PAUSE_SECONDS
+            logger.warning("shared_limits_lost")
+            return None
+
+
+def _bearer(authorization: bytes | None) -> str:
+    """Return the token of an ``Authorization`` header."""
+    if authorization is None:
+        raise TokenRefusedError("token_missing", "An access token is needed.")
+    scheme, _, token = authorization.partition(b" ")
+    if scheme.lower() != b"bearer" or not token or len(token) > _TOKEN_MAX_BYTES:
+        raise TokenRefusedError("token_invalid", "The access token is not valid.")
+    try:
+        return token.decode("ascii")
+    except UnicodeDecodeError:
+        raise TokenRefusedError(
+            "token_invalid", "The access token is not valid."
+        ) from None
