@@ -1,0 +1,8 @@
+"""Media: documents, their bytes in S3, their renditions, and who may read them.
+
+Owns the database ``parley_media`` (documents, members and scopes of the access
+projection, leases) and the bucket of the same service. Emits ``media.*``; consumes
+``conversation.*`` and ``project.*`` (access projection) and its own ``media.uploaded``
+(checks and renditions) and ``media.deleted`` (removal of the bytes). File names are
+sealed at rest and never travel in events or logs.
+"""

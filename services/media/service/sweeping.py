@@ -1,0 +1,119 @@
+"""Remove what clients and crashes left behind."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from libs.kernel import Clock
+from services.media.domain import Document, DocumentStatus
+from services.media.ports import DocumentRepository, Lease, ObjectStore
+from services.media.service.processing import ProcessingService
+
+log = structlog.get_logger()
+
+_PAGE = 100
+_SETTLED = (DocumentStatus.READY, DocumentStatus.REJECTED, DocumentStatus.DELETED)
+_TICKET_MARGIN = timedelta(minutes=1)
+"""Clocks differ: a ticket may work a moment longer than our clock says."""
+
+
+@dataclass(frozen=True, slots=True)
+class SweepReport:
+    """What one sweep did.
+
+    Attributes:
+        cleared: Documents whose quarantine object was removed.
+        abandoned: Uploads that never came and were forgotten.
+        stalled: Documents whose checks never came to an end; rejected.
+    """
+
+    cleared: int = 0
+    abandoned: int = 0
+    stalled: int = 0
+
+
+class SweepingService:
+    """The periodic duty; one process of all does it at a time."""
+
+    def __init__(
+        self,
+        documents: DocumentRepository,
+        store: ObjectStore,
+        processing: ProcessingService,
+        lease: Lease,
+        *,
+        clock: Clock,
+        abandoned_after: timedelta,
+        lease_duration: timedelta,
+    ) -> None:
+        self._documents = documents
+        self._store = store
+        self._processing = processing
+        self._lease = lease
+        self._clock = clock
+        self._abandoned_after = abandoned_after
+        self._lease_duration = lease_duration
+
+    async def sweep(self) -> SweepReport | None:
+        """Do the duty once, in pages.
+
+        Returns:
+            What was done; None while another process holds the lease.
+
+        Raises:
+            UnavailableError: Store or database do not answer; the rest waits.
+
+        Emits: media.rejected, for documents whose checks never ended.
+        """
+        if not await self._lease.acquire("sweep", duration=self._lease_duration):
+            return None
+        report = SweepReport(
+            cleared=await self._clear_settled(),
+            abandoned=await self._forget_abandoned(),
+            stalled=await self._reject_stalled(),
+        )
+        if report != SweepReport():
+            log.info(
+                "quarantine_swept",
+                cleared=report.cleared,
+                abandoned=report.abandoned,
+                stalled=report.stalled,
+            )
+        return report
+
+    async def _clear_settled(self) -> int:
+        before = self._clock.now() - _TICKET_MARGIN
+        count = 0
+        while page := await self._documents.uncleared(
+            _SETTLED, before=before, limit=_PAGE
+        ):
+            await self._store.delete([item.quarantine_key for item in page])
+            for document in page:
+                await self._documents.mark_quarantine_cleared(document.document_id)
+            count += len(page)
+        return count
+
+    async def _forget_abandoned(self) -> int:
+        count = 0
+        while page := await self._older(DocumentStatus.UPLOADING):
+            # Objects first: without its row an object would never be found again.
+            await self._store.delete([item.quarantine_key for item in page])
+            for document in page:
+                await self._documents.remove(
+                    document.document_id, expected=DocumentStatus.UPLOADING
+                )
+            count += len(page)
+        return count
+
+    async def _reject_stalled(self) -> int:
+        count = 0
+        while page := await self._older(DocumentStatus.PROCESSING):
+            for document in page:
+                await self._processing.reject(document, "checks_failed")
+            count += len(page)
+        return count
+
+    async def _older(self, status: DocumentStatus) -> list[Document]:
+        before = self._clock.now() - self._abandoned_after
+        return await self._documents.uncleared([status], before=before, limit=_PAGE)
