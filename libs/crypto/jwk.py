@@ -61,7 +61,7 @@ class SigningKey:
     @classmethod
     def from_file(cls, path: Path) -> "SigningKey":
         """Read a file with one private JWK; raises `SigningKeysError`."""
-        return cls.from_jwk(_read(path))
+        return cls.from_jwk(read_document(path))
 
     def to_jwk(self) -> dict[str, str]:
         """Return the private JWK. It is a secret."""
@@ -99,7 +99,7 @@ class SigningKeys:
         Raises:
             SigningKeysError: It cannot be read, or the current key is missing.
         """
-        document = _read(path)
+        document = read_document(path)
         entries = document.get("keys")
         if not isinstance(entries, list):
             raise SigningKeysError(f"{path}: no list of keys")
@@ -156,9 +156,21 @@ def public_keys(document: object) -> dict[str, Ed25519PublicKey]:
     return found
 
 
-def _read(path: Path) -> KeyDocument:
+def read_document(path: Path, *, is_secret: bool = True) -> KeyDocument:
+    """Read a file with a JSON object.
+
+    Args:
+        path: Of a key, a key set or a JWKS document.
+        is_secret: Whether a file that everyone may read is refused.
+
+    Raises:
+        SigningKeysError: It cannot be read; names the file.
+    """
     try:
-        return _as_document(json.loads(read_private_file(path)))
+        text = read_private_file(path) if is_secret else path.read_text("utf-8")
+        return _as_document(json.loads(text))
+    except OSError as error:
+        raise SigningKeysError(f"{path}: {error.strerror}") from None
     except KeyRingError as error:
         raise SigningKeysError(f"{path}: {error}") from None
     except (ValueError, RecursionError):

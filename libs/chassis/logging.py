@@ -1,0 +1,180 @@
+"""Structured logs: structlog, JSON, one handler for us and for libraries.
+
+Our own events and the records of libraries (pymongo, aio_pika, granian) go through the
+same processors and end as the same JSON lines. The event is a constant snake_case
+string; values are ids and numbers. `redact` is the last line of defence, not a licence.
+"""
+
+import logging
+import logging.handlers
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import orjson
+import structlog
+from opentelemetry import trace
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from libs.chassis.redaction import describe_exception, redact
+from libs.chassis.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from structlog.typing import ExcInfo
+
+_RENDERED = "parley.rendered"
+_NOISY = ("aiormq", "aio_pika", "pymongo", "asyncio", "urllib3", "botocore", "PIL")
+
+
+def configure_logging(settings: ServiceSettings) -> None:
+    """Route structlog and the standard library's logging to the service's sink.
+
+    May be called again; the handler before is closed.
+    """
+    handler = _handler(settings)
+    shared = _shared_processors(settings)
+    render = _renderer(settings, handler)
+    handler.setFormatter(_Formatter([*shared, render]))
+    _install(handler, settings.log_level)
+    level = logging.getLevelNamesMapping()[settings.log_level.upper()]
+    structlog.configure(
+        processors=[structlog.contextvars.merge_contextvars, *shared, render],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=_SinkFactory(handler),
+        cache_logger_on_first_use=True,
+    )
+
+
+class _Sink:
+    """What structlog writes rendered lines to; shares the libraries' handler."""
+
+    def __init__(self, handler: logging.Handler) -> None:
+        self._handler = handler
+
+    def msg(self, line: str) -> None:
+        record = logging.LogRecord(_RENDERED, 20, "", 0, line, None, None)
+        self._handler.handle(record)
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
+class _SinkFactory:
+    def __init__(self, handler: logging.Handler) -> None:
+        self._handler = handler
+
+    def __call__(self, *_: object) -> WrappedLogger:
+        return _Sink(self._handler)
+
+
+class _Formatter(logging.Formatter):
+    """Renders the records of libraries; passes on what structlog rendered."""
+
+    def __init__(self, processors: list[Processor]) -> None:
+        super().__init__()
+        self._processors = processors
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name == _RENDERED:
+            return str(record.msg)
+        event: EventDict = {
+            "event": "library_logged",
+            "logger": record.name,
+            "message": record.getMessage(),
+            "exc_info": record.exc_info,
+            **structlog.contextvars.get_contextvars(),
+        }
+        rendered: object = event
+        for processor in self._processors:
+            rendered = processor(None, record.levelname.lower(), rendered)  # type: ignore[arg-type]  # the chain ends in text
+        return str(rendered)
+
+
+def _shared_processors(settings: ServiceSettings) -> list[Processor]:
+    return [
+        _service_fields(settings),
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _trace_fields,
+        _exception_fields,
+        redact,
+    ]
+
+
+def _service_fields(settings: ServiceSettings) -> Processor:
+    fields = {
+        "service": settings.service_name(),
+        "instance_id": settings.instance_id,
+        "environment": settings.environment,
+    }
+
+    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {**fields, **event}
+
+    return add
+
+
+def _trace_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event.setdefault("trace_id", f"{context.trace_id:032x}")
+        event.setdefault("span_id", f"{context.span_id:016x}")
+    return event
+
+
+def _exception_fields(
+    _logger: WrappedLogger, _method: str, event: EventDict
+) -> EventDict:
+    error = _exception_of(event.pop("exc_info", None))
+    if error is not None:
+        event["exception"] = describe_exception(error)
+    return event
+
+
+def _exception_of(
+    info: "ExcInfo | BaseException | bool | None",
+) -> BaseException | None:
+    if isinstance(info, BaseException):
+        return info
+    if isinstance(info, tuple):
+        return info[1]
+    return sys.exc_info()[1] if info else None
+
+
+def _renderer(settings: ServiceSettings, handler: logging.Handler) -> Processor:
+    stream = getattr(handler, "stream", None)
+    is_terminal = settings.log_file is None and bool(stream and stream.isatty())
+    if settings.log_format == "console" or (
+        settings.log_format == "auto" and is_terminal
+    ):
+        return structlog.dev.ConsoleRenderer(colors=is_terminal)
+    return structlog.processors.JSONRenderer(serializer=_to_json)
+
+
+def _to_json(event: EventDict, **options: Callable[[object], object]) -> str:
+    return orjson.dumps(
+        event, default=options.get("default", str), option=orjson.OPT_NON_STR_KEYS
+    ).decode()
+
+
+def _handler(settings: ServiceSettings) -> logging.Handler:
+    if settings.log_file is None:
+        return logging.StreamHandler(sys.stderr)
+    settings.log_file.parent.mkdir(parents=True, exist_ok=True)
+    return logging.handlers.RotatingFileHandler(
+        settings.log_file,
+        maxBytes=settings.log_file_bytes,
+        backupCount=settings.log_file_count,
+        encoding="utf-8",
+    )
+
+
+def _install(handler: logging.Handler, level: str) -> None:
+    root = logging.getLogger()  # noqa: TID251 - libraries log here
+    for old in root.handlers[:]:
+        root.removeHandler(old)
+        old.close()
+    root.addHandler(handler)
+    root.setLevel(level.upper())
+    for name in _NOISY:
+        logging.getLogger(name).setLevel("WARNING")  # noqa: TID251 - a library's own
+    logging.captureWarnings(capture=True)

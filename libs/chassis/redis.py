@@ -1,0 +1,82 @@
+"""Redis (or Valkey): one pool a process, and what its failures mean."""
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    ConnectionError,  # noqa: A004 - redis' own
+    ReadOnlyError,
+    RedisError,
+    TimeoutError,  # noqa: A004 - redis' own
+    TryAgainError,
+)
+
+from libs.chassis.errors import StartError
+from libs.chassis.settings import RedisSettings
+from libs.kernel import UnavailableError
+
+_TRANSIENT = (
+    BusyLoadingError, ConnectionError, ReadOnlyError, TimeoutError, TryAgainError,
+)  # fmt: skip
+
+
+@asynccontextmanager
+async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
+    """Open the service's connection pool; no server is contacted before first use.
+
+    Answers are bytes. A command ends within 2 s, is retried once on a connection
+    that turned out dead, and waits at most 1 s for a connection.
+
+    Raises:
+        StartError: The connection string cannot be read.
+    """
+    client = _client(settings)
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+async def ping(client: Redis) -> None:
+    """Check for `Health.add`: the server answers this account; raises if not."""
+    await client.ping()
+
+
+def as_unavailable(error: RedisError) -> UnavailableError | None:
+    """Return what a client's failure means, None if it is a bug or a refusal."""
+    if isinstance(error, AuthenticationError) or not isinstance(error, _TRANSIENT):
+        return None
+    return UnavailableError("cache_unavailable", "The cache does not answer.")
+
+
+@contextmanager
+def map_redis_errors() -> Iterator[None]:
+    """Turn the client's transient failures into `UnavailableError`."""
+    try:
+        yield
+    except RedisError as error:
+        unavailable = as_unavailable(error)
+        if unavailable is None:
+            raise
+        raise unavailable from error
+
+
+def _client(settings: RedisSettings) -> Redis:
+    try:
+        return Redis.from_url(
+            settings.redis_url.get_secret_value(),
+            socket_timeout=2,
+            socket_connect_timeout=1,
+            socket_keepalive=True,
+            health_check_interval=15,
+            max_connections=100,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.2), 1),
+        )
+    except ValueError:
+        # Not chained: the client's message may quote the account.
+        raise StartError("redis_url is not a Redis connection string") from None

@@ -1,0 +1,78 @@
+"""Security of a service: who asks, as FastAPI dependencies and as token classes."""
+
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request
+
+from libs.chassis.access_tokens import (
+    AccessClaims,
+    AccessTokenVerifier,
+    JwksSource,
+    KeySource,
+    jwks_over_http,
+)
+from libs.chassis.internal_tokens import InternalTokenSigner, InternalTokenVerifier
+from libs.chassis.principals import Principal
+from libs.chassis.tokens import TokenInvalidError
+from libs.kernel import ForbiddenError, UnauthenticatedError
+
+__all__ = [
+    "AccessClaims",
+    "AccessTokenVerifier",
+    "AnyPrincipal",
+    "CurrentPrincipal",
+    "InternalTokenSigner",
+    "InternalTokenVerifier",
+    "JwksSource",
+    "KeySource",
+    "Principal",
+    "ServicePrincipal",
+    "TokenInvalidError",
+    "jwks_over_http",
+]
+
+_BEARER = "bearer "
+_log = structlog.get_logger()
+
+
+async def _any_principal(request: Request) -> Principal:
+    verifier: InternalTokenVerifier = request.app.state.internal_tokens
+    values = request.headers.getlist("authorization")
+    if len(values) != 1 or not values[0].lower().startswith(_BEARER):
+        raise UnauthenticatedError("token_missing", "An internal token is needed.")
+    try:
+        principal = verifier.verify(values[0][len(_BEARER) :].strip())
+    except TokenInvalidError as error:
+        _log.warning("internal_token_refused", reason=error.reason)
+        raise
+    structlog.contextvars.bind_contextvars(
+        user_id=principal.user_id, caller=principal.caller
+    )
+    return principal
+
+
+AnyPrincipal = Annotated[Principal, Depends(_any_principal)]
+"""Whoever asks, anonymous included; needs a valid internal token all the same."""
+
+
+async def _current_principal(principal: AnyPrincipal) -> Principal:
+    if principal.is_anonymous:
+        raise UnauthenticatedError("unauthenticated", "Sign in first.")
+    if principal.is_service:
+        raise ForbiddenError("user_required", "Only a user may do this.")
+    return principal
+
+
+CurrentPrincipal = Annotated[Principal, Depends(_current_principal)]
+"""A signed-in user."""
+
+
+async def _service_principal(principal: AnyPrincipal) -> Principal:
+    if not principal.is_service:
+        raise ForbiddenError("service_required", "Only a service may do this.")
+    return principal
+
+
+ServicePrincipal = Annotated[Principal, Depends(_service_principal)]
+"""Another service on its own account: for ``/internal/...`` routes."""
