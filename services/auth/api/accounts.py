@@ -1,0 +1,57 @@
+"""Routes of registration and verification, and the public keys."""
+
+from fastapi import APIRouter, Response
+
+from libs.chassis.security import AnyPrincipal
+from services.auth.api.state import AccessTokensUse, RegistrationUse
+from services.auth.schemas import (
+    AcceptedResponse,
+    JwksResponse,
+    RegisterRequest,
+    VerificationRequest,
+    VerifiedResponse,
+    VerifyRequest,
+)
+
+router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
+
+_JWKS_SECONDS = 60
+
+
+@router.post("/register", status_code=202)
+async def register(
+    body: RegisterRequest, _: AnyPrincipal, registration: RegistrationUse
+) -> AcceptedResponse:
+    """Register an account; a link is sent to the address if it can be used."""
+    await registration.register(
+        email=body.email,
+        password=body.password,
+        display_name=body.display_name,
+        locale=body.locale,
+    )
+    return AcceptedResponse()
+
+
+@router.post("/verify")
+async def verify(
+    body: VerifyRequest, _: AnyPrincipal, registration: RegistrationUse
+) -> VerifiedResponse:
+    """Activate the account whose link carried this token; works once."""
+    await registration.verify(body.token)
+    return VerifiedResponse()
+
+
+@router.post("/verification", status_code=202)
+async def request_verification(
+    body: VerificationRequest, _: AnyPrincipal, registration: RegistrationUse
+) -> AcceptedResponse:
+    """Send the link once more, if an account waits for it."""
+    await registration.request_verification(email=body.email)
+    return AcceptedResponse()
+
+
+@router.get("/jwks.json")
+async def jwks(tokens: AccessTokensUse, response: Response) -> JwksResponse:
+    """Return the public keys that check access tokens."""
+    response.headers["Cache-Control"] = f"public, max-age={_JWKS_SECONDS}"
+    return JwksResponse.model_validate(tokens.jwks())

@@ -1,0 +1,94 @@
+"""Routes of the own profile and of the directory."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from libs.chassis.pagination import Limit, Page
+from libs.chassis.security import CurrentPrincipal
+from libs.kernel import InvalidError, UserId, is_id
+from services.auth.api.sessions import Cursor, IdPath, after_of, cursor_of
+from services.auth.api.state import ProfilesUse
+from services.auth.domain import UserMissingError
+from services.auth.schemas import (
+    HandleRequest,
+    MeResponse,
+    ProfileRequest,
+    ProfileResponse,
+)
+from services.auth.service import ProfileChange
+
+router = APIRouter(prefix="/api/v1", tags=["profiles"])
+
+IDS_MAX = 100
+
+HandleQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
+SearchQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
+IdsQuery = Annotated[str | None, Query(min_length=36, max_length=37 * IDS_MAX)]
+
+
+@router.get("/me")
+async def get_me(principal: CurrentPrincipal, profiles: ProfilesUse) -> MeResponse:
+    """Return the caller's account."""
+    return MeResponse.of(await profiles.get_own(UserId(principal.user_id)))
+
+
+@router.patch("/me")
+async def update_me(
+    body: ProfileRequest, principal: CurrentPrincipal, profiles: ProfilesUse
+) -> MeResponse:
+    """Change fields of the caller's profile."""
+    change = ProfileChange(**body.model_dump(exclude_unset=True))
+    return MeResponse.of(await profiles.update(UserId(principal.user_id), change))
+
+
+@router.put("/me/handle")
+async def set_handle(
+    body: HandleRequest, principal: CurrentPrincipal, profiles: ProfilesUse
+) -> MeResponse:
+    """Take a handle; the caller's old one is free at once."""
+    user = await profiles.set_handle(UserId(principal.user_id), body.handle)
+    return MeResponse.of(user)
+
+
+@router.get("/users")
+async def find_users(
+    *,
+    _: CurrentPrincipal,
+    profiles: ProfilesUse,
+    handle: HandleQuery = None,
+    query: SearchQuery = None,
+    ids: IdsQuery = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[ProfileResponse]:
+    """Find users by exact handle, by ids, or by the beginning of a name."""
+    if sum(given is not None for given in (handle, query, ids)) > 1:
+        raise InvalidError("query_ambiguous", "Give one of handle, query and ids.")
+    if handle is not None:
+        page = await profiles.find_by_handle(handle)
+    elif ids is not None:
+        page = await profiles.get_many(_ids(ids))
+    else:
+        after = after_of(cursor)
+        page = await profiles.search(query or "", after=after, limit=limit)
+    items = [ProfileResponse.of(user) for user in page.items]
+    following = items[-1].user_id if page.has_more else None
+    return Page(items=items, next_cursor=cursor_of(following))
+
+
+@router.get("/users/{user_id}")
+async def get_user(
+    user_id: IdPath, _: CurrentPrincipal, profiles: ProfilesUse
+) -> ProfileResponse:
+    """Return a user's public profile."""
+    if not is_id(user_id):
+        raise UserMissingError
+    return ProfileResponse.of(await profiles.get(UserId(user_id)))
+
+
+def _ids(text: str) -> list[str]:
+    ids = list(dict.fromkeys(text.split(",")))
+    if len(ids) > IDS_MAX or not all(is_id(user_id) for user_id in ids):
+        raise InvalidError("ids_invalid", f"Give up to {IDS_MAX} ids, comma-separated.")
+    return ids

@@ -1,0 +1,146 @@
+"""Routes of signing in, staying signed in and signing out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+
+from libs.chassis.pagination import Limit, Page, decode_cursor, encode_cursor
+from libs.chassis.security import AnyPrincipal, CurrentPrincipal
+from libs.kernel import InvalidError, SessionId, UserId, is_id
+from services.auth.api.cookie import (
+    check_origin,
+    drop_refresh_cookie,
+    read_refresh_cookie,
+    token_response,
+)
+from services.auth.api.state import RenewalUse, SessionControlUse, SignInUse
+from services.auth.domain import (
+    RefreshTokenInvalidError,
+    RevokeReason,
+    SessionMissingError,
+)
+from services.auth.schemas import (
+    LoginRequest,
+    RefreshRequest,
+    SessionResponse,
+    TokenResponse,
+)
+
+router = APIRouter(prefix="/api/v1", tags=["sessions"])
+
+ClientAddress = Annotated[str, Header(alias="X-Client-Address", max_length=64)]
+Cursor = Annotated[str | None, Query(max_length=256)]
+IdPath = Annotated[str, Path(min_length=36, max_length=36)]
+
+
+@router.post("/auth/login")
+async def login(
+    body: LoginRequest,
+    request: Request,
+    response: Response,
+    _: AnyPrincipal,
+    sign_in: SignInUse,
+    client_address: ClientAddress = "",
+) -> TokenResponse:
+    """Start a session with address and password."""
+    if body.use_cookie:
+        check_origin(request)
+    signed_in = await sign_in.login(
+        email=body.email,
+        password=body.password,
+        device_name=body.device_name,
+        client_address=client_address,
+        use_cookie=body.use_cookie,
+    )
+    return token_response(signed_in, response)
+
+
+@router.post("/auth/refresh")
+async def refresh(
+    request: Request,
+    response: Response,
+    _: AnyPrincipal,
+    renewal: RenewalUse,
+    body: RefreshRequest | None = None,
+) -> TokenResponse:
+    """Spend a refresh token for new tokens; from the body, else from the cookie."""
+    token = _refresh_token(body, request)
+    if token is None:
+        raise RefreshTokenInvalidError
+    return token_response(await renewal.refresh(token), response)
+
+
+@router.post("/auth/logout", status_code=204)
+async def logout(
+    *,
+    request: Request,
+    response: Response,
+    principal: AnyPrincipal,
+    renewal: RenewalUse,
+    control: SessionControlUse,
+    body: RefreshRequest | None = None,
+) -> None:
+    """End the session of the access token, and that of the refresh token."""
+    token = _refresh_token(body, request)
+    if principal.is_user:
+        await control.revoke_own(
+            UserId(principal.user_id),
+            SessionId(principal.session_id),
+            RevokeReason.LOGOUT,
+        )
+    if token is not None:
+        await renewal.logout(token)
+    drop_refresh_cookie(response)
+
+
+@router.get("/me/sessions")
+async def list_sessions(
+    principal: CurrentPrincipal,
+    control: SessionControlUse,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[SessionResponse]:
+    """List the caller's live sessions, oldest first."""
+    page = await control.list_own(
+        UserId(principal.user_id), after=after_of(cursor), limit=limit
+    )
+    items = [SessionResponse.of(own, principal.session_id) for own in page.items]
+    following = items[-1].session_id if page.has_more else None
+    return Page(items=items, next_cursor=cursor_of(following))
+
+
+@router.delete("/me/sessions/{session_id}", status_code=204)
+async def revoke_session(
+    session_id: IdPath, principal: CurrentPrincipal, control: SessionControlUse
+) -> None:
+    """End one of the caller's sessions; idempotent."""
+    if not is_id(session_id):
+        raise SessionMissingError
+    await control.revoke_own(
+        UserId(principal.user_id), SessionId(session_id), RevokeReason.REVOKED
+    )
+
+
+def after_of(cursor: str | None) -> str | None:
+    """Return the id that a page of ids continues after.
+
+    Raises:
+        InvalidError: ``cursor_invalid``.
+    """
+    if cursor is None:
+        return None
+    after = decode_cursor(cursor).get("after")
+    if not isinstance(after, str) or not is_id(after):
+        raise InvalidError("cursor_invalid", "The cursor is not one of this list.")
+    return after
+
+
+def cursor_of(after: str | None) -> str | None:
+    """Return the cursor of the page after an id, None where there is no more."""
+    return None if after is None else encode_cursor({"after": after})
+
+
+def _refresh_token(body: RefreshRequest | None, request: Request) -> str | None:
+    if body is not None and body.refresh_token is not None:
+        return body.refresh_token
+    return read_refresh_cookie(request)

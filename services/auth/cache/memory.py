@@ -1,0 +1,96 @@
+"""The counters in memory, for tests: one process, the injected clock."""
+
+from collections import defaultdict
+
+from libs.kernel import Clock, new_id
+from services.auth.cache.throttle import LoginLimits, network_of
+from services.auth.domain import EmailAddress, LoginThrottledError
+
+
+class MemoryLoginThrottle:
+    """The same counting for one process, by the injected clock."""
+
+    def __init__(self, clock: Clock, limits: LoginLimits | None = None) -> None:
+        self._clock = clock
+        self._limits = limits or LoginLimits()
+        self._failures: dict[str, int] = defaultdict(int)
+        self._last: dict[str, float] = {}
+        self._attempts: dict[str, dict[str, float]] = defaultdict(dict)
+
+    async def begin(
+        self, email: EmailAddress, client_address: str
+    ) -> "MemoryLoginAttempt":
+        """Admit and count an attempt; see `LoginThrottle.begin`."""
+        network = network_of(client_address)
+        keys = (f"{email.key}|{network}", email.key)
+        now = self._clock.monotonic()
+        free = (self._limits.pair_free, self._limits.account_free)
+        waits = [self._wait_of(*pair, now) for pair in zip(keys, free, strict=True)]
+        wait = max(*waits, self._wait_of_address(network, now))
+        if wait > 0:
+            raise LoginThrottledError(wait)
+        for key in keys:
+            self._failures[key] += 1
+            self._last[key] = now
+        attempt = MemoryLoginAttempt(self, keys, network, new_id())
+        self._attempts[network][attempt.attempt_id] = now
+        return attempt
+
+    def end(self, attempt: "MemoryLoginAttempt", *, is_success: bool) -> None:
+        """Take back an attempt, and on success every failure of the account."""
+        self._attempts[attempt.network].pop(attempt.attempt_id, None)
+        for key in attempt.keys:
+            left = 0 if is_success else max(0, self._failures[key] - 1)
+            self._failures[key] = left
+
+    def _wait_of(self, key: str, free: int, now: float) -> float:
+        surplus = self._failures[key] - free
+        if surplus < 0:
+            return 0
+        delay = min(self._limits.delay_max_seconds, 1 << min(surplus, 30))
+        return self._last[key] + delay - now
+
+    def _wait_of_address(self, network: str, now: float) -> float:
+        window = self._limits.address_window_seconds
+        recent = sorted(at for at in self._attempts[network].values())
+        recent = [at for at in recent if at > now - window]
+        if len(recent) < self._limits.address_limit:
+            return 0
+        return recent[0] + window - now
+
+
+class MemoryLoginAttempt:
+    """See `LoginAttempt`."""
+
+    def __init__(
+        self,
+        throttle: MemoryLoginThrottle,
+        keys: tuple[str, str],
+        network: str,
+        attempt_id: str,
+    ) -> None:
+        self._throttle = throttle
+        self.keys = keys
+        self.network = network
+        self.attempt_id = attempt_id
+
+    async def succeeded(self) -> None:
+        """Clear the account's failures."""
+        self._throttle.end(self, is_success=True)
+
+    async def withdraw(self) -> None:
+        """Uncount it."""
+        self._throttle.end(self, is_success=False)
+
+
+class MemoryMailThrottle:
+    """Counts mails for ever; enough for a test."""
+
+    def __init__(self, limit: int = 5) -> None:
+        self._limit = limit
+        self._counts: dict[str, int] = defaultdict(int)
+
+    async def is_admitted(self, email: EmailAddress) -> bool:
+        """Count one mail; see `MailThrottle.is_admitted`."""
+        self._counts[email.key] += 1
+        return self._counts[email.key] <= self._limit

@@ -1,0 +1,216 @@
+"""Throttling of sign-ins and mails: one atomic step a decision (LT-1 to LT-4).
+
+Three counters stand before a password: failures of the account from this client
+address, failures of the account from anywhere, and attempts of the client address
+on any account. The first is strict and the second lenient, so that an attacker
+cannot lock the owner out who comes from elsewhere (LT-3).
+"""
+
+import ipaddress
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
+
+from libs.kernel import UnavailableError, new_id
+from services.auth.domain import BlindIndex, EmailAddress, LoginThrottledError
+
+_HOUR_MS: Final = 3_600_000
+_IPV6_PREFIX: Final = 64  # a network: one customer holds 2 ** 64 addresses of it
+_log = structlog.get_logger(__name__)
+
+# KEYS: pair, account, address. ARGV: attempt, pair_free, account_free,
+# address_limit, address_window_ms, delay_max_ms, remembered_ms.
+# Returns 0, or the milliseconds to wait. A refused attempt counts for nothing.
+_BEGIN = """
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local function wait_of(key, free)
+  local state = redis.call('HMGET', key, 'failures', 'last')
+  local failures = tonumber(state[1] or 0)
+  if failures < free then return 0 end
+  local delay = math.min(tonumber(ARGV[6]), 1000 * 2 ^ math.min(failures - free, 30))
+  return tonumber(state[2]) + delay - now
+end
+redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[5])
+local wait = math.max(wait_of(KEYS[1], tonumber(ARGV[2])),
+                      wait_of(KEYS[2], tonumber(ARGV[3])))
+if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[4]) then
+  local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
+  wait = math.max(wait, tonumber(oldest[2]) + ARGV[5] - now)
+end
+if wait > 0 then return math.ceil(wait) end
+for index = 1, 2 do
+  redis.call('HINCRBY', KEYS[index], 'failures', 1)
+  redis.call('HSET', KEYS[index], 'last', now)
+  redis.call('PEXPIRE', KEYS[index], ARGV[7])
+end
+redis.call('ZADD', KEYS[3], now, ARGV[1])
+redis.call('PEXPIRE', KEYS[3], ARGV[5])
+return 0
+"""
+
+# KEYS: pair, account, address. ARGV: attempt, 'succeeded' or 'withdrawn'.
+_END = """
+redis.call('ZREM', KEYS[3], ARGV[1])
+if ARGV[2] == 'succeeded' then return redis.call('DEL', KEYS[1], KEYS[2]) end
+for index = 1, 2 do
+  if tonumber(redis.call('HGET', KEYS[index], 'failures') or 0) > 0 then
+    redis.call('HINCRBY', KEYS[index], 'failures', -1)
+  end
+end
+return 0
+"""
+
+# KEYS: counter. ARGV: window_ms. Returns the count in this window.
+_COUNT = """
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return count
+"""
+
+
+@dataclass(frozen=True)
+class LoginLimits:
+    """How many failures are free, and how waiting grows.
+
+    After the free failures the n-th wait is 2 ** (n - 1) seconds, at most
+    `delay_max_seconds`.
+
+    Attributes:
+        pair_free: Failures of one account from one client address.
+        account_free: Failures of one account from anywhere.
+        address_limit: Failed attempts of one client address in the window.
+        address_window_seconds: Length of that sliding window.
+        remembered_seconds: After this long without a failure all is forgotten.
+    """
+
+    pair_free: int = 5
+    account_free: int = 50
+    address_limit: int = 50
+    address_window_seconds: int = 600
+    delay_max_seconds: int = 900
+    remembered_seconds: int = 86_400
+
+
+class ThrottleKeys:
+    """Redis keys of the counters; addresses of mail and network are hashed."""
+
+    def __init__(self, index: BlindIndex) -> None:
+        self._index = index
+
+    def login(self, email: EmailAddress, client_address: str) -> tuple[str, str, str]:
+        """Return the keys of pair, account and client address."""
+        account = self._index.value(f"account|{email.key}")
+        network = self._index.value(f"network|{network_of(client_address)}")
+        return (
+            f"auth:login-pair:{account}:{network}",
+            f"auth:login-account:{account}",
+            f"auth:login-address:{network}",
+        )
+
+    def mail(self, email: EmailAddress) -> str:
+        """Return the key of the mails to an address."""
+        return f"auth:mail:{self._index.value(f'account|{email.key}')}"
+
+
+class RedisLoginThrottle:
+    """Counts sign-ins for every auth process together, by the server's clock."""
+
+    def __init__(self, redis: Redis, keys: ThrottleKeys, limits: LoginLimits) -> None:
+        self._begin = redis.register_script(_BEGIN)
+        self._end = redis.register_script(_END)
+        self._keys = keys
+        self._limits = limits
+
+    async def begin(
+        self, email: EmailAddress, client_address: str
+    ) -> "RedisLoginAttempt":
+        """Admit and count an attempt; see `LoginThrottle.begin`."""
+        keys = self._keys.login(email, client_address)
+        attempt = RedisLoginAttempt(self._end, keys, new_id())
+        limits = self._limits
+        arguments: list[str | int] = [
+            attempt.attempt_id,
+            limits.pair_free,
+            limits.account_free,
+            limits.address_limit,
+            limits.address_window_seconds * 1_000,
+            limits.delay_max_seconds * 1_000,
+            limits.remembered_seconds * 1_000,
+        ]
+        try:
+            wait = int(await self._begin(list(keys), arguments))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise _unavailable(error) from error
+        if wait > 0:
+            raise LoginThrottledError(wait / 1_000)
+        return attempt
+
+
+class RedisLoginAttempt:
+    """See `LoginAttempt`; a lost answer leaves it counted as a failure."""
+
+    def __init__(
+        self, end: AsyncScript, keys: tuple[str, str, str], attempt_id: str
+    ) -> None:
+        self._end = end
+        self._keys = keys
+        self.attempt_id = attempt_id
+
+    async def succeeded(self) -> None:
+        """Clear the account's failures."""
+        await self._finish("succeeded")
+
+    async def withdraw(self) -> None:
+        """Uncount it."""
+        await self._finish("withdrawn")
+
+    async def _finish(self, outcome: str) -> None:
+        try:
+            await self._end(keys=list(self._keys), args=[self.attempt_id, outcome])
+        except (RedisError, OSError, TimeoutError) as error:
+            _log.warning("login_counter_not_cleared", error_class=type(error).__name__)
+
+
+class RedisMailThrottle:
+    """Counts mails to an address in an hour that its first mail opens."""
+
+    def __init__(self, redis: Redis, keys: ThrottleKeys, *, hourly_limit: int) -> None:
+        self._count = redis.register_script(_COUNT)
+        self._keys = keys
+        self._limit = hourly_limit
+
+    async def is_admitted(self, email: EmailAddress) -> bool:
+        """Count one mail; see `MailThrottle.is_admitted`."""
+        keys = [self._keys.mail(email)]
+        try:
+            count = int(await self._count(keys=keys, args=[_HOUR_MS]))
+        except (RedisError, OSError, TimeoutError) as error:
+            raise _unavailable(error) from error
+        return count <= self._limit
+
+
+def network_of(client_address: str) -> str:
+    """Return what counts as one client: an IPv4 address or an IPv6 /64."""
+    try:
+        address = ipaddress.ip_address(client_address)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        network = ipaddress.ip_network((address, _IPV6_PREFIX), strict=False)
+        return str(network)
+    return str(address)
+
+
+def _unavailable(error: Exception) -> UnavailableError:
+    # Fail closed: without counters nobody may guess (faults.md, Valkey row).
+    _log.warning("login_counters_unreachable", error_class=type(error).__name__)
+    return UnavailableError(
+        "sign_in_unavailable", "Sign-in is not possible now.", retry_after_seconds=5
+    )

@@ -1,0 +1,171 @@
+"""What can go wrong with an account; each class has one stable code.
+
+A message never tells more than its code: what a stranger may not learn (whether an
+address has an account, why a sign-in failed) looks the same in every case (EN-1).
+"""
+
+from libs.kernel import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    RateLimitedError,
+    UnauthenticatedError,
+)
+
+
+class EmailInvalidError(InvalidError):
+    """The text is no mail address that Parley can write to."""
+
+    def __init__(self) -> None:
+        super().__init__("email_invalid", "This is not a usable mail address.")
+
+
+class EmailTakenError(ConflictError):
+    """Another account has this address; never shown to a caller (EN-1)."""
+
+    def __init__(self) -> None:
+        super().__init__("email_taken", "Another account has this address.")
+
+
+class PasswordInvalidError(InvalidError):
+    """The password breaks a length rule; ``details`` hold rule and limit."""
+
+    def __init__(self, rule: str, limit: int) -> None:
+        super().__init__(
+            "password_invalid",
+            f"The password is {rule.replace('_', ' ')}: the limit is {limit}.",
+            rule=rule,
+            limit=limit,
+        )
+
+
+class HandleInvalidError(InvalidError):
+    """The handle breaks the pattern or is reserved."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__(
+            "handle_invalid",
+            "A handle has 3 to 32 of a-z, 0-9, '_', '.', '-', begins with a letter, "
+            "ends with a letter or digit and is not reserved.",
+            rule=rule,
+        )
+
+
+class HandleTakenError(ConflictError):
+    """Somebody else has this handle."""
+
+    def __init__(self) -> None:
+        super().__init__("handle_taken", "This handle is taken.")
+
+
+class DisplayNameInvalidError(InvalidError):
+    """The display name is empty, too long or holds invisible characters."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "display_name_invalid",
+            "A display name has 1 to 64 visible characters.",
+        )
+
+
+class StatusTextInvalidError(InvalidError):
+    """The status text is too long or holds invisible characters."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "status_text_invalid", "A status text has up to 140 visible characters."
+        )
+
+
+class LocaleInvalidError(InvalidError):
+    """The text is no language tag."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "locale_invalid", "A locale is a language tag such as 'en' or 'pt-BR'."
+        )
+
+
+class TimeZoneInvalidError(InvalidError):
+    """The time zone is not in the IANA database."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "time_zone_invalid", "A time zone is an IANA name such as 'Europe/Rome'."
+        )
+
+
+class CredentialsInvalidError(UnauthenticatedError):
+    """Unknown address, wrong password or an account that may not sign in."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "credentials_invalid", "Mail address and password do not match."
+        )
+
+
+class VerificationTokenInvalidError(InvalidError):
+    """The link was used, expired, replaced by a newer one or never sent."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "verification_token_invalid", "This link is not valid any more."
+        )
+
+
+class RefreshTokenInvalidError(UnauthenticatedError):
+    """The refresh token is not the session's, or the session is over."""
+
+    def __init__(self) -> None:
+        super().__init__("refresh_token_invalid", "Sign in again.")
+
+
+class SessionRevokedError(UnauthenticatedError):
+    """The session of this request has ended."""
+
+    def __init__(self) -> None:
+        super().__init__("session_revoked", "Sign in again.")
+
+
+class SessionMissingError(NotFoundError):
+    """The caller has no such session."""
+
+    def __init__(self) -> None:
+        super().__init__("session_not_found", "You have no such session.")
+
+
+class UserMissingError(NotFoundError):
+    """There is no such user, or none that the caller may see."""
+
+    def __init__(self) -> None:
+        super().__init__("user_not_found", "There is no such user.")
+
+
+class UserChangedError(ConflictError):
+    """Somebody else changed the user in the meantime."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "user_changed", "The profile changed in the meantime; try again."
+        )
+
+
+class OriginRefusedError(ForbiddenError):
+    """A cookie came along with a request that is not the web client's own."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "origin_refused", "Cookies are taken from the web client's origin only."
+        )
+
+
+class LoginThrottledError(RateLimitedError):
+    """Too many failed attempts; the same for known and unknown accounts."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(
+            "login_throttled",
+            "Too many failed attempts; wait before the next one.",
+            retry_after_seconds=retry_after_seconds,
+        )

@@ -1,0 +1,84 @@
+"""A person with an account."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from libs.kernel import UserId
+from services.auth.domain.address import EmailAddress
+
+
+class UserStatus(StrEnum):
+    """Where an account stands; only an active one signs in."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    DEACTIVATED = "deactivated"
+    DELETED = "deleted"
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What one registration asked for; its link activates this and nothing else.
+
+    Whoever registers an address first, or last, does not decide the password of the
+    account: the link that its owner follows does (account pre-hijacking).
+    """
+
+    display_name: str
+    locale: str
+    password_hash: str
+
+
+@dataclass(frozen=True)
+class User:
+    """An account and its public profile.
+
+    Attributes:
+        revision: From 1, grows by one a change; events carry it.
+        email: Clear only in memory; the repository seals it.
+        handle: For mentions, unique; None until chosen.
+        roles: Of the installation: admin, moderator, member, guest.
+        verified_at: When the owner of the address confirmed it.
+    """
+
+    user_id: UserId
+    revision: int
+    status: UserStatus
+    email: EmailAddress
+    display_name: str
+    locale: str
+    roles: tuple[str, ...]
+    created_at: datetime
+    updated_at: datetime
+    handle: str | None = None
+    time_zone: str = "UTC"
+    status_text: str = ""
+    avatar_document_id: str | None = None
+    verified_at: datetime | None = None
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether this account may have sessions at all."""
+        return self.status is UserStatus.ACTIVE
+
+    @property
+    def is_visible(self) -> bool:
+        """Whether others see the profile; a suspended author keeps a name."""
+        return self.status not in (UserStatus.PENDING, UserStatus.DELETED)
+
+    def changed(self, at: datetime, **fields: Any) -> "User":  # noqa: ANN401 - User's own fields
+        """Return the next revision with these fields changed."""
+        return replace(self, revision=self.revision + 1, updated_at=at, **fields)
+
+    def activated(self, registration: Registration, at: datetime) -> "User":
+        """Return the account after its owner confirmed the address."""
+        return self.changed(
+            at,
+            status=UserStatus.ACTIVE,
+            display_name=registration.display_name,
+            locale=registration.locale,
+            verified_at=at,
+        )

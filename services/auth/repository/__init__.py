@@ -1,0 +1,30 @@
+"""MongoDB adapters of the ports, and their twins in memory.
+
+One contract test proves both: tests/integration/auth/test_repository_contract.py.
+"""
+
+from services.auth.repository.email_vault import EmailVault
+from services.auth.repository.memory import (
+    MemoryCredentialRepository,
+    MemorySessionRepository,
+    MemoryUserRepository,
+    MemoryVerificationRepository,
+)
+from services.auth.repository.sessions import MongoSessionRepository
+from services.auth.repository.users import (
+    MongoCredentialRepository,
+    MongoUserRepository,
+)
+from services.auth.repository.verifications import MongoVerificationRepository
+
+__all__ = [
+    "EmailVault",
+    "MemoryCredentialRepository",
+    "MemorySessionRepository",
+    "MemoryUserRepository",
+    "MemoryVerificationRepository",
+    "MongoCredentialRepository",
+    "MongoSessionRepository",
+    "MongoUserRepository",
+    "MongoVerificationRepository",
+]

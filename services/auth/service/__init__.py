@@ -1,0 +1,27 @@
+"""Use cases of accounts, sign-in, sessions and profiles."""
+
+from services.auth.service.passwords import PasswordHasher
+from services.auth.service.profiles import ProfileChange, Profiles, UserPage
+from services.auth.service.registration import AccountRegistration
+from services.auth.service.renewal import SessionRenewal
+from services.auth.service.sessions import RevocationList, SessionControl, SessionPage
+from services.auth.service.sign_in import SignIn
+from services.auth.service.signed_in import SignedIn
+from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
+
+__all__ = [
+    "AccessTokens",
+    "AccountRegistration",
+    "PasswordHasher",
+    "ProfileChange",
+    "Profiles",
+    "RefreshToken",
+    "RefreshTokens",
+    "RevocationList",
+    "SessionControl",
+    "SessionPage",
+    "SessionRenewal",
+    "SignIn",
+    "SignedIn",
+    "UserPage",
+]

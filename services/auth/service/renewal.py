@@ -1,0 +1,109 @@
+"""Staying signed in by refresh tokens that rotate (RT-1 to RT-4)."""
+
+from dataclasses import dataclass
+
+import structlog
+
+from libs.events import EventBus, Transaction
+from libs.events.catalog import SessionReused
+from libs.kernel import Clock
+from services.auth.domain import (
+    RefreshTokenInvalidError,
+    RevokeReason,
+    Session,
+    TokenFit,
+)
+from services.auth.ports import SessionRepository, UserRepository
+from services.auth.service.sessions import SessionControl
+from services.auth.service.signed_in import SignedIn
+from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SessionRenewal:
+    """Use cases that a refresh token opens."""
+
+    bus: EventBus
+    users: UserRepository
+    sessions: SessionRepository
+    control: SessionControl
+    access: AccessTokens
+    refresh_tokens: RefreshTokens
+    clock: Clock
+
+    async def refresh(self, token_text: str) -> SignedIn:
+        """Spend a refresh token for its child and a new access token.
+
+        The same token again within 10 seconds returns the same child (RT-2); a
+        spent one after that ends the whole family (RT-1).
+
+        Raises:
+            RefreshTokenInvalidError: Invented, spent, or the session is over.
+
+        Emits: session.reused and session.revoked on replay.
+        """
+        token = self.refresh_tokens.parse(token_text)
+
+        async def spend(transaction: Transaction) -> SignedIn | Session:
+            return await self._spend(token, transaction)
+
+        outcome = await self.bus.run_transaction(spend)
+        if isinstance(outcome, SignedIn):
+            return outcome
+        _log.warning(
+            "refresh_token_reused",
+            user_id=outcome.user_id,
+            session_id=outcome.session_id,
+        )
+        await self.control.announce([outcome])
+        raise RefreshTokenInvalidError
+
+    async def logout(self, token_text: str) -> None:
+        """End the session of a refresh token; nothing happens if it has ended.
+
+        Any genuine token of the family will do: ending a session is harmless.
+
+        Raises:
+            RefreshTokenInvalidError: It was invented.
+
+        Emits: session.revoked.
+        """
+        token = self.refresh_tokens.parse(token_text)
+        session = await self.sessions.get(token.session_id, None)
+        if session is not None:
+            await self.control.end(session, RevokeReason.LOGOUT)
+
+    async def _spend(
+        self, token: RefreshToken, transaction: Transaction
+    ) -> SignedIn | Session:
+        """Return new tokens, or the session that a replay has ended."""
+        now = self.clock.now()
+        session = await self.sessions.get(token.session_id, transaction.session)
+        if session is None or not session.is_live(now):
+            raise RefreshTokenInvalidError
+        user = await self.users.get(session.user_id, transaction.session)
+        if user is None or not user.may_sign_in:
+            raise RefreshTokenInvalidError
+        fit = session.fit_of(token.hash, now)
+        if fit is TokenFit.SPENT:
+            return await self._end_family(session, transaction)
+        if fit is TokenFit.PARENT_IN_GRACE:
+            child = self.refresh_tokens.child(token, session.token_key_id)
+            return SignedIn.issue(self.access, user, session, child)
+        child = self.refresh_tokens.child(token, self.refresh_tokens.current_key_id)
+        rotated = session.rotated(child.hash, child.key_id, now)
+        if not await self.sessions.rotate(rotated, transaction.session):
+            # A parallel refresh was first and has made the same child.
+            again = await self.sessions.get(token.session_id, transaction.session)
+            if again is None or again.token_hash != child.hash:
+                raise RefreshTokenInvalidError
+        return SignedIn.issue(self.access, user, rotated, child)
+
+    async def _end_family(self, session: Session, transaction: Transaction) -> Session:
+        transaction.publish(
+            SessionReused(user_id=session.user_id, session_id=session.session_id)
+        )
+        await self.control.end_in(transaction, session, RevokeReason.REUSED)
+        return session.revoked(RevokeReason.REUSED, self.clock.now())

@@ -1,0 +1,146 @@
+"""Seeing and ending sessions, and telling everyone that they have ended."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from libs.events import EventBus, Transaction
+from libs.events.catalog import SessionRevoked
+from libs.kernel import Clock, SessionId, UserId
+from services.auth.domain import RevokeReason, Session, SessionMissingError
+from services.auth.ports import RevocationAnnouncer, SessionRepository
+
+REVOCATION_HORIZON = timedelta(minutes=15)
+"""How far back anyone needs to ask: three times the life of an access token."""
+
+REVOCATION_OVERLAP = timedelta(seconds=10)
+"""A commit may become visible later than the time that stands in it."""
+
+REVOCATION_PAGE = 1_000
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class SessionPage:
+    """Sessions in the order of their ids, and whether there are more."""
+
+    items: Sequence[Session]
+    has_more: bool
+
+
+@dataclass(frozen=True)
+class RevocationList:
+    """Sessions that ended since a moment.
+
+    Attributes:
+        as_of: Where to ask from next; overlaps with this answer on purpose.
+        after: With it, where this answer was cut; None if it is whole.
+    """
+
+    revoked: Sequence[Session]
+    as_of: datetime
+    after: str | None
+
+
+@dataclass(frozen=True)
+class SessionControl:
+    """Use cases of the list of one's sessions, and their end."""
+
+    bus: EventBus
+    sessions: SessionRepository
+    announcer: RevocationAnnouncer
+    clock: Clock
+
+    async def list_own(
+        self, user_id: UserId, *, after: str | None, limit: int
+    ) -> SessionPage:
+        """Return the caller's live sessions.
+
+        Args:
+            user_id: The caller.
+            after: Id of the last session of the page before.
+            limit: Size of a page.
+        """
+        found = await self.sessions.list_live(
+            user_id, at=self.clock.now(), after=after, limit=limit + 1
+        )
+        return SessionPage(found[:limit], has_more=len(found) > limit)
+
+    async def revoke_own(
+        self, user_id: UserId, session_id: SessionId, reason: RevokeReason
+    ) -> None:
+        """End one of the caller's sessions; idempotent.
+
+        Raises:
+            SessionMissingError: The caller never had such a session.
+
+        Emits: session.revoked.
+        """
+        session = await self.sessions.get(session_id, None)
+        if session is None or session.user_id != user_id:
+            raise SessionMissingError
+        await self.end(session, reason)
+
+    async def end(self, session: Session, reason: RevokeReason) -> None:
+        """End a session and tell everyone; emits session.revoked."""
+
+        async def store(transaction: Transaction) -> list[Session]:
+            return await self.end_in(transaction, session, reason)
+
+        await self.announce(await self.bus.run_transaction(store))
+
+    async def end_in(
+        self, transaction: Transaction, session: Session, reason: RevokeReason
+    ) -> list[Session]:
+        """End a session in a running transaction.
+
+        Returns:
+            The session, to be announced after the commit; nothing if it had ended.
+        """
+        ended = session.revoked(reason, self.clock.now())
+        if not await self.sessions.revoke(ended, transaction.session):
+            return []
+        transaction.publish(
+            SessionRevoked(
+                user_id=ended.user_id, session_id=ended.session_id, reason=reason.value
+            )
+        )
+        return [ended]
+
+    async def announce(self, ended: Sequence[Session]) -> None:
+        """Tell the listeners at once; call it after the commit."""
+        if not ended:
+            return
+        for session in ended:
+            _log.info(
+                "session_revoked",
+                user_id=session.user_id,
+                session_id=session.session_id,
+                reason=session.revoke_reason,
+            )
+        await self.announcer.announce(ended)
+
+    async def revoked_since(
+        self, since: datetime | None, after: str | None
+    ) -> RevocationList:
+        """Return what ended since a moment, for caches that must not miss one.
+
+        Args:
+            since: `as_of` of the answer before; anything older than the horizon is
+                of no use, as the access tokens of that time have expired.
+            after: `after` of the answer before, if it was cut.
+        """
+        now = self.clock.now()
+        horizon = now - REVOCATION_HORIZON
+        if since is None or since < horizon:
+            since, after = horizon, None
+        found = await self.sessions.revoked_since(
+            since, after=after, limit=REVOCATION_PAGE
+        )
+        last = found[-1] if len(found) == REVOCATION_PAGE else None
+        if last is not None and last.revoked_at is not None:
+            return RevocationList(found, last.revoked_at, last.session_id)
+        return RevocationList(found, now - REVOCATION_OVERLAP, None)

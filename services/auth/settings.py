@@ -1,0 +1,90 @@
+"""Settings of auth, from variables that begin with ``AUTH_``."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from libs.chassis.settings import (
+    AmqpSettings,
+    MongoSettings,
+    Port,
+    RedisSettings,
+    ServiceSettings,
+)
+
+
+class AuthSettings(ServiceSettings, MongoSettings, AmqpSettings, RedisSettings):
+    """What auth is told at start."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_")
+
+    port: Port = Field(default=21011, description="Port of the HTTP listener.")
+    mongo_database: str = Field(
+        default="parley_auth",
+        pattern=r"^[a-z0-9_]{1,38}$",
+        description="Name of the service's database.",
+    )
+    issuer: str = Field(
+        min_length=1,
+        max_length=256,
+        description="Claim iss of access tokens; the public URL.",
+    )
+    pepper_keys_file: Path = Field(
+        description="Key ring whose keys pepper passwords; losing it loses them all."
+    )
+    refresh_keys_file: Path = Field(
+        description="Key ring that makes refresh tokens; losing it ends all sessions."
+    )
+    storage_keys_file: Path = Field(
+        description="Key ring that seals and indexes mail addresses in the database."
+    )
+    account_transport_keys_file: Path = Field(
+        description="Key ring, shared with notification, that seals what a mail needs."
+    )
+    signing_keys_file: Path = Field(
+        description="Private Ed25519 keys (JWK set with current) of access tokens."
+    )
+    bcrypt_cost: int = Field(
+        default=12,
+        ge=10,
+        le=16,
+        description="Logarithmic cost of a password hash; old hashes follow at login.",
+    )
+    hashing_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        le=256,
+        description="Threads that hash passwords; the number of cores if left out.",
+    )
+    hashing_waiting_max: int = Field(
+        default=64,
+        ge=0,
+        le=10_000,
+        description="Sign-ins that may wait for a thread; more are told to come back.",
+    )
+    login_failures_free: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="Failed sign-ins of one account from one address before waits.",
+    )
+    login_account_failures_free: int = Field(
+        default=50,
+        ge=1,
+        le=100,
+        description="Failed sign-ins of one account from anywhere before waits.",
+    )
+    login_address_failures: int = Field(
+        default=50,
+        ge=1,
+        le=100_000,
+        description="Failed sign-ins of one client address in 10 minutes.",
+    )
+    account_mails_per_hour: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="Verification mails that one address gets in an hour.",
+    )
