@@ -1,0 +1,164 @@
+"""HTTP in: uploads and documents, with the full public paths."""
+
+from typing import Annotated, TypedDict, cast
+
+from fastapi import APIRouter, Depends, Path, Query, Request
+
+from libs.chassis.pagination import Limit, Page, decode_cursor, encode_cursor
+from libs.chassis.security import CurrentPrincipal
+from libs.kernel import InvalidError, is_id
+from services.media.domain import (
+    Scope,
+    ScopeAmbiguousError,
+    conversation_scope,
+    private_scope,
+    project_scope,
+)
+from services.media.schemas import (
+    DocumentView,
+    Id,
+    LinkView,
+    RenditionName,
+    TicketView,
+    UploadBody,
+    UploadView,
+)
+from services.media.service import DocumentService, UploadRequest, UploadService
+
+router = APIRouter(prefix="/api/v1/media", tags=["media"])
+
+
+class MediaState(TypedDict):
+    """What the lifespan opens and every request finds in its state."""
+
+    uploads: UploadService
+    documents: DocumentService
+
+
+def _uploads(request: Request) -> UploadService:
+    return cast("UploadService", request.state.uploads)
+
+
+def _documents(request: Request) -> DocumentService:
+    return cast("DocumentService", request.state.documents)
+
+
+Uploads = Annotated[UploadService, Depends(_uploads)]
+Documents = Annotated[DocumentService, Depends(_documents)]
+DocumentId = Annotated[Id, Path(description="Id of the document.")]
+
+
+@router.post("/uploads", status_code=201)
+async def announce_upload(
+    body: UploadBody, principal: CurrentPrincipal, uploads: Uploads
+) -> UploadView:
+    """Announce a file and get the request that uploads it.
+
+    The answer's ``upload`` is to be sent exactly so, once, with the file as its body;
+    then the upload is completed.
+    """
+    document, ticket = await uploads.announce_upload(
+        UploadRequest(
+            owner_id=principal.user_id,
+            file_name=body.file_name,
+            content_type=body.content_type,
+            size_bytes=body.size_bytes,
+            conversation_id=body.conversation_id,
+            project_id=body.project_id,
+        )
+    )
+    return UploadView(
+        document_id=document.document_id,
+        upload=TicketView.of(ticket),
+        expires_at=document.upload_expires_at,
+    )
+
+
+@router.post("/uploads/{document_id}/complete", status_code=202)
+async def complete_upload(
+    document_id: DocumentId, principal: CurrentPrincipal, uploads: Uploads
+) -> DocumentView:
+    """Tell that the file is there; its checks begin. May be repeated."""
+    document = await uploads.complete_upload(document_id, principal.user_id)
+    return DocumentView.of(document)
+
+
+@router.get("/documents")
+async def list_documents(
+    principal: CurrentPrincipal,
+    documents: Documents,
+    conversation_id: Annotated[Id | None, Query()] = None,
+    project_id: Annotated[Id | None, Query()] = None,
+    cursor: Annotated[str | None, Query(max_length=512)] = None,
+    limit: Limit = 50,
+) -> Page[DocumentView]:
+    """List what is ready in a conversation or project, newest first.
+
+    Neither given: the caller's own private documents.
+    """
+    scope = _scope(conversation_id, project_id, principal.user_id)
+    found = await documents.list_documents(
+        scope, principal.user_id, before_id=_before_id(cursor), limit=limit + 1
+    )
+    page = found[:limit]
+    next_cursor = None
+    if len(found) > limit:
+        next_cursor = encode_cursor({"before": page[-1].document_id})
+    return Page[DocumentView](
+        items=[DocumentView.of(document) for document in page], next_cursor=next_cursor
+    )
+
+
+@router.get("/documents/{document_id}")
+async def get_document(
+    document_id: DocumentId, principal: CurrentPrincipal, documents: Documents
+) -> DocumentView:
+    """Return a document's status and description."""
+    document = await documents.get_document(document_id, principal.user_id)
+    return DocumentView.of(document)
+
+
+@router.get("/documents/{document_id}/content")
+async def get_content(
+    document_id: DocumentId, principal: CurrentPrincipal, documents: Documents
+) -> LinkView:
+    """Return a link to the bytes; they are offered as an attachment."""
+    link = await documents.link_content(document_id, principal.user_id)
+    return LinkView.of(link)
+
+
+@router.get("/documents/{document_id}/renditions/{name}")
+async def get_rendition(
+    document_id: DocumentId,
+    name: RenditionName,
+    principal: CurrentPrincipal,
+    documents: Documents,
+) -> LinkView:
+    """Return a link to a smaller picture; a browser may show it in place."""
+    link = await documents.link_rendition(document_id, name, principal.user_id)
+    return LinkView.of(link)
+
+
+@router.delete("/documents/{document_id}", status_code=204)
+async def delete_document(
+    document_id: DocumentId, principal: CurrentPrincipal, documents: Documents
+) -> None:
+    """Delete a document of one's own, with its bytes."""
+    await documents.delete_document(document_id, principal.user_id)
+
+
+def _scope(conversation_id: str | None, project_id: str | None, user_id: str) -> Scope:
+    if conversation_id and project_id:
+        raise ScopeAmbiguousError
+    if conversation_id:
+        return conversation_scope(conversation_id)
+    return project_scope(project_id) if project_id else private_scope(user_id)
+
+
+def _before_id(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    before = decode_cursor(cursor).get("before")
+    if not isinstance(before, str) or not is_id(before):
+        raise InvalidError("cursor_invalid", "The cursor is not one of ours.")
+    return before
