@@ -1,0 +1,161 @@
+"""Commands of `python -m deploy.embedded`."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.embedded.control import ask, ask_once
+from deploy.embedded.environment import service_environment
+from deploy.embedded.errors import NotRunningError, StackError, StartError
+from deploy.embedded.launch import bring_down, bring_up
+from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
+from deploy.embedded.log_files import last_lines
+from deploy.embedded.passwords import SERVICES
+from deploy.embedded.progress import Progress, status_table, urls
+
+_FAILED = 1
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command.
+
+    Returns:
+        0, or 1 when the stack could not do what was asked.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        base = os.environ.get("PARLEY_PORT_BASE")
+        stack = open_stack(_root(options.stack), int(base) if base else None)
+        options.run(stack, options)
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        print("\nleft; what was begun goes on in the background", file=sys.stderr)
+        return _FAILED
+    return 0
+
+
+def _root(name: str | None) -> Path:
+    """Return a stack's folder: the default, a test's by its id, or a path."""
+    if name is None:
+        return DEFAULT_ROOT
+    if os.sep in name:
+        return Path(name)
+    return DEFAULT_ROOT / "test" / name
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy.embedded")
+    parser.add_argument(
+        "--stack", help="id of a stack below .parley/test, or a folder's path"
+    )
+    commands = parser.add_subparsers(required=True)
+    for name, run, text, words in _COMMANDS:
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=run)
+        if words:
+            command.add_argument("words", nargs=words)
+        if name == "status":
+            command.add_argument("--json", action="store_true", dest="as_json")
+        if name == "logs":
+            command.add_argument("-n", type=int, default=20, dest="count")
+            command.add_argument("-f", action="store_true", dest="is_following")
+    return parser
+
+
+def _up(stack: Stack, options: argparse.Namespace) -> None:
+    progress = Progress("up")
+    for message in bring_up(stack, options.words):
+        progress.show(message)
+        if "failed" in message:
+            raise StartError(f"{message['failed']}: {message['reason']}")
+    progress.finish(f"ready: {stack.root}")
+    print(urls(stack))
+
+
+def _down(stack: Stack, options: argparse.Namespace) -> None:
+    del options
+    progress = Progress("down")
+    for message in bring_down(stack):
+        progress.show(message)
+    progress.finish("stopped")
+
+
+def _status(stack: Stack, options: argparse.Namespace) -> None:
+    status = ask_once(stack, {"command": "status"})
+    print(json.dumps(status, indent=1) if options.as_json else status_table(status))
+
+
+def _stop(stack: Stack, options: argparse.Namespace) -> None:
+    progress = Progress("stop")
+    for message in ask(stack, {"command": "stop", "programs": options.words}):
+        progress.show(message)
+
+
+def _restart(stack: Stack, options: argparse.Namespace) -> None:
+    _stop(stack, options)
+    _up(stack, options)
+
+
+def _environment(stack: Stack, options: argparse.Namespace) -> None:
+    for name, value in _service_environment(stack, options.words[0]).items():
+        print(f"{name}={value}")
+
+
+def _run_environment(stack: Stack, options: argparse.Namespace) -> None:
+    service, *command = options.words
+    if not command:
+        raise StackError("run-env needs a service and a command")
+    environment = os.environ | _service_environment(stack, service)
+    os.execvpe(command[0], command, environment)  # noqa: S606 - no shell is the point
+
+
+def _service_environment(stack: Stack, service: str) -> dict[str, str]:
+    if service not in SERVICES:
+        raise StackError(f"no service is called {service!r}: {', '.join(SERVICES)}")
+    if not stack.secrets.exists():
+        raise NotRunningError(f"no stack in {stack.root} yet: bring it up once")
+    return service_environment(stack, service)
+
+
+def _logs(stack: Stack, options: argparse.Namespace) -> None:
+    names = set(options.words)
+    paths = [
+        path
+        for path in sorted(stack.logs.glob("*"))
+        if path.suffix in {".log", ".jsonl"} and (not names or path.stem in names)
+    ]
+    for path in paths:
+        print(f"==> {path} <==\n{last_lines(path, options.count)}")
+    if options.is_following:
+        _follow({path: path.stat().st_size for path in paths})
+
+
+def _follow(sizes: dict[Path, int]) -> None:
+    while True:
+        for path, size in sizes.items():
+            now = path.stat().st_size
+            if now != size:
+                with path.open(errors="replace") as file:
+                    file.seek(size if now > size else 0)
+                    for line in file:
+                        print(f"{path.stem}: {line}", end="", flush=True)
+                sizes[path] = now
+        time.sleep(0.3)
+
+
+_COMMANDS = (
+    ("up", _up, "start what is missing and wait until it is ready", "*"),
+    ("down", _down, "stop everything in good order", None),
+    ("status", _status, "show what runs", None),
+    ("stop", _stop, "stop programs", "+"),
+    ("restart", _restart, "stop programs and start them again", "+"),
+    ("logs", _logs, "show the ends of log files", "*"),
+    ("env", _environment, "print a service's settings", 1),
+    ("run-env", _run_environment, "run a command with a service's settings", "..."),
+)

@@ -1,0 +1,119 @@
+"""Main program of the supervisor: its lock, its guard, its socket, its signals."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from deploy.embedded.control import SOCKET_NAME, Message, socket_path
+from deploy.embedded.errors import StackError
+from deploy.embedded.layout import CHECKOUT, Stack, open_stack
+from deploy.embedded.locks import SUPERVISOR_LOCK, try_lock
+from deploy.embedded.supervisor import Supervisor
+
+
+def main() -> None:
+    """Supervise a stack until it is told to go down.
+
+    Usage: python -m deploy.embedded.daemon ROOT BASE. Goes to the background at once.
+    """
+    stack = open_stack(Path(sys.argv[1]), int(sys.argv[2]))
+    if os.fork():
+        os._exit(0)
+    os.umask(0o077)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with try_lock(stack, SUPERVISOR_LOCK) as is_held:
+        if not is_held:
+            sys.exit(f"another supervisor has the stack in {stack.root}")
+        asyncio.run(_supervise(stack))
+
+
+async def _supervise(stack: Stack) -> None:
+    supervisor = Supervisor(stack)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, lambda: _go_down(supervisor))
+    guard = _start_guard(stack)
+    rotation = asyncio.create_task(supervisor.rotate_logs())
+    folder = os.open(stack.root, os.O_RDONLY | os.O_DIRECTORY)
+    (stack.root / SOCKET_NAME).unlink(missing_ok=True)
+    server = await asyncio.start_unix_server(
+        lambda reader, writer: _serve(supervisor, reader, writer), socket_path(folder)
+    )
+    try:
+        await supervisor.stopped.wait()
+    finally:
+        rotation.cancel()
+        server.close()
+        (stack.root / SOCKET_NAME).unlink(missing_ok=True)
+        os.close(folder)
+        guard.communicate()
+
+
+def _start_guard(stack: Stack) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "deploy.embedded.guard", str(stack.root)],
+        cwd=CHECKOUT,
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+_background: set[asyncio.Task[None]] = set()
+
+
+def _go_down(supervisor: Supervisor) -> None:
+    async def run() -> None:
+        async for _ in supervisor.down():
+            pass
+
+    _background.add(asyncio.get_running_loop().create_task(run()))
+
+
+async def _serve(
+    supervisor: Supervisor, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+) -> None:
+    try:
+        request = json.loads(await reader.readline() or b"{}")
+        async for message in _answer(supervisor, request):
+            await _send(writer, message)
+    except StackError as error:
+        await _send(writer, {"error": str(error)})
+    except (ConnectionError, ValueError):
+        pass  # The asker went away, or was no client of ours; the work goes on.
+    finally:
+        writer.close()
+
+
+async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
+    writer.write(json.dumps(message).encode() + b"\n")
+    await writer.drain()
+
+
+async def _answer(supervisor: Supervisor, request: Message) -> AsyncIterator[Message]:
+    match request:
+        case {"command": "up", "programs": list() as words}:
+            answers = supervisor.up(words)
+        case {"command": "start", "program": str() as name}:
+            answers = supervisor.start_one(name, request.get("environment"))
+        case {"command": "stop", "programs": list() as names}:
+            answers = supervisor.stop(names)
+        case {"command": "down"}:
+            answers = supervisor.down()
+        case {"command": "discard"}:
+            answers = supervisor.discard()
+        case {"command": "status"}:
+            yield await supervisor.status()
+            return
+        case _:
+            return
+    async for message in answers:
+        yield message
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,220 @@
+"""Keeps one program running: start, readiness, restart with backoff, stop."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable
+from enum import Enum
+
+from deploy.embedded.backoff import Backoff
+from deploy.embedded.child import Child, until_ports_are_free
+from deploy.embedded.errors import StackError, StartError
+from deploy.embedded.layout import Stack
+from deploy.embedded.log_files import last_lines
+from deploy.embedded.program import Program
+from deploy.embedded.readiness import NotReadyError
+
+_POLL_SECONDS = 0.1
+_CRASHES_FORGIVEN = 1
+
+
+class State(Enum):
+    """Where a program is in its life."""
+
+    STOPPED = "stopped"
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+    DONE = "done"
+    BACKOFF = "backoff"
+    STOPPING = "stopping"
+
+
+class CrashError(StartError):
+    """A program ended before it was ready."""
+
+
+class Keeper:
+    """One program and its present process.
+
+    Attributes:
+        program: What is kept.
+        state: Where it is.
+        failure: Why it does not get ready, None while there is hope.
+        restarts: Starts after the first one, since it was last asked to run.
+        extra_environment: Laid over the program's own at its next start.
+        child: The present or last process, None before the first.
+        ready_at: `time.monotonic` of the last readiness, 0 before the first.
+    """
+
+    def __init__(
+        self, stack: Stack, program: Program, changed: Callable[[], None]
+    ) -> None:
+        """Describe a stopped program.
+
+        Args:
+            stack: Its stack.
+            program: What to keep.
+            changed: Called after every change of state or process.
+        """
+        self.program = program
+        self.state = State.STOPPED
+        self.failure: str | None = None
+        self.restarts = 0
+        self.extra_environment: dict[str, str] = {}
+        self.child: Child | None = None
+        self.ready_at = 0.0
+        self._stack = stack
+        self._changed = changed
+        self._task: asyncio.Task[None] | None = None
+        self._ready = asyncio.Event()
+        self._doubt = ""
+
+    @property
+    def pid(self) -> int | None:
+        """The process's id, None while it does not run."""
+        return self.child.pid if self.child and self.child.is_running else None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether those after it may start."""
+        return self._ready.is_set()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it was asked to run and not to stop."""
+        return self._task is not None
+
+    async def until_ready(self) -> None:
+        """Wait until the program is ready."""
+        await self._ready.wait()
+
+    def start(self, wait_for: Callable[[], Awaitable[None]]) -> None:
+        """Keep the program running from now on; no effect while that is so.
+
+        Args:
+            wait_for: Awaited before the first start: the programs it comes after.
+        """
+        if self._task is not None and not self._task.done():
+            if self.state is not State.BACKOFF:
+                return
+            # Asked for by name: not after the rest of the pause, but now.
+            self._task.cancel()
+        self.failure = None
+        self.restarts = 0
+        self._ready.clear()
+        self._set(State.WAITING)
+        self._task = asyncio.create_task(self._keep(wait_for), name=self.program.name)
+
+    async def stop(self, *, is_gentle: bool = True) -> None:
+        """Stop the program for good; returns when nothing of it is left.
+
+        Args:
+            is_gentle: False kills it.
+        """
+        if self._task is None:
+            return
+        task, self._task = self._task, None
+        self._set(State.STOPPING)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+        if self.child is not None:
+            await self.child.end(is_gentle=is_gentle)
+        self._ready.clear()
+        self._set(State.STOPPED)
+
+    def _set(self, state: State) -> None:
+        self.state = state
+        self._changed()
+
+    async def _keep(self, wait_for: Callable[[], Awaitable[None]]) -> None:
+        await wait_for()
+        backoff = Backoff()
+        crashes = 0
+        while True:
+            began = time.monotonic()
+            try:
+                await self._run_once()
+            except (StackError, NotReadyError, OSError) as error:
+                crashes += 1
+                is_hopeful = isinstance(error, CrashError)
+                if not is_hopeful or crashes > _CRASHES_FORGIVEN:
+                    self.failure = str(error)
+            else:
+                crashes = 0
+                if self.program.is_task:
+                    return
+            self._ready.clear()
+            self._set(State.BACKOFF)
+            await asyncio.sleep(backoff.next_seconds(time.monotonic() - began))
+            self.restarts += 1
+
+    async def _run_once(self) -> None:
+        """Start the program and return when it has ended after being ready.
+
+        Raises:
+            StackError: It could not be started or did not get ready.
+        """
+        self._set(State.STARTING)
+        await until_ports_are_free(self._stack, self.program)
+        self.program.prepare()
+        child = await Child.spawn(self._stack, self.program, self.extra_environment)
+        self.child = child
+        self._changed()
+        try:
+            await self._until_settled(child)
+        except StackError:
+            await child.end()
+            raise
+        self.failure = None
+        self.ready_at = time.monotonic()
+        self._ready.set()
+        self._set(State.DONE if self.program.is_task else State.READY)
+        await child.wait()
+        await child.end_leftovers()
+
+    async def _until_settled(self, child: Child) -> None:
+        """Wait until the program is ready, or a task has ended well.
+
+        Raises:
+            StartError: It ended before, or was not ready in its time.
+        """
+        ended = asyncio.create_task(child.wait())
+        settled = asyncio.create_task(self._probe())
+        tasks = {ended} if self.program.is_task else {ended, settled}
+        try:
+            await asyncio.wait(
+                tasks,
+                timeout=self.program.start_seconds,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if ended.done():
+                self._judge_end(ended.result())
+            elif settled not in tasks or not settled.done():
+                raise self._error(StartError, f"is not ready: {self._doubt}")
+        finally:
+            for task in (ended, settled):
+                task.cancel()
+            await asyncio.gather(ended, settled, return_exceptions=True)
+
+    def _judge_end(self, status: int) -> None:
+        if self.program.is_task and status == 0:
+            return
+        raise self._error(CrashError, f"ended with status {status}")
+
+    async def _probe(self) -> None:
+        while True:
+            try:
+                await self.program.settle()
+            except (NotReadyError, OSError, TimeoutError) as error:
+                self._doubt = str(error) or type(error).__name__
+            else:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    def _error(self, kind: type[StartError], what: str) -> StartError:
+        path = self._stack.log(self.program.name)
+        return kind(
+            f"{self.program.name} {what}\nlast lines of {path}:\n{last_lines(path)}"
+        )

@@ -1,0 +1,118 @@
+"""Bringing a stack up and down from outside its supervisor."""
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+
+from deploy.embedded.certificates import ensure_certificates
+from deploy.embedded.control import Message, ask, ask_once, is_supervised
+from deploy.embedded.errors import NotRunningError, StackError
+from deploy.embedded.keys import ensure_keys
+from deploy.embedded.layout import CHECKOUT, Stack, record_stack
+from deploy.embedded.locks import SUPERVISOR_LOCK, stack_lock, try_lock
+from deploy.embedded.log_files import last_lines, open_log
+from deploy.embedded.orphans import end_processes, processes_of
+from deploy.embedded.passwords import Passwords
+from deploy.embedded.preflight import check_machine
+
+_LAUNCH_SECONDS = 20.0
+_EXIT_SECONDS = 15.0
+
+
+def bring_up(stack: Stack, words: Sequence[str]) -> Iterator[Message]:
+    """Bring a stack up; what already runs is left as it is.
+
+    Yields:
+        The supervisor's messages, see `Supervisor.up`.
+
+    Raises:
+        StackError: The machine or the stack cannot do it.
+    """
+    with stack_lock(stack):
+        if not is_supervised(stack):
+            check_machine(stack)
+            prepare(stack)
+            launch_supervisor(stack)
+        yield from ask(stack, {"command": "up", "programs": list(words)})
+
+
+def bring_down(stack: Stack) -> Iterator[Message]:
+    """Stop a stack in good order, and whatever a dead supervisor left behind.
+
+    Yields:
+        The supervisor's messages; then ``{"killed": [pid, ...]}`` if there were
+        leftovers.
+    """
+    if not stack.root.exists():
+        return
+    with stack_lock(stack):
+        with contextlib.suppress(NotRunningError):
+            yield from ask(stack, {"command": "down"})
+            _until_gone(stack)
+        leftovers = processes_of(stack)
+        if leftovers:
+            yield {"killed": end_processes(leftovers)}
+
+
+def discard(stack: Stack) -> None:
+    """Kill a stack whose data nobody wants any more, supervisor first."""
+    if not stack.root.exists():
+        return
+    with stack_lock(stack):
+        with contextlib.suppress(NotRunningError):
+            ask_once(stack, {"command": "discard"})
+            _until_gone(stack)
+        end_processes(processes_of(stack))
+
+
+def prepare(stack: Stack) -> None:
+    """Make folders, passwords, keys and certificates that are missing."""
+    for name in ("secrets", "data", "run", "log", "mail"):
+        stack.folder(name).chmod(0o700)
+    stack.root.chmod(0o700)
+    Passwords(stack).ensure()
+    ensure_certificates(stack)
+    ensure_keys(stack)
+    record_stack(stack)
+
+
+def launch_supervisor(stack: Stack) -> None:
+    """Start the supervisor in the background and wait until it answers.
+
+    Raises:
+        StackError: It does not.
+    """
+    log_path = stack.log("supervisor")
+    end_processes(processes_of(stack))
+    with open_log(log_path) as log:
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "deploy.embedded.daemon"),
+                *(str(stack.root), str(stack.base)),
+            ],
+            cwd=CHECKOUT,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            check=False,
+        )
+    limit = time.monotonic() + _LAUNCH_SECONDS
+    while not is_supervised(stack):
+        if time.monotonic() > limit:
+            raise StackError(
+                f"the supervisor did not start; last lines of {log_path}:\n"
+                f"{last_lines(log_path)}"
+            )
+        time.sleep(0.05)
+
+
+def _until_gone(stack: Stack) -> None:
+    limit = time.monotonic() + _EXIT_SECONDS
+    while time.monotonic() < limit:
+        with try_lock(stack, SUPERVISOR_LOCK) as is_free:
+            if is_free:
+                return
+        time.sleep(0.02)

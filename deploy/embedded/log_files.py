@@ -1,0 +1,66 @@
+"""The programs' log files: opened for appending, read from the end, kept small."""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+ROTATE_BYTES = 10 * 1024 * 1024
+KEPT_FILES = 3
+_TAIL_BYTES = 64 * 1024
+_LINE_LIMIT = 300
+
+
+@contextlib.contextmanager
+def open_log(path: Path) -> Iterator[int]:
+    """Yield a descriptor whose every write goes to the file's end, mode 0600.
+
+    That is what lets `rotate` cut the file while a program still writes.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def last_lines(path: Path, count: int = 20) -> str:
+    """Return the last lines of a file, an empty text if there is none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _TAIL_BYTES))
+            text = file.read().decode(errors="replace")
+    except FileNotFoundError:
+        return ""
+    lines = text.splitlines()[-count:]
+    return "\n".join(line[:_LINE_LIMIT] for line in lines)
+
+
+def rotate(path: Path, limit_bytes: int = ROTATE_BYTES) -> bool:
+    """Move a file's content aside when it is too long, keeping the open file.
+
+    A line written between copy and cut is lost: programs that must not lose one
+    rotate their own file.
+
+    Args:
+        path: The live file; older ones are ``.1`` (youngest) to ``.3``.
+        limit_bytes: Size from which it is rotated.
+
+    Returns:
+        Whether it was rotated.
+    """
+    try:
+        if path.stat().st_size < limit_bytes:
+            return False
+    except FileNotFoundError:
+        return False
+    for number in range(KEPT_FILES - 1, 0, -1):
+        older = path.with_name(f"{path.name}.{number}")
+        if older.exists():
+            older.replace(path.with_name(f"{path.name}.{number + 1}"))
+    shutil.copyfile(path, path.with_name(f"{path.name}.1"))
+    os.truncate(path, 0)
+    return True

@@ -1,0 +1,1 @@
+"""One module a server: how it is configured, started, probed and stopped."""

@@ -1,0 +1,21 @@
+"""Fixtures of all tests: the stack of real servers, and the whole house."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.stack import RunningStack, go_up, running_stack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[RunningStack]:
+    """Real servers on ports of their own, started once a test run."""
+    with running_stack("run") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def house(stack: RunningStack) -> RunningStack:
+    """The same stack with every service and the edge running."""
+    go_up(stack.stack, ())
+    return stack
