@@ -85,6 +85,7 @@ async def complete_upload(
 
 @router.get("/documents")
 async def list_documents(
+    *,
     principal: CurrentPrincipal,
     documents: Documents,
     conversation_id: Annotated[Id | None, Query()] = None,

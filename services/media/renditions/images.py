@@ -154,7 +154,7 @@ def _is_transparent(frame: Image.Image) -> bool:
 
 def _kept_settings(image: Image.Image) -> _Info:
     """What shows how colours are meant; everything else is metadata."""
-    kept: dict[str, Any] = {
+    kept: _Info = {
         key: image.info[key] for key in ("transparency",) if key in image.info
     }
     profile = image.info.get("icc_profile")

@@ -1,5 +1,6 @@
 """Remove what clients and crashes left behind."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -81,6 +82,12 @@ class SweepingService:
                 stalled=report.stalled,
             )
         return report
+
+    async def sweep_forever(self, every: timedelta) -> None:
+        """Sweep again and again; raises what `sweep` raises."""
+        while True:
+            await self.sweep()
+            await asyncio.sleep(every.total_seconds())
 
     async def _clear_settled(self) -> int:
         before = self._clock.now() - _TICKET_MARGIN
