@@ -100,19 +100,20 @@ def validation_problem(errors: Iterable[Mapping[str, Any]]) -> Problem:
 
 
 def problem_for(error: Exception) -> Problem | None:
-    """Return the answer to anything raised, None if nobody expected it.
+    """Return the answer to anything raised, None if nobody expected it."""
+    if isinstance(error, HttpError):
+        body = _encode(error.status, error.code, error.detail, {})
+        return Problem(error.status, error.code, body)
+    known = expected(error)
+    return None if known is None else problem_of(known)
+
+
+def expected(error: Exception) -> AppError | None:
+    """Return the `AppError` that an exception at an edge stands for, if any.
 
     A driver's failure or a deadline that no adapter has mapped means that something
     this service needs does not answer; it is no bug of the request's code.
     """
-    if isinstance(error, HttpError):
-        body = _encode(error.status, error.code, error.detail, {})
-        return Problem(error.status, error.code, body)
-    known = _as_app_error(error)
-    return None if known is None else problem_of(known)
-
-
-def _as_app_error(error: Exception) -> AppError | None:
     if isinstance(error, AppError):
         return error
     if isinstance(error, TimeoutError):

@@ -1,0 +1,79 @@
+"""Circuit breaker: stops asking what does not answer (HT-6)."""
+
+from collections import deque
+
+from libs.kernel import Clock, SystemClock, UnavailableError
+
+_WINDOW_SECONDS = 10.0
+_LEAST_CALLS = 20
+_RATIO = 0.5
+_OPEN_SECONDS = 2.0
+
+
+class Breaker:
+    """Opens at 50 % failures of at least 20 calls in 10 s, for 2 s, then probes.
+
+    While it is open, calls are refused at once. After that one call at a time is let
+    through; if it succeeds, the breaker closes.
+
+    Args:
+        name: What it guards, for the error.
+        clock: Monotonic time.
+    """
+
+    def __init__(self, name: str, clock: Clock | None = None) -> None:
+        self._name = name
+        self._clock = clock or SystemClock()
+        self._calls: deque[tuple[float, bool]] = deque()
+        self._failures = 0
+        self._opened_at: float | None = None
+        self._probe_at: float | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether calls are being refused or probed."""
+        return self._opened_at is not None
+
+    def check(self) -> None:
+        """Ask leave for a call, which then is reported by `succeeded` or `failed`.
+
+        Raises:
+            UnavailableError: ``<name>_unavailable``; not now.
+        """
+        if self._opened_at is None:
+            return
+        now = self._clock.monotonic()
+        # A probe that nobody reported on (its task died) must not hold for ever.
+        is_probing = self._probe_at is not None and now - self._probe_at < (
+            _WINDOW_SECONDS
+        )
+        if now - self._opened_at < _OPEN_SECONDS or is_probing:
+            raise UnavailableError(
+                f"{self._name}_unavailable",
+                "A service this needs does not answer.",
+                retry_after_seconds=_OPEN_SECONDS,
+            )
+        self._probe_at = now
+
+    def succeeded(self) -> None:
+        """Report an answer, whatever it says, below status 500."""
+        if self._opened_at is not None:
+            self._opened_at = self._probe_at = None
+            self._calls.clear()
+            self._failures = 0
+        self._count(is_failure=False)
+
+    def failed(self) -> None:
+        """Report no answer, or one that says the server is broken."""
+        now = self._count(is_failure=True)
+        is_bad = self._failures >= len(self._calls) * _RATIO
+        if self._opened_at is not None or (len(self._calls) >= _LEAST_CALLS and is_bad):
+            self._opened_at, self._probe_at = now, None
+
+    def _count(self, *, is_failure: bool) -> float:
+        now = self._clock.monotonic()
+        self._calls.append((now, is_failure))
+        self._failures += is_failure
+        while self._calls and now - self._calls[0][0] > _WINDOW_SECONDS:
+            self._failures -= self._calls.popleft()[1]
+        return now
