@@ -154,18 +154,17 @@ async def _open(
     bus = await stack.enter_async_context(
         open_bus(_bus_settings(settings), database, worker)
     )
-    hasher = await asyncio.to_thread(_hasher, settings)
-    stack.callback(hasher.close)
+    hasher = stack.enter_context(await asyncio.to_thread(_hasher, settings))
     health.add("mongodb", lambda: ping_mongo(database))
-    health.add("redis", lambda: ping_redis(redis))
+    health.add("redis", lambda: ping_redis(redis), is_critical=False)
     health.add("rabbitmq", bus.check, is_critical=False)
     ring = KeyRing.from_file(settings.storage_keys_file)
     keys = ThrottleKeys(blind_index(ring, "throttle"))
     users = MongoUserRepository(database, EmailVault(ring))
     verifications = MongoVerificationRepository(database)
     sessions = MongoSessionRepository(database)
-    for repository in (users, verifications, sessions):
-        await repository.create_indexes()
+    for indexed in (users, verifications, sessions):
+        await indexed.create_indexes()
     return Adapters(
         bus=bus,
         clock=SystemClock(),

@@ -12,7 +12,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Self, TypeVar
 
 import bcrypt
 import structlog
@@ -52,7 +52,10 @@ class PasswordHasher:
         # What an unknown account is checked against, so that it costs the same.
         self._dummy = self._hash(secrets.token_bytes(32))
 
-    def close(self) -> None:
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         """Let running hashes end and drop waiting ones."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
