@@ -23,7 +23,7 @@ for i, key in ipairs(KEYS) do
   local tolerance = interval * tonumber(ARGV[2 * i])
   local tat = math.max(tonumber(redis.call('GET', key) or now), now) + interval
   local wait = tat - tolerance - now
-  if wait > 0 then
+  if wait >= 1 then
     return {string.format('%.0f', math.ceil(wait)), i}
   end
   tats[i] = tat

@@ -37,8 +37,10 @@ _REQUEST_DROPPED = _HOP_BY_HOP | {
 }
 # Browsers' and proxies' claims come as X-...; none of ours is read from a client.
 _REQUEST_DROPPED_PREFIXES = (b"x-", b"cf-", b"true-client-", b"client-ip", b"sec-ch-")
-_REQUEST_KEPT = frozenset({b"x-parley-csrf"})
-_COOKIE_HEADERS = frozenset({b"cookie", b"origin"})
+_COOKIE_HEADERS = frozenset(
+    # With cookies go the proofs that the web client sent them (security.md CS-1).
+    {b"cookie", b"origin", b"x-parley-client", b"x-parley-csrf"}
+)
 
 _RESPONSE_DROPPED = _HOP_BY_HOP | {
     b"alt-svc",
@@ -78,7 +80,6 @@ def request_headers(
         (name, value)
         for name, value in pairs
         if (has_cookies and name in _COOKIE_HEADERS)
-        or name in _REQUEST_KEPT
         or (name not in dropped and not name.startswith(_REQUEST_DROPPED_PREFIXES))
     ]
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 KEYS_MAX = 10_000
+_ROUNDING_SECONDS = 1e-6
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,10 @@ def arrive(
     tat = now_seconds if tat_seconds is None else max(tat_seconds, now_seconds)
     next_tat = tat + limit.interval_seconds
     allowed_at = next_tat - limit.interval_seconds * limit.burst
-    return next_tat, max(0.0, allowed_at - now_seconds)
+    wait = allowed_at - now_seconds
+    # Below a microsecond it is rounding: with a burst of 1 a key's first request
+    # could be refused by it.
+    return next_tat, wait if wait > _ROUNDING_SECONDS else 0.0
 
 
 class LocalBuckets:

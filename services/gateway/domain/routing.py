@@ -30,7 +30,10 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         prefix: Whole segments from the start of the path; the longest prefix wins.
         methods: What it takes; an entry with the same prefix may take others.
         service: Who answers.
-        is_anonymous: Whether it is served without a token; a token is then ignored.
+        is_anonymous: Whether it is served without a token; a token is then ignored
+            unless `reads_token`.
+        reads_token: Whether, on an anonymous route, a good token still tells who
+            asks; a bad one is as none.
         has_cookies: Whether ``Cookie`` and ``Set-Cookie`` pass.
         limit_class: Name of the rate limit that applies.
         body_max_bytes: A larger body is refused with 413.
@@ -43,6 +46,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     methods: tuple[str, ...]
     service: str
     is_anonymous: bool = False
+    reads_token: bool = False
     has_cookies: bool = False
     limit_class: str = "default"
     body_max_bytes: Bytes = 1_048_576

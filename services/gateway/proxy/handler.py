@@ -13,7 +13,7 @@ from libs.chassis.asgi import Receive, Scope, Send
 from libs.chassis.problems import expected, send_problem
 from libs.events.tracing import parse_traceparent, traceparent_of
 from libs.kernel import new_id
-from services.gateway.domain.errors import ClientGoneError
+from services.gateway.domain.errors import ClientGoneError, TokenRefusedError
 from services.gateway.domain.headers import SECURITY_HEADERS, first, request_headers
 from services.gateway.domain.paths import check_query, normal_path
 from services.gateway.domain.routing import Route, RouteTable
@@ -81,7 +81,7 @@ class Proxy:
         check_query(scope["query_string"])
         route = exchange.route = self.table.find(exchange.method, path)
         authorization = first(scope["headers"], b"authorization")
-        if route.is_anonymous:
+        if route.is_anonymous and not route.reads_token:
             authorization = None
         exchange.identity = await self._admit(route, exchange, authorization)
         body = RequestBody(scope, receive, route)
@@ -103,21 +103,45 @@ class Proxy:
     async def _admit(
         self, route: Route, exchange: Exchange, authorization: bytes | None
     ) -> Identity | None:
-        """Charge the limits and return who asks; None on an anonymous route."""
-        network = exchange.caller.network
-        known = self.authenticator.recall(authorization)
+        """Charge the limits and return who asks, None for nobody.
+
+        An identity that is remembered is charged with the address in one step; a
+        token has to be checked only for what the address's limit let through.
+        """
+        known = self._recall(route, authorization)
         await self.limiter.admit(
             route.limit_class,
-            address=network,
+            address=exchange.caller.network,
             user_id=known.user_id if known else None,
         )
-        if known is not None or route.is_anonymous:
+        if known is not None:
             return known
-        identity = await self.authenticator.authenticate(authorization)
-        await self.limiter.admit(
-            route.limit_class, address=None, user_id=identity.user_id
-        )
+        identity = await self._authenticate(route, authorization)
+        if identity is not None:
+            await self.limiter.admit(
+                route.limit_class, address=None, user_id=identity.user_id
+            )
         return identity
+
+    def _recall(self, route: Route, authorization: bytes | None) -> Identity | None:
+        try:
+            return self.authenticator.recall(authorization)
+        except TokenRefusedError:
+            if not route.is_anonymous:
+                raise
+            return None
+
+    async def _authenticate(
+        self, route: Route, authorization: bytes | None
+    ) -> Identity | None:
+        if route.is_anonymous and authorization is None:
+            return None
+        try:
+            return await self.authenticator.authenticate(authorization)
+        except TokenRefusedError:
+            if not route.is_anonymous:
+                raise
+            return None
 
     def _headers(
         self, route: Route, exchange: Exchange, scope: Scope, body: RequestBody

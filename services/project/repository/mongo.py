@@ -34,7 +34,7 @@ class MongoProjectRepository:
         self._collaborators = database["collaborators"]
         self._sealer = sealer
 
-    async def ensure_indexes(self) -> None:
+    async def create_indexes(self) -> None:
         """Create the indexes; idempotent."""
         # One place a user and project, and the order of a project's list.
         await self._collaborators.create_index(

@@ -1,0 +1,163 @@
+"""Composition root of the gateway: a raw ASGI proxy beside a few own routes."""
+
+import ipaddress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import TypedDict
+
+from fastapi import FastAPI
+
+from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.asgi import Receive, Scope, Send
+from libs.chassis.errors import StartError
+from libs.chassis.health import Check, Health
+from libs.chassis.http import ServiceClient
+from libs.chassis.redis import open_redis, ping
+from libs.chassis.security import (
+    AccessTokenVerifier,
+    InternalTokenSigner,
+    JwksSource,
+    jwks_over_http,
+)
+from libs.chassis.sessions import SessionWatch
+from libs.events import BusSettings
+from libs.events.rabbitmq import RabbitBus, open_bus
+from libs.kernel import SystemClock, UnavailableError
+from services.gateway import api
+from services.gateway.cache import RedisBuckets
+from services.gateway.clients import AuthTokenVerifier, InternalCredentials
+from services.gateway.consumers import worker
+from services.gateway.domain.routing import RouteTable, RouteTableError, parse_routes
+from services.gateway.proxy import Edge, Proxy, open_upstreams
+from services.gateway.service import Authenticator, Limiter
+from services.gateway.settings import GatewaySettings
+
+_OWN_ROUTES_FILE = Path(__file__).with_name("routes.json")
+_OWN_PATHS = frozenset(
+    {"/api/v1/status", "/health", "/health/live", "/health/ready", "/metrics"}
+)
+_JWKS_PATH = "/api/v1/auth/jwks.json"
+
+
+class GatewayState(TypedDict):
+    """What the lifespan yields; it becomes ``scope["state"]``."""
+
+    proxy: Proxy
+
+
+class Gateway:
+    """ASGI: the gateway's own few paths, and the proxy for all others.
+
+    Attributes:
+        health: Read by the server loop when it drains.
+    """
+
+    def __init__(self, own: FastAPI, health: Health) -> None:
+        self._own = own
+        self.health = health
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the lifespan."""
+        if scope["type"] == "http" and scope["path"] not in _OWN_PATHS:
+            proxy: Proxy = scope["state"]["proxy"]
+            await proxy(scope, receive, send)
+        else:
+            await self._own(scope, receive, send)
+
+
+def create_app(settings: GatewaySettings) -> Gateway:
+    """Return the gateway; its lifespan opens what it needs.
+
+    Raises:
+        StartError: The routing table is wrong.
+    """
+    health = Health()
+    own = create_http_app(
+        settings,
+        lifespan=_lifespan(settings, health, _read_table(settings)),
+        routers=[api.router],
+        title="Parley gateway",
+        health=health,
+    )
+    return Gateway(own, health)
+
+
+def _lifespan(settings: GatewaySettings, health: Health, table: RouteTable) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[GatewayState]:
+        clock = SystemClock()
+        signer = InternalTokenSigner(settings.internal_key_file, "gateway")
+        async with AsyncExitStack() as stack:
+            redis = await stack.enter_async_context(open_redis(settings))
+            health.add("redis", lambda: ping(redis), is_critical=False)
+            auth = await stack.enter_async_context(
+                ServiceClient(settings.auth_url, signer, "auth")
+            )
+            watch = await stack.enter_async_context(
+                SessionWatch(redis, auth, clock).run()
+            )
+            health.add("sessions", watch.check, is_critical=False)
+            bus = await stack.enter_async_context(
+                open_bus(_bus_settings(settings), None, worker)
+            )
+            health.add("rabbitmq", _bus_check(bus), is_critical=False)
+            await stack.enter_async_context(bus.run_worker(worker, watch))
+            keys = JwksSource(
+                jwks_over_http(auth.session, settings.auth_url + _JWKS_PATH), clock
+            )
+            stack.push_async_callback(keys.aclose)
+            verifier = AccessTokenVerifier(keys, settings.issuer, clock)
+            upstreams = await stack.enter_async_context(
+                open_upstreams(settings.upstream_urls())
+            )
+            yield GatewayState(
+                proxy=Proxy(
+                    table=table,
+                    edge=_edge(settings),
+                    authenticator=Authenticator(
+                        AuthTokenVerifier(verifier), watch, clock
+                    ),
+                    limiter=Limiter(
+                        RedisBuckets(redis), settings.limit_classes(), clock
+                    ),
+                    credentials=InternalCredentials(signer),
+                    upstreams=upstreams,
+                )
+            )
+
+    return lifespan
+
+
+def _read_table(settings: GatewaySettings) -> RouteTable:
+    path = settings.routes_file or _OWN_ROUTES_FILE
+    try:
+        return parse_routes(
+            path.read_bytes(),
+            services=frozenset(settings.upstream_urls()),
+            limit_classes=frozenset(settings.limit_classes()),
+        )
+    except (OSError, RouteTableError) as error:
+        raise StartError(f"routing table {path}: {error}") from error
+
+
+def _edge(settings: GatewaySettings) -> Edge:
+    return Edge([ipaddress.ip_network(text) for text in settings.trusted_proxies])
+
+
+def _bus_settings(settings: GatewaySettings) -> BusSettings:
+    return BusSettings(
+        service="gateway",
+        instance_id=settings.instance_id,
+        amqp_url=settings.amqp_url.get_secret_value(),
+    )
+
+
+def _bus_check(bus: RabbitBus) -> Check:
+    async def check() -> Mapping[str, object]:
+        report = bus.health()
+        if not report["is_healthy"]:
+            raise UnavailableError("broker_unavailable", "RabbitMQ is away.", **report)
+        return report
+
+    return check

@@ -1,0 +1,100 @@
+"""Composition root of project: everything is opened and put together here."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.health import Check, Health
+from libs.chassis.mongo import open_mongo, ping
+from libs.crypto import FieldSealer, KeyRing
+from libs.events import BusSettings, EventBus
+from libs.events.rabbitmq import RabbitBus, open_bus
+from libs.kernel import Clock, SystemClock, UnavailableError
+from services.project import api
+from services.project.api import ProjectState
+from services.project.consumers import worker
+from services.project.ports import ProjectRepository, UserDirectory
+from services.project.repository import MongoProjectRepository, MongoUserDirectory
+from services.project.service import (
+    CollaboratorService,
+    ProjectLedger,
+    ProjectService,
+)
+from services.project.settings import ProjectSettings
+
+
+def create_app(settings: ProjectSettings) -> FastAPI:
+    """Return the app; its lifespan opens what it needs."""
+    health = Health()
+    return create_http_app(
+        settings,
+        lifespan=_lifespan(settings, health),
+        routers=[api.router],
+        title="Parley project",
+        health=health,
+    )
+
+
+def project_state(
+    *,
+    projects: ProjectRepository,
+    users: UserDirectory,
+    bus: EventBus,
+    transport: FieldSealer,
+    clock: Clock,
+) -> ProjectState:
+    """Put the use cases together over any adapters; opens nothing."""
+    ledger = ProjectLedger(projects, transport, clock)
+    return ProjectState(
+        projects=ProjectService(ledger, bus),
+        collaborators=CollaboratorService(ledger, users, bus),
+    )
+
+
+def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[ProjectState]:
+        storage = FieldSealer(KeyRing.from_file(settings.storage_keys_file))
+        transport = FieldSealer(KeyRing.from_file(settings.project_transport_keys_file))
+        async with AsyncExitStack() as stack:
+            database = await stack.enter_async_context(open_mongo(settings))
+            health.add("mongodb", lambda: ping(database))
+            projects = MongoProjectRepository(database, storage)
+            await projects.create_indexes()
+            bus = await stack.enter_async_context(
+                open_bus(_bus_settings(settings), database, worker)
+            )
+            health.add("rabbitmq", _bus_check(bus), is_critical=False)
+            state = project_state(
+                projects=projects,
+                users=MongoUserDirectory(database),
+                bus=bus,
+                transport=transport,
+                clock=SystemClock(),
+            )
+            await stack.enter_async_context(
+                bus.run_worker(worker, state["collaborators"])
+            )
+            yield state
+
+    return lifespan
+
+
+def _bus_check(bus: RabbitBus) -> Check:
+    async def check() -> Mapping[str, object]:
+        report = bus.health()
+        if not report["is_healthy"]:
+            raise UnavailableError("broker_unavailable", "RabbitMQ is away.", **report)
+        return report
+
+    return check
+
+
+def _bus_settings(settings: ProjectSettings) -> BusSettings:
+    return BusSettings(
+        service="project",
+        instance_id=settings.instance_id,
+        amqp_url=settings.amqp_url.get_secret_value(),
+    )

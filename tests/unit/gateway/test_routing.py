@@ -1,0 +1,129 @@
+"""The routing table: longest prefix, methods, and what a wrong table says."""
+
+from collections.abc import Sequence
+from importlib import resources
+
+import msgspec
+import pytest
+
+from services.gateway.domain.errors import MethodNotAllowedError, RouteNotFoundError
+from services.gateway.domain.routing import (
+    Route,
+    RouteTable,
+    RouteTableError,
+    parse_routes,
+)
+
+SERVICES = frozenset({"auth", "chat", "media", "notification", "project"})
+CLASSES = frozenset({"default", "login", "refresh"})
+OWN_TABLE = (resources.files("services.gateway") / "routes.json").read_bytes()
+
+
+def table_of(*routes: Route) -> RouteTable:
+    """Return a table of some routes."""
+    return RouteTable(routes, services=SERVICES, limit_classes=CLASSES)
+
+
+def route(prefix: str, methods: Sequence[str] = ("GET",), **fields: object) -> Route:
+    """Return a route to chat."""
+    return msgspec.convert(
+        {"prefix": prefix, "methods": methods, "service": "chat", **fields}, Route
+    )
+
+
+def test_the_longest_prefix_wins() -> None:
+    """A more special entry hides the more general one below it."""
+    general = route("/api/v1/auth")
+    special = route("/api/v1/auth/login", is_anonymous=True)
+    table = table_of(general, special)
+    assert table.find("GET", "/api/v1/auth/login") is special
+    assert table.find("GET", "/api/v1/auth/login/x") is special
+    assert table.find("GET", "/api/v1/auth/loginx") is general
+    assert table.find("GET", "/api/v1/auth") is general
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1", "/api/v1/meow", "/internal/sessions", "/", "/metrics"]
+)
+def test_a_path_that_no_prefix_matches_is_not_found(path: str) -> None:
+    """Prefixes match whole segments only."""
+    with pytest.raises(RouteNotFoundError):
+        table_of(route("/api/v1/me")).find("GET", path)
+
+
+def test_a_known_path_with_another_method_names_the_methods() -> None:
+    """405 lists all methods of the prefix, over its entries."""
+    table = table_of(
+        route("/api/v1/things", ["GET"], is_anonymous=True),
+        route("/api/v1/things", ["POST", "DELETE"]),
+    )
+    with pytest.raises(MethodNotAllowedError) as caught:
+        table.find("PUT", "/api/v1/things/7")
+    assert caught.value.allowed == ("DELETE", "GET", "POST")
+    assert table.find("GET", "/api/v1/things").is_anonymous
+    assert not table.find("POST", "/api/v1/things").is_anonymous
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"prefix": "/api/v1/x", "methods": ["GET"], "service": "unknown"},
+        {"prefix": "/api/v1/x", "methods": ["FETCH"], "service": "chat"},
+        {"prefix": "/api/v1/x", "methods": [], "service": "chat"},
+        {"prefix": "/api/v1/x/", "methods": ["GET"], "service": "chat"},
+        {"prefix": "/internal", "methods": ["GET"], "service": "chat"},
+        {"prefix": "/api/v1/x", "methods": ["GET"], "service": "chat", "extra": 1},
+        {"prefix": "/api/v1/x", "methods": ["GET"]},
+        {
+            "prefix": "/api/v1/x",
+            "methods": ["GET"],
+            "service": "chat",
+            "limit_class": "unknown",
+        },
+        {
+            "prefix": "/api/v1/x",
+            "methods": ["GET"],
+            "service": "chat",
+            "timeout_seconds": 0,
+        },
+    ],
+)
+def test_a_wrong_entry_stops_the_start(entry: dict[str, object]) -> None:
+    """A table that names what is not there is refused as a whole."""
+    document = msgspec.json.encode({"routes": [entry]})
+    with pytest.raises(RouteTableError):
+        parse_routes(document, services=SERVICES, limit_classes=CLASSES)
+
+
+@pytest.mark.parametrize("document", [b"", b"[]", b'{"routes": [], "x": []}', b"{}"])
+def test_another_document_is_no_table(document: bytes) -> None:
+    """Only the one shape is a table."""
+    with pytest.raises(RouteTableError):
+        parse_routes(document, services=SERVICES, limit_classes=CLASSES)
+
+
+def test_two_entries_for_one_prefix_and_method_contradict() -> None:
+    """Which of two would win is not left to their order."""
+    with pytest.raises(RouteTableError, match="stands twice"):
+        table_of(route("/api/v1/x"), route("/api/v1/x"))
+
+
+def test_only_the_listed_routes_of_the_own_table_are_anonymous() -> None:
+    """Whoever adds an anonymous route has to say so here too."""
+    table = parse_routes(OWN_TABLE, services=SERVICES, limit_classes=CLASSES)
+    anonymous = {entry.prefix for entry in table.routes if entry.is_anonymous}
+    assert anonymous == {
+        "/api/v1/auth/jwks.json",
+        "/api/v1/auth/login",
+        "/api/v1/auth/logout",
+        "/api/v1/auth/refresh",
+        "/api/v1/auth/register",
+        "/api/v1/auth/verification",
+        "/api/v1/auth/verify",
+    }
+
+
+def test_cookies_of_the_own_table_pass_to_auth_alone() -> None:
+    """No other service ever sees a cookie."""
+    table = parse_routes(OWN_TABLE, services=SERVICES, limit_classes=CLASSES)
+    assert {entry.service for entry in table.routes if entry.has_cookies} == {"auth"}

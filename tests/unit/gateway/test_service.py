@@ -1,0 +1,176 @@
+"""Who asks, and whether now: cache, revocation, fallback of limits."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import pytest
+
+from libs.kernel import FrozenClock, SessionId, UnavailableError, UserId
+from services.gateway.domain.errors import TokenRefusedError, TooManyRequestsError
+from services.gateway.domain.limits import (
+    Charge,
+    Decision,
+    Limit,
+    LimitClass,
+    LocalBuckets,
+)
+from services.gateway.ports import Identity
+from services.gateway.service import Authenticator, Limiter
+
+
+class StubVerifier:
+    """Takes any token as the name of a user; counts."""
+
+    def __init__(self, clock: FrozenClock) -> None:
+        self.calls = 0
+        self._clock = clock
+
+    async def verify(self, token: str) -> Identity:
+        """Return an identity for five minutes."""
+        self.calls += 1
+        if token == "bad":
+            raise TokenRefusedError("token_invalid", "No.")
+        expires_at = self._clock.now().timestamp() + 300
+        return Identity(UserId(token), SessionId(f"s-{token}"), (), expires_at)
+
+
+class RevokedSet:
+    """Sessions revoked by hand."""
+
+    def __init__(self) -> None:
+        self.revoked: set[str] = set()
+
+    def is_revoked(self, session_id: SessionId) -> bool:
+        """Tell."""
+        return session_id in self.revoked
+
+
+class SwitchedBuckets:
+    """Shared limits that can be taken away."""
+
+    def __init__(self, clock: FrozenClock) -> None:
+        self.is_away = False
+        self.calls = 0
+        self._clock = clock
+        self._buckets = LocalBuckets()
+
+    async def charge(self, charges: Sequence[Charge]) -> Decision:
+        """Charge or raise."""
+        self.calls += 1
+        if self.is_away:
+            raise UnavailableError("limits_unavailable", "Away.")
+        return self._buckets.charge(charges, self._clock.monotonic())
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """Time that stands still."""
+    return FrozenClock()
+
+
+async def test_a_good_token_is_remembered_for_a_while(
+    clock: FrozenClock,
+) -> None:
+    """The cache answers for 25 seconds (JW-4)."""
+    verifier = StubVerifier(clock)
+    authenticator = Authenticator(verifier, RevokedSet(), clock)
+    assert authenticator.recall(b"Bearer ann") is None
+    await authenticator.authenticate(b"Bearer ann")
+    recalled = authenticator.recall(b"Bearer ann")
+    assert recalled is not None
+    assert recalled.user_id == "ann"
+    clock.advance(timedelta(seconds=25))
+    assert authenticator.recall(b"Bearer ann") is None
+    assert verifier.calls == 1
+
+
+async def test_a_revoked_session_is_refused_although_its_token_is_cached(
+    clock: FrozenClock,
+) -> None:
+    """Revocation is asked on every request."""
+    sessions = RevokedSet()
+    authenticator = Authenticator(StubVerifier(clock), sessions, clock)
+    await authenticator.authenticate(b"Bearer ann")
+    sessions.revoked.add("s-ann")
+    with pytest.raises(TokenRefusedError) as caught:
+        authenticator.recall(b"Bearer ann")
+    assert caught.value.code == "session_revoked"
+    with pytest.raises(TokenRefusedError):
+        await authenticator.authenticate(b"Bearer ann")
+
+
+@pytest.mark.parametrize(
+    ("header", "code"),
+    [
+        (None, "token_missing"),
+        (b"", "token_invalid"),
+        (b"Bearer", "token_invalid"),
+        (b"Bearer ", "token_invalid"),
+        (b"Basic YTpi", "token_invalid"),
+        (b"Bearer \xff", "token_invalid"),
+        (b"Bearer " + b"x" * 5_000, "token_invalid"),
+        (b"Bearer bad", "token_invalid"),
+    ],
+)
+async def test_other_headers_are_refused_with_their_code(
+    clock: FrozenClock, header: bytes | None, code: str
+) -> None:
+    """RFC 6750: Bearer is the only scheme, and a bad token is not remembered."""
+    authenticator = Authenticator(StubVerifier(clock), RevokedSet(), clock)
+    with pytest.raises(TokenRefusedError) as caught:
+        await authenticator.authenticate(header)
+    assert caught.value.code == code
+    assert authenticator.recall(header) is None
+
+
+async def test_the_cache_is_bounded(clock: FrozenClock) -> None:
+    """The oldest token is forgotten when the cache is full."""
+    authenticator = Authenticator(StubVerifier(clock), RevokedSet(), clock, 2)
+    for name in (b"a", b"b", b"c"):
+        await authenticator.authenticate(b"Bearer " + name)
+    assert authenticator.recall(b"Bearer a") is None
+    assert authenticator.recall(b"Bearer c") is not None
+
+
+def limiter_of(buckets: SwitchedBuckets, clock: FrozenClock) -> Limiter:
+    """Return a limiter with an open and a fail-closed class."""
+    classes = [
+        LimitClass("default", Limit(1, 2), Limit(1, 1)),
+        LimitClass("login", Limit(1, 2), is_fail_closed=True),
+    ]
+    return Limiter(buckets, {limits.name: limits for limits in classes}, clock)
+
+
+async def test_a_full_limit_tells_which_and_how_long(clock: FrozenClock) -> None:
+    """429 names the kind of limit, never the address."""
+    limiter = limiter_of(SwitchedBuckets(clock), clock)
+    await limiter.admit("default", address="192.0.2.1", user_id=UserId("ann"))
+    with pytest.raises(TooManyRequestsError) as caught:
+        await limiter.admit("default", address="192.0.2.1", user_id=UserId("ann"))
+    assert caught.value.details == {"limit": "user"}
+    assert caught.value.retry_after_seconds == 1
+    await limiter.admit("default", address="192.0.2.1", user_id=UserId("bob"))
+
+
+async def test_without_redis_this_process_counts_alone(clock: FrozenClock) -> None:
+    """RL-4: reads go on within the same limits; Redis is asked once a second."""
+    buckets = SwitchedBuckets(clock)
+    buckets.is_away = True
+    limiter = limiter_of(buckets, clock)
+    await limiter.admit("default", address="a", user_id=None)
+    await limiter.admit("default", address="a", user_id=None)
+    with pytest.raises(TooManyRequestsError):
+        await limiter.admit("default", address="a", user_id=None)
+    assert buckets.calls == 1
+    buckets.is_away = False
+    clock.advance(timedelta(seconds=1.1))
+    await limiter.admit("default", address="a", user_id=None)
+    assert buckets.calls == 2
+
+
+async def test_without_redis_login_is_refused(clock: FrozenClock) -> None:
+    """RL-4: login fails closed with 503."""
+    buckets = SwitchedBuckets(clock)
+    buckets.is_away = True
+    with pytest.raises(UnavailableError):
+        await limiter_of(buckets, clock).admit("login", address="a", user_id=None)
