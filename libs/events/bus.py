@@ -85,6 +85,23 @@ class Subscription:
     in_transaction: bool = True
     kill_switch: KillSwitch | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what would break a promise.
+
+        Raises:
+            ValueError: An unknown tier, tiers in an ordered subscription (a retried
+                event would be overtaken), or a batch outside of a transaction.
+        """
+        if self.is_ordered and self.retry == Retry():
+            object.__setattr__(self, "retry", Retry(immediate=5, delays=()))
+        if self.is_ordered and self.retry.delays:
+            raise ValueError(f"{self.name}: retry tiers break the order")
+        if self.max_batch and not self.in_transaction:
+            raise ValueError(f"{self.name}: a batch needs its transaction")
+        unknown = set(self.retry.delays) - set(RETRY_TIERS)
+        if unknown:
+            raise ValueError(f"{self.name}: no such tiers: {sorted(unknown)}")
+
 
 @dataclass(frozen=True)
 class LiveSubscription:
@@ -251,7 +268,10 @@ class Worker:
         self.live_subscriptions: list[LiveSubscription] = []
 
     def subscribe(
-        self, *events: type[Event], name: str, **options: Any  # noqa: ANN401 - Subscription's fields
+        self,
+        *events: type[Event],
+        name: str,
+        **options: Any,  # noqa: ANN401 - Subscription's fields
     ) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., Awaitable[None]]]:
         """Subscribe a handler of single events; options are `Subscription`'s."""
 
@@ -297,8 +317,6 @@ class Worker:
 class DeliveryProbe(Protocol):
     """Lets a test wait for deliveries instead of sleeping."""
 
-    def delivered(
-        self, event_class: type[E], *, within: timedelta
-    ) -> AsyncIterator[E]:
+    def delivered(self, event_class: type[E], *, within: timedelta) -> AsyncIterator[E]:
         """Yield events of a type as they are handled; raises TimeoutError."""
         ...

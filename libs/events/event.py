@@ -15,7 +15,7 @@ _upcasters: dict[tuple[str, int], Upcaster] = {}
 class EventMeta(msgspec.StructMeta):
     """Takes ``type``, ``version`` and ``key`` from the class statement."""
 
-    def __new__(  # noqa: PLR0913 - the class statement's own keywords
+    def __new__(  # noqa: PYI034 - a metaclass: it returns the new class
         mcls,
         name: str,
         bases: tuple[type, ...],

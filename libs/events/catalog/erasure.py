@@ -1,4 +1,4 @@
-"""``erasure.events``: parts of a deletion done; every service emits it, auth listens."""
+"""``erasure.events``: parts of a deletion done; every service emits, auth listens."""
 
 from libs.events.event import Event
 

@@ -38,7 +38,9 @@ class MediaRejected(Event, type="media.rejected", version=1, key="document_id"):
     reason: str
 
 
-class MediaVersionAdded(Event, type="media.version_added", version=1, key="document_id"):
+class MediaVersionAdded(
+    Event, type="media.version_added", version=1, key="document_id"
+):
     """A newer version of the bytes replaced the current one."""
 
     document_id: str
@@ -62,7 +64,9 @@ class MediaShared(Event, type="media.shared", version=1, key="document_id"):
     expires_at: datetime | None
 
 
-class MediaShareRevoked(Event, type="media.share_revoked", version=1, key="document_id"):
+class MediaShareRevoked(
+    Event, type="media.share_revoked", version=1, key="document_id"
+):
     """A share link was ended."""
 
     document_id: str

@@ -1,0 +1,1 @@
+"""From a delivered frame to a settled one, the same for every transport."""
