@@ -20,6 +20,19 @@ Session: TypeAlias = Any
 """A database session of `libs.events`; the driver's type stays in the adapters."""
 
 
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A document that may have something in quarantine.
+
+    Attributes:
+        document_id: Of the document.
+        quarantine_key: Of the object.
+    """
+
+    document_id: str
+    quarantine_key: str
+
+
 class DocumentRepository(Protocol):
     """Documents by id, by home and by what is left to do."""
 
@@ -67,8 +80,10 @@ class DocumentRepository(Protocol):
 
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
-    ) -> list[Document]:
+    ) -> list[Leftover]:
         """Return documents that may have something in quarantine, oldest first.
+
+        Opens no sealed field: a key that is lost does not stop the tidying.
 
         Args:
             statuses: Only documents in one of them.

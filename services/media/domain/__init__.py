@@ -16,6 +16,7 @@ from services.media.domain.document import (
     DocumentStatus,
     Rendition,
     new_storage_key,
+    quarantine_key,
 )
 from services.media.domain.errors import (
     ContentTypeMismatchError,
@@ -75,5 +76,6 @@ __all__ = [
     "new_storage_key",
     "private_scope",
     "project_scope",
+    "quarantine_key",
     "verified_type",
 ]

@@ -100,7 +100,7 @@ class Document:
     @property
     def quarantine_key(self) -> str:
         """Object that the client writes and nobody but the checks reads."""
-        return f"quarantine/{self.storage_key}"
+        return quarantine_key(self.storage_key)
 
     @property
     def content_key(self) -> str:
@@ -168,6 +168,11 @@ class Document:
         if status not in _NEXT[self.status]:
             raise DocumentStateError(self.status)
         return replace(self, status=status, **changes)  # type: ignore[arg-type]  # callers above are typed
+
+
+def quarantine_key(storage_key: str) -> str:
+    """Return the name of the object that a client writes."""
+    return f"quarantine/{storage_key}"
 
 
 def new_storage_key() -> str:

@@ -9,8 +9,14 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.crypto.fields import FieldSealer
 from libs.crypto.sealed import Sealed
-from services.media.domain import Document, DocumentStatus, Rendition, Scope
-from services.media.ports import Session
+from services.media.domain import (
+    Document,
+    DocumentStatus,
+    Rendition,
+    Scope,
+    quarantine_key,
+)
+from services.media.ports import Leftover, Session
 
 _INDEXES = [
     IndexModel(
@@ -91,15 +97,19 @@ class MongoDocumentRepository:
 
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
-    ) -> list[Document]:
+    ) -> list[Leftover]:
         """Return documents that may have something in quarantine, oldest first."""
         query = {
             "status": {"$in": [status.value for status in statuses]},
             "is_quarantine_cleared": False,
             "upload_expires_at": {"$lt": before},
         }
-        rows = self._collection.find(query).sort("upload_expires_at", ASCENDING)
-        return [self._decode(row) async for row in rows.limit(limit)]
+        rows = self._collection.find(query, {"storage_key": 1})
+        rows = rows.sort("upload_expires_at", ASCENDING).limit(limit)
+        return [
+            Leftover(row["_id"], quarantine_key(row["storage_key"]))
+            async for row in rows
+        ]
 
     def _encode(self, document: Document) -> dict[str, Any]:
         sealed = None

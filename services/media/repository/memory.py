@@ -13,7 +13,7 @@ from services.media.domain import (
     Scope,
     ScopeChange,
 )
-from services.media.ports import Session
+from services.media.ports import Leftover, Session
 
 
 class MemoryDocumentRepository:
@@ -74,7 +74,7 @@ class MemoryDocumentRepository:
 
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
-    ) -> list[Document]:
+    ) -> list[Leftover]:
         """Return documents that may have something in quarantine, oldest first."""
         found = [
             row
@@ -84,7 +84,7 @@ class MemoryDocumentRepository:
             and row.upload_expires_at < before
         ]
         found.sort(key=lambda row: row.upload_expires_at)
-        return found[:limit]
+        return [Leftover(row.document_id, row.quarantine_key) for row in found[:limit]]
 
 
 class MemoryAccessRepository:

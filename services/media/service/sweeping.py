@@ -7,8 +7,8 @@ from datetime import timedelta
 import structlog
 
 from libs.kernel import Clock
-from services.media.domain import Document, DocumentStatus
-from services.media.ports import DocumentRepository, Lease, ObjectStore
+from services.media.domain import DocumentStatus
+from services.media.ports import DocumentRepository, Lease, Leftover, ObjectStore
 from services.media.service.processing import ProcessingService
 
 log = structlog.get_logger()
@@ -96,8 +96,8 @@ class SweepingService:
             _SETTLED, before=before, limit=_PAGE
         ):
             await self._store.delete([item.quarantine_key for item in page])
-            for document in page:
-                await self._documents.mark_quarantine_cleared(document.document_id)
+            for leftover in page:
+                await self._documents.mark_quarantine_cleared(leftover.document_id)
             count += len(page)
         return count
 
@@ -106,21 +106,23 @@ class SweepingService:
         while page := await self._older(DocumentStatus.UPLOADING):
             # Objects first: without its row an object would never be found again.
             await self._store.delete([item.quarantine_key for item in page])
-            for document in page:
+            for leftover in page:
                 await self._documents.remove(
-                    document.document_id, expected=DocumentStatus.UPLOADING
+                    leftover.document_id, expected=DocumentStatus.UPLOADING
                 )
             count += len(page)
         return count
 
     async def _reject_stalled(self) -> int:
+        """Give up on checks that never ended; one page a sweep, they are rare."""
         count = 0
-        while page := await self._older(DocumentStatus.PROCESSING):
-            for document in page:
+        for leftover in await self._older(DocumentStatus.PROCESSING):
+            document = await self._documents.get(leftover.document_id)
+            if document and document.status is DocumentStatus.PROCESSING:
                 await self._processing.reject(document, "checks_failed")
-            count += len(page)
+                count += 1
         return count
 
-    async def _older(self, status: DocumentStatus) -> list[Document]:
+    async def _older(self, status: DocumentStatus) -> list[Leftover]:
         before = self._clock.now() - self._abandoned_after
         return await self._documents.uncleared([status], before=before, limit=_PAGE)

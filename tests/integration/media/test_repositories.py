@@ -147,11 +147,12 @@ async def test_uncleared_by_status_and_time(documents):
         await documents.insert(document)
 
     async def found():
-        return await documents.uncleared([DocumentStatus.READY], before=NOW, limit=10)
+        page = await documents.uncleared([DocumentStatus.READY], before=NOW, limit=10)
+        return [leftover.quarantine_key for leftover in page]
 
-    assert await found() == [older, old]
+    assert await found() == [older.quarantine_key, old.quarantine_key]
     await documents.mark_quarantine_cleared(older.document_id)
-    assert await found() == [old]
+    assert await found() == [old.quarantine_key]
 
 
 async def test_membership_in_any_order(access):
