@@ -80,6 +80,10 @@ class RunningStack:
         """Return the settings environment of a service, secrets as paths."""
         return service_environment(self.stack, name)
 
+    def secret(self, service: str, name: str) -> str:
+        """Return the content of one of a service's secret files."""
+        return (self.stack.secrets / service / name).read_text()
+
     def database_url(self, name: str) -> str:
         """Return MongoDB's connection string of a service's own account."""
         return database_url(self.stack, name)

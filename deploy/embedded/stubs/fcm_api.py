@@ -24,6 +24,8 @@ from libs.kernel import new_id
 
 _GRANT = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 _SCOPES = ("firebase.messaging", "cloud-platform")
+_GOOGLE_TOKEN_URI = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
+"""What google-auth writes as audience, whatever address the account names."""
 _TOKEN_SECONDS = 3600
 _KEPT_MESSAGES = 10_000
 _ANY_TOKEN = "*"  # noqa: S105 - a wildcard, no secret
@@ -119,7 +121,7 @@ class PushService:
             assertion,
             self._public_key,
             algorithms=["RS256"],
-            audience=self._account["token_uri"],
+            audience=[_GOOGLE_TOKEN_URI, self._account["token_uri"]],
             issuer=self._account["client_email"],
             options={"require": ["exp", "iat", "iss", "aud"]},
         )
