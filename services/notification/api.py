@@ -1,0 +1,167 @@
+"""HTTP in: the in-app list, devices, preferences."""
+
+from typing import Annotated, TypedDict
+
+from fastapi import APIRouter, Depends, Query, Request, Response, status
+
+from libs.chassis.pagination import Limit, Page, decode_cursor, encode_cursor
+from libs.chassis.security import CurrentPrincipal
+from libs.kernel import Clock, InvalidError, NotFoundError, UserId, is_id
+from services.notification.domain.devices import Platform
+from services.notification.ports import DeviceRepository, PeopleRepository
+from services.notification.schemas import (
+    DeviceRequest,
+    DeviceResponse,
+    DevicesResponse,
+    NotificationResponse,
+    PreferencesBody,
+    ReadUntilRequest,
+    ReadUntilResponse,
+)
+from services.notification.service.lists import InAppLists
+
+
+class NotificationState(TypedDict):
+    """What the lifespan yields; `request.state` of every route."""
+
+    lists: InAppLists
+    devices: DeviceRepository
+    people: PeopleRepository
+    clock: Clock
+
+
+def _lists(request: Request) -> InAppLists:
+    lists: InAppLists = request.state.lists
+    return lists
+
+
+def _devices(request: Request) -> DeviceRepository:
+    devices: DeviceRepository = request.state.devices
+    return devices
+
+
+def _people(request: Request) -> PeopleRepository:
+    people: PeopleRepository = request.state.people
+    return people
+
+
+Lists = Annotated[InAppLists, Depends(_lists)]
+Devices = Annotated[DeviceRepository, Depends(_devices)]
+People = Annotated[PeopleRepository, Depends(_people)]
+Cursor = Annotated[str | None, Query(max_length=512)]
+IsUnread = Annotated[bool | None, Query()]
+
+router = APIRouter(prefix="/api/v1")
+
+
+@router.get("/notifications")
+async def list_notifications(
+    principal: CurrentPrincipal,
+    lists: Lists,
+    cursor: Cursor = None,
+    limit: Limit = 50,
+    is_unread: IsUnread = None,
+) -> Page[NotificationResponse]:
+    """List the caller's notifications, newest first."""
+    entries = await lists.page(
+        UserId(principal.user_id),
+        before_id=_before(cursor),
+        limit=limit + 1,
+        is_unread=is_unread,
+    )
+    shown = entries[:limit]
+    has_more = len(entries) > limit
+    last_id = shown[-1].notification.notification_id if has_more else ""
+    return Page[NotificationResponse](
+        items=[NotificationResponse.of(entry) for entry in shown],
+        next_cursor=encode_cursor({"before": last_id}) if has_more else None,
+    )
+
+
+@router.post(
+    "/notifications/read",
+    description="Entries that come meanwhile have greater ids and stay unread.",
+)
+async def read_until(
+    body: ReadUntilRequest, principal: CurrentPrincipal, lists: Lists
+) -> ReadUntilResponse:
+    """Mark all entries up to and with one as read."""
+    count = await lists.mark_read_until(UserId(principal.user_id), body.until_id)
+    return ReadUntilResponse(read_count=count)
+
+
+@router.post(
+    "/notifications/{notification_id}/read", status_code=status.HTTP_204_NO_CONTENT
+)
+async def read_one(
+    notification_id: str, principal: CurrentPrincipal, lists: Lists
+) -> Response:
+    """Mark one entry as read."""
+    await lists.mark_read(UserId(principal.user_id), notification_id)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.post("/devices", status_code=status.HTTP_201_CREATED)
+async def register_device(
+    body: DeviceRequest, principal: CurrentPrincipal, devices: Devices, request: Request
+) -> DeviceResponse:
+    """Register a device; idempotent by token, which moves to the caller."""
+    clock: Clock = request.state.clock
+    device = await devices.register(
+        UserId(principal.user_id),
+        token=body.token,
+        platform=Platform(body.platform),
+        name=body.name,
+        now=clock.now(),
+    )
+    return DeviceResponse.of(device)
+
+
+@router.get("/devices")
+async def list_devices(
+    principal: CurrentPrincipal, devices: Devices
+) -> DevicesResponse:
+    """List the caller's devices."""
+    owned = await devices.of_user(UserId(principal.user_id))
+    return DevicesResponse(items=[DeviceResponse.of(device) for device in owned])
+
+
+@router.delete("/devices/{device_id}", status_code=status.HTTP_204_NO_CONTENT)
+async def remove_device(
+    device_id: str, principal: CurrentPrincipal, devices: Devices
+) -> Response:
+    """Remove a device of the caller; it gets no push any more."""
+    if not await devices.remove(device_id, UserId(principal.user_id)):
+        raise NotFoundError("device_not_found", "No such device.")
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+@router.get("/notification-preferences")
+async def read_preferences(
+    principal: CurrentPrincipal, people: People
+) -> PreferencesBody:
+    """Return what the caller chose, or the defaults."""
+    user_id = UserId(principal.user_id)
+    person = (await people.get([user_id])).get(user_id)
+    if person is None:
+        return PreferencesBody()
+    return PreferencesBody.of(person.preferences)
+
+
+@router.put("/notification-preferences")
+async def replace_preferences(
+    body: PreferencesBody, principal: CurrentPrincipal, people: People
+) -> PreferencesBody:
+    """Replace what the caller chose."""
+    preferences = body.preferences()
+    await people.put_preferences(UserId(principal.user_id), preferences)
+    return PreferencesBody.of(preferences)
+
+
+def _before(cursor: str | None) -> str | None:
+    if cursor is None:
+        return None
+    before = decode_cursor(cursor).get("before")
+    if not isinstance(before, str) or not is_id(before):
+        raise InvalidError("cursor_invalid", "The cursor is none of ours.")
+    return before

@@ -1,0 +1,68 @@
+"""The worker, and what its handlers work with."""
+
+from dataclasses import dataclass
+
+from libs.crypto.fields import FieldSealer
+from libs.crypto.sealed import Sealed
+from libs.events import Context, Event, Worker
+from libs.events.catalog import NotificationFailed, NotificationSent
+from libs.events.tracing import current_cause
+from services.notification.domain.delivery import Origin
+from services.notification.ports import ConversationRepository, PeopleRepository
+from services.notification.service.accounts import AccountMails
+from services.notification.service.intake import MessageIntake
+
+worker = Worker("notification", emits=[NotificationSent, NotificationFailed])
+
+
+@dataclass(frozen=True)
+class Inbound:
+    """Use cases and keys of the handlers; `Context.app` is one of these.
+
+    Attributes:
+        intake: Messages and read markers.
+        accounts: Mails about accounts.
+        people: Projection of users.
+        conversations: Projection of conversations.
+        message_sealer: Opens what chat sealed.
+        account_sealer: Opens what auth sealed.
+    """
+
+    intake: MessageIntake
+    accounts: AccountMails
+    people: PeopleRepository
+    conversations: ConversationRepository
+    message_sealer: FieldSealer
+    account_sealer: FieldSealer
+
+    def open_message_field(
+        self, sealed: Sealed, field: str, event: Event, context: Context
+    ) -> str:
+        """Open a field that chat sealed.
+
+        Raises:
+            DecryptError: It belongs to another place, or was altered: a dead letter.
+            KeyUnknownError: The ring does not hold its key yet: retried.
+        """
+        return self.message_sealer.open(
+            sealed, context.event_id, event.event_type, field, event.event_key
+        )
+
+    def open_account_field(
+        self, sealed: Sealed, field: str, event: Event, context: Context
+    ) -> str:
+        """Open a field that auth sealed; see `open_message_field`."""
+        return self.account_sealer.open(
+            sealed, context.event_id, event.event_type, field, event.event_key
+        )
+
+
+def inbound_of(context: Context) -> Inbound:
+    """Return what the worker was started with."""
+    app: Inbound = context.app
+    return app
+
+
+def origin_of(context: Context) -> Origin:
+    """Return the event being handled, with its trace."""
+    return Origin(context.event_id, context.correlation_id, current_cause().traceparent)

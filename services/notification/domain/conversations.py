@@ -1,0 +1,119 @@
+"""Conversations, members and excerpts, as projected from chat's events."""
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from libs.kernel import ConversationId, MessageId, UserId
+
+EXCERPT_MAX_CHARACTERS = 500
+
+
+class ConversationKind(StrEnum):
+    """How many people talk, and who is told by default."""
+
+    DIRECT = "direct"
+    GROUP = "group"
+    CHANNEL = "channel"
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """A known conversation.
+
+    Attributes:
+        title: None for a direct conversation, or where none was given.
+        is_deleted: A tombstone: nobody is told of it any more.
+    """
+
+    conversation_id: ConversationId
+    kind: ConversationKind
+    title: str | None = None
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class Member:
+    """A user's place in a conversation.
+
+    Attributes:
+        is_member: False after a removal, and while only a read marker is known.
+        read_seq: Highest sequence the user has read; 0 where none is known.
+    """
+
+    conversation_id: ConversationId
+    user_id: UserId
+    is_member: bool = True
+    read_seq: int = 0
+
+
+@dataclass(frozen=True)
+class MembershipChange:
+    """A member came or went at a revision of the conversation."""
+
+    conversation_id: ConversationId
+    user_id: UserId
+    revision: int
+    is_member: bool
+
+
+@dataclass(frozen=True)
+class Excerpt:
+    """The beginning of a message, kept once however many people are told of it.
+
+    Attributes:
+        seq: Ordinal in the conversation, from 1.
+        revision: Of the message's last change that was seen.
+        text: At most `EXCERPT_MAX_CHARACTERS`; empty for attachments alone.
+        is_deleted: The message was taken back; `text` is empty then.
+    """
+
+    message_id: MessageId
+    conversation_id: ConversationId
+    seq: int
+    revision: int
+    sender_id: UserId
+    sent_at: datetime
+    text: str
+    has_attachments: bool = False
+    is_deleted: bool = False
+
+
+@dataclass(frozen=True)
+class SentMessage:
+    """A message.sent, opened."""
+
+    excerpt: Excerpt
+    mentions: frozenset[UserId]
+
+
+def excerpt_of(text: str, limit: int = EXCERPT_MAX_CHARACTERS) -> str:
+    """Shorten a message for a list, a push or a mail.
+
+    Args:
+        text: The whole body.
+        limit: Length of the result in code points, at least 2.
+
+    Returns:
+        The text on one line without control characters; an ellipsis is its last
+        character where something was cut.
+    """
+    visible = "".join(
+        " "
+        if character.isspace() or unicodedata.category(character) == "Cc"
+        else character
+        for character in text[: limit * 4]
+    )
+    line = " ".join(visible.split())
+    if len(line) <= limit and len(text) <= limit * 4:
+        return line
+    return line[: limit - 1].rstrip() + "…"
+
+
+def unread(excerpts: Sequence[Excerpt], member: Member | None) -> list[Excerpt]:
+    """Return what a member has neither read nor lost by deletion, oldest first."""
+    read_seq = member.read_seq if member else 0
+    wanted = [e for e in excerpts if e.seq > read_seq and not e.is_deleted]
+    return sorted(wanted, key=lambda excerpt: excerpt.seq)

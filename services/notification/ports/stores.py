@@ -1,0 +1,201 @@
+"""What this service owns: in-app lists, devices, the queue of deliveries."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from libs.kernel import ConversationId, MessageId, UserId
+from services.notification.domain.delivery import (
+    Channel,
+    Delivery,
+    DeliveryState,
+)
+from services.notification.domain.devices import Device, Platform
+from services.notification.ports.records import Notification, Session
+
+
+class NotificationRepository(Protocol):
+    """The in-app lists."""
+
+    async def add(
+        self, notifications: Sequence[Notification], session: Session = None
+    ) -> None:
+        """Add entries."""
+        ...
+
+    async def page(
+        self,
+        user_id: UserId,
+        *,
+        before_id: str | None,
+        limit: int,
+        is_unread: bool | None,
+    ) -> list[Notification]:
+        """Return a user's entries, newest first.
+
+        Args:
+            user_id: Whose list.
+            before_id: Only entries with a smaller id, or None.
+            limit: At most so many.
+            is_unread: True: only unread; False: only read; None: both.
+        """
+        ...
+
+    async def mark_read(self, user_id: UserId, notification_id: str) -> bool:
+        """Mark one entry as read; False where the user has no such entry."""
+        ...
+
+    async def mark_read_until(self, user_id: UserId, until_id: str) -> int:
+        """Mark all entries up to and with an id; return how many were unread."""
+        ...
+
+    async def mark_conversation_read(
+        self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        read_seq: int,
+        session: Session = None,
+    ) -> None:
+        """Mark the entries of messages up to a sequence as read."""
+        ...
+
+    async def drop_message(
+        self, message_id: MessageId, session: Session = None
+    ) -> None:
+        """Remove every entry about a message that was taken back."""
+        ...
+
+
+class DeviceRepository(Protocol):
+    """Devices that take push."""
+
+    async def register(
+        self,
+        user_id: UserId,
+        *,
+        token: str,
+        platform: Platform,
+        name: str,
+        now: datetime,
+    ) -> Device:
+        """Keep a device; a known token is updated, another user's token moves.
+
+        Raises:
+            ConflictError: The user has too many devices (``too_many_devices``).
+        """
+        ...
+
+    async def of_user(self, user_id: UserId) -> list[Device]:
+        """Return a user's devices, oldest first."""
+        ...
+
+    async def of_users(
+        self, user_ids: Iterable[UserId], session: Session = None
+    ) -> dict[UserId, list[Device]]:
+        """Return the devices of several users."""
+        ...
+
+    async def get(self, device_ids: Iterable[str]) -> dict[str, Device]:
+        """Return the known ones by id."""
+        ...
+
+    async def remove(
+        self,
+        device_id: str,
+        user_id: UserId | None = None,
+        session: Session = None,
+    ) -> bool:
+        """Remove a device, of a user if one is given; False where there is none."""
+        ...
+
+
+class DeliveryRepository(Protocol):
+    """The durable queue of pushes and mails."""
+
+    async def add(
+        self, deliveries: Sequence[Delivery], session: Session = None
+    ) -> None:
+        """Queue deliveries; (event, channel, target) is unique.
+
+        Raises:
+            ConflictError: One is known already (``delivery_exists``).
+        """
+        ...
+
+    async def add_to_mails(
+        self, deliveries: Sequence[Delivery], session: Session = None
+    ) -> None:
+        """Add a message to each user's waiting mail of its conversation, or queue one.
+
+        A mail that was claimed once takes no more messages: its content must not
+        change under its Message-ID. Beyond `MESSAGES_PER_MAIL` they are only counted.
+        """
+        ...
+
+    async def claim(
+        self, channel: Channel, *, holder: str, limit: int, lease: timedelta
+    ) -> list[Delivery]:
+        """Take due deliveries, the longest due first, for the time of a lease.
+
+        No other claim gets them before the lease ends. Time is the store's.
+        """
+        ...
+
+    async def release(self, holder: str) -> int:
+        """Make what a holder left claimed due at once; return how many.
+
+        For a process that starts: its predecessor of the same name is dead.
+        """
+        ...
+
+    async def settle(
+        self,
+        delivery: Delivery,
+        state: DeliveryState,
+        *,
+        reason: str | None,
+        now: datetime,
+        session: Session = None,
+    ) -> bool:
+        """Make a claimed delivery final and forget its private content.
+
+        Returns:
+            False where the claim is no longer held: nothing was changed.
+        """
+        ...
+
+    async def put_back(
+        self,
+        delivery: Delivery,
+        *,
+        due_at: datetime,
+        reason: str,
+        attempts: int,
+        unknowns: int,
+        is_claim_counted: bool = True,
+    ) -> None:
+        """Give a claimed delivery back; nothing happens if the claim is lost.
+
+        Args:
+            delivery: As claimed.
+            due_at: When it is due again.
+            reason: Why, a stable slug.
+            attempts: The new count.
+            unknowns: The new count.
+            is_claim_counted: False where the claim led to no try at all.
+        """
+        ...
+
+    async def suppress(
+        self, address: str, *, reason: str, now: datetime, session: Session = None
+    ) -> None:
+        """Keep that an address is dead, for 30 days."""
+        ...
+
+    async def suppressed(self, addresses: Iterable[str]) -> set[str]:
+        """Return which of some addresses are dead."""
+        ...
+
+    async def pending(self) -> dict[Channel, int]:
+        """Return how many deliveries wait, by channel."""
+        ...

@@ -1,0 +1,256 @@
+"""Conversations, places of members in them, and excerpts of messages."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pymongo import UpdateOne
+
+from libs.chassis.mongo import map_mongo_errors
+from libs.kernel import ConversationId, MessageId, UserId
+from services.notification.domain.conversations import (
+    Conversation,
+    ConversationKind,
+    Excerpt,
+    Member,
+    MembershipChange,
+)
+from services.notification.repository.guard import Database, if_newer
+from services.notification.repository.vault import Vault
+
+Session = Any  # pymongo's AsyncClientSession; opaque to the core
+
+
+class MongoConversationRepository:
+    """See `ConversationRepository`.
+
+    Collections ``conversations``, ``members`` and ``excerpts``.
+    """
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._conversations = database["conversations"]
+        self._members = database["members"]
+        self._excerpts = database["excerpts"]
+        self._vault = vault
+
+    async def get(
+        self, conversation_ids: Iterable[ConversationId], session: Session = None
+    ) -> dict[ConversationId, Conversation]:
+        """Return those whose beginning is known, tombstones too."""
+        wanted = list(conversation_ids)
+        if not wanted:
+            return {}
+        with map_mongo_errors():
+            found = await self._conversations.find(
+                {"_id": {"$in": wanted}}, session=session
+            ).to_list()
+        return {
+            document["_id"]: self._conversation(document)
+            for document in found
+            if "kind" in document or document.get("is_deleted")
+        }
+
+    async def members(
+        self, conversation_id: ConversationId, session: Session = None
+    ) -> dict[UserId, Member]:
+        """Return the present members by user id."""
+        found = await self._members.find(
+            {"conversation_id": conversation_id, "is_member": True}, session=session
+        ).to_list()
+        return {document["user_id"]: _member(document) for document in found}
+
+    async def places(
+        self, pairs: Iterable[tuple[ConversationId, UserId]]
+    ) -> dict[tuple[ConversationId, UserId], Member]:
+        """Return the places of some users, former members too."""
+        wanted = [_place_id(*pair) for pair in pairs]
+        if not wanted:
+            return {}
+        with map_mongo_errors():
+            found = await self._members.find({"_id": {"$in": wanted}}).to_list()
+        members = [_member(document) for document in found]
+        return {(member.conversation_id, member.user_id): member for member in members}
+
+    async def put_creation(
+        self,
+        conversation_id: ConversationId,
+        kind: ConversationKind,
+        *,
+        revision: int,
+        title: str | None,
+        session: Session = None,
+    ) -> None:
+        """Keep that it began; its title unless a newer one is known."""
+        await self._conversations.update_one(
+            {"_id": conversation_id},
+            [
+                {"$set": {"kind": {"$literal": kind.value}}},
+                *self._titled(conversation_id, revision, title),
+            ],
+            upsert=True,
+            session=session,
+        )
+
+    async def put_title(
+        self,
+        conversation_id: ConversationId,
+        *,
+        revision: int,
+        title: str | None,
+        session: Session = None,
+    ) -> None:
+        """Keep a title, unless a newer revision of it is known."""
+        await self._conversations.update_one(
+            {"_id": conversation_id},
+            self._titled(conversation_id, revision, title),
+            upsert=True,
+            session=session,
+        )
+
+    async def put_deletion(
+        self, conversation_id: ConversationId, session: Session = None
+    ) -> None:
+        """Keep that it is gone, and forget its title; final."""
+        await self._conversations.update_one(
+            {"_id": conversation_id},
+            {"$set": {"is_deleted": True}, "$unset": {"title": True}},
+            upsert=True,
+            session=session,
+        )
+        await self._excerpts.delete_many(
+            {"conversation_id": conversation_id}, session=session
+        )
+
+    async def put_memberships(
+        self, changes: Sequence[MembershipChange], session: Session = None
+    ) -> None:
+        """Keep members that came or went, each unless a newer change is known."""
+        if not changes:
+            return
+        await self._members.bulk_write(
+            [_membership_update(change) for change in changes],
+            ordered=False,
+            session=session,
+        )
+
+    async def put_read(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        read_seq: int,
+        session: Session = None,
+    ) -> None:
+        """Raise a read marker; a lower one changes nothing."""
+        await self._members.update_one(
+            {"_id": _place_id(conversation_id, user_id)},
+            {
+                "$max": {"read_seq": read_seq},
+                "$setOnInsert": {
+                    "conversation_id": conversation_id,
+                    "user_id": user_id,
+                    "is_member": False,
+                },
+            },
+            upsert=True,
+            session=session,
+        )
+
+    async def excerpts(
+        self, message_ids: Iterable[MessageId], session: Session = None
+    ) -> dict[MessageId, Excerpt]:
+        """Return what is kept of some messages, tombstones too."""
+        wanted = list(message_ids)
+        if not wanted:
+            return {}
+        with map_mongo_errors():
+            found = await self._excerpts.find(
+                {"_id": {"$in": wanted}}, session=session
+            ).to_list()
+        return {document["_id"]: self._excerpt(document) for document in found}
+
+    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> None:
+        """Keep an excerpt, unless one of the same or a newer revision is known."""
+        changes = {
+            "conversation_id": excerpt.conversation_id,
+            "seq": excerpt.seq,
+            "sender_id": excerpt.sender_id,
+            "sent_at": excerpt.sent_at,
+            "has_attachments": excerpt.has_attachments,
+            "is_deleted": excerpt.is_deleted,
+        }
+        if excerpt.text:
+            changes["text"] = self._vault.seal(
+                excerpt.text, "excerpts", excerpt.message_id, "text"
+            )
+        await self._excerpts.update_one(
+            {"_id": excerpt.message_id},
+            if_newer("revision", excerpt.revision, changes, replaces=True),
+            upsert=True,
+            session=session,
+        )
+
+    def _titled(
+        self, conversation_id: ConversationId, revision: int, title: str | None
+    ) -> list[dict[str, Any]]:
+        sealed = (
+            self._vault.seal(title, "conversations", conversation_id, "title")
+            if title
+            else None
+        )
+        return if_newer(
+            "title_revision", revision, {"title": sealed}, unless="is_deleted"
+        )
+
+    def _conversation(self, document: Mapping[str, Any]) -> Conversation:
+        conversation_id = ConversationId(document["_id"])
+        return Conversation(
+            conversation_id,
+            ConversationKind(document.get("kind", "group")),
+            title=self._vault.open(
+                document.get("title"), "conversations", conversation_id, "title"
+            ),
+            is_deleted=document.get("is_deleted", False),
+        )
+
+    def _excerpt(self, document: Mapping[str, Any]) -> Excerpt:
+        message_id = MessageId(document["_id"])
+        text = self._vault.open(document.get("text"), "excerpts", message_id, "text")
+        return Excerpt(
+            message_id=message_id,
+            conversation_id=document["conversation_id"],
+            seq=document["seq"],
+            revision=document["revision"],
+            sender_id=document["sender_id"],
+            sent_at=document["sent_at"],
+            text=text or "",
+            has_attachments=document["has_attachments"],
+            is_deleted=document["is_deleted"],
+        )
+
+
+def _place_id(conversation_id: ConversationId, user_id: UserId) -> str:
+    return f"{conversation_id}:{user_id}"
+
+
+def _membership_update(change: MembershipChange) -> UpdateOne:
+    return UpdateOne(
+        {"_id": _place_id(change.conversation_id, change.user_id)},
+        if_newer(
+            "revision",
+            change.revision,
+            {
+                "conversation_id": change.conversation_id,
+                "user_id": change.user_id,
+                "is_member": change.is_member,
+            },
+        ),
+        upsert=True,
+    )
+
+
+def _member(document: Mapping[str, Any]) -> Member:
+    return Member(
+        document["conversation_id"],
+        document["user_id"],
+        is_member=document["is_member"],
+        read_seq=document.get("read_seq", 0),
+    )

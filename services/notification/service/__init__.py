@@ -1,0 +1,1 @@
+"""Use cases of notification; their dependencies are passed in."""

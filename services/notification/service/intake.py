@@ -1,0 +1,244 @@
+"""Takes what happened in conversations: who is told is written down here."""
+
+from dataclasses import replace
+from datetime import datetime
+
+from libs.kernel import (
+    Clock,
+    ConversationId,
+    MessageId,
+    UnavailableError,
+    UserId,
+    new_id,
+)
+from services.notification.domain.conversations import Excerpt, SentMessage
+from services.notification.domain.decision import Decision, Timing, decide
+from services.notification.domain.delivery import (
+    Channel,
+    Delivery,
+    MessageRef,
+    Origin,
+)
+from services.notification.ports import (
+    ConversationRepository,
+    DeliveryRepository,
+    DeviceRepository,
+    Notification,
+    NotificationRepository,
+    PeopleRepository,
+    Session,
+)
+
+
+class ConversationUnknownError(UnavailableError):
+    """A message came before the conversation it was sent in; it will come."""
+
+    def __init__(self, conversation_id: ConversationId) -> None:
+        super().__init__(
+            "conversation_unknown",
+            "The conversation's beginning was not seen yet.",
+            conversation_id=conversation_id,
+        )
+
+
+class MessageIntake:
+    """Turns messages into in-app entries and deliveries, in the caller's transaction.
+
+    Args:
+        conversations: Projection of conversations, members and excerpts.
+        people: Projection of users.
+        notifications: In-app lists.
+        devices: Where push goes.
+        deliveries: The durable queue.
+        clock: Time.
+        timing: How long each way waits.
+    """
+
+    def __init__(  # one parameter a collaborator
+        self,
+        *,
+        conversations: ConversationRepository,
+        people: PeopleRepository,
+        notifications: NotificationRepository,
+        devices: DeviceRepository,
+        deliveries: DeliveryRepository,
+        clock: Clock,
+        timing: Timing,
+    ) -> None:
+        self._conversations = conversations
+        self._people = people
+        self._notifications = notifications
+        self._devices = devices
+        self._deliveries = deliveries
+        self._clock = clock
+        self._timing = timing
+
+    async def take_sent(
+        self, message: SentMessage, origin: Origin, session: Session
+    ) -> int:
+        """Decide who is told of a message and write it down.
+
+        The sender has read up to their own message: it moves their marker.
+
+        Args:
+            message: The opened event.
+            origin: The event.
+            session: The transaction that makes it happen once.
+
+        Returns:
+            How many people are told.
+
+        Raises:
+            ConversationUnknownError: conversation.created was not seen; transient.
+        """
+        excerpt = message.excerpt
+        conversation_id = excerpt.conversation_id
+        known = await self._conversations.get([conversation_id], session)
+        conversation = known.get(conversation_id)
+        if conversation is None:
+            raise ConversationUnknownError(conversation_id)
+        members = await self._conversations.members(conversation_id, session)
+        people = await self._people.get(members, session)
+        decisions = decide(
+            message,
+            conversation,
+            members,
+            people,
+            now=self._clock.now(),
+            timing=self._timing,
+        )
+        await self.take_read(conversation_id, excerpt.sender_id, excerpt.seq, session)
+        if decisions:
+            await self._write_down(excerpt, decisions, origin, session)
+        return len(decisions)
+
+    async def take_edited(
+        self, message_id: MessageId, *, revision: int, text: str, session: Session
+    ) -> None:
+        """Replace the text of a message that is kept; of no other."""
+        known = await self._conversations.excerpts([message_id], session)
+        excerpt = known.get(message_id)
+        if excerpt is not None and not excerpt.is_deleted:
+            edited = replace(excerpt, revision=revision, text=text)
+            await self._conversations.put_excerpt(edited, session)
+
+    async def take_deleted(self, tombstone: Excerpt, session: Session) -> None:
+        """Forget a message that was taken back; waiting deliveries find it gone."""
+        await self._conversations.put_excerpt(tombstone, session)
+        await self._notifications.drop_message(tombstone.message_id, session)
+
+    async def take_read(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        read_seq: int,
+        session: Session,
+    ) -> None:
+        """Raise a read marker; deliveries up to it are cancelled when they are due."""
+        await self._conversations.put_read(conversation_id, user_id, read_seq, session)
+        await self._notifications.mark_conversation_read(
+            user_id, conversation_id, read_seq, session
+        )
+
+    async def _write_down(
+        self,
+        excerpt: Excerpt,
+        decisions: list[Decision],
+        origin: Origin,
+        session: Session,
+    ) -> None:
+        kept = await self._conversations.excerpts([excerpt.message_id], session)
+        if excerpt.message_id in kept and kept[excerpt.message_id].is_deleted:
+            return  # taken back before its message.sent came through
+        await self._conversations.put_excerpt(excerpt, session)
+        now = self._clock.now()
+        await self._notifications.add(
+            [_entry(decision, excerpt, origin, now) for decision in decisions], session
+        )
+        await self._queue_pushes(decisions, excerpt, origin, now, session)
+        mails = [
+            _delivery(
+                Channel.EMAIL,
+                decision.user_id,
+                decision.user_id,
+                excerpt,
+                origin,
+                created_at=now,
+                due_at=decision.email_due_at,
+                expires_at=now + self._timing.email_lifetime,
+            )
+            for decision in decisions
+            if decision.email_due_at is not None
+        ]
+        if mails:
+            await self._deliveries.add_to_mails(mails, session)
+
+    async def _queue_pushes(
+        self,
+        decisions: list[Decision],
+        excerpt: Excerpt,
+        origin: Origin,
+        now: datetime,
+        session: Session,
+    ) -> None:
+        due = {d.user_id: d.push_due_at for d in decisions if d.push_due_at is not None}
+        if not due:
+            return
+        devices = await self._devices.of_users(due, session)
+        pushes = [
+            _delivery(
+                Channel.PUSH,
+                device.device_id,
+                user_id,
+                excerpt,
+                origin,
+                created_at=now,
+                due_at=due[user_id],
+                expires_at=now + self._timing.push_lifetime,
+            )
+            for user_id, owned in devices.items()
+            for device in owned
+        ]
+        if pushes:
+            await self._deliveries.add(pushes, session)
+
+
+def _entry(
+    decision: Decision, excerpt: Excerpt, origin: Origin, now: datetime
+) -> Notification:
+    return Notification(
+        notification_id=new_id(),
+        user_id=decision.user_id,
+        kind=decision.kind,
+        cause_event_id=origin.event_id,
+        conversation_id=excerpt.conversation_id,
+        message_id=excerpt.message_id,
+        seq=excerpt.seq,
+        sender_id=excerpt.sender_id,
+        created_at=now,
+    )
+
+
+def _delivery(
+    channel: Channel,
+    target: str,
+    user_id: UserId,
+    excerpt: Excerpt,
+    origin: Origin,
+    *,
+    created_at: datetime,
+    due_at: datetime,
+    expires_at: datetime,
+) -> Delivery:
+    return Delivery(
+        delivery_id=new_id(),
+        channel=channel,
+        target=target,
+        user_id=user_id,
+        origin=origin,
+        created_at=created_at,
+        due_at=due_at,
+        expires_at=expires_at,
+        conversation_id=excerpt.conversation_id,
+        messages=(MessageRef(excerpt.message_id, excerpt.seq),),
+    )
