@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 from typing import TypeAlias
 
-from libs.events.commands import topology
+from libs.events.commands import dlq, docs, outbox, topology
 from libs.events.commands.workers import WorkerNotFoundError
 from libs.events.settings import AdminSettings
 
@@ -44,22 +44,70 @@ async def _run(arguments: Namespace) -> int:
 
 def _parser() -> ArgumentParser:
     parser = ArgumentParser(prog="python -m libs.events", description=__doc__)
-    parser.add_argument("--amqp-url", default="", help="EVENTS_ADMIN_AMQP_URL")
-    parser.add_argument("--management-url", default="", help="EVENTS_MANAGEMENT_URL")
+    parser.set_defaults(amqp_url="", management_url="")
     parser.add_argument("--verbose", dest="is_verbose", action="store_true")
     commands = parser.add_subparsers(required=True)
     _add_topology(commands)
+    _add_dlq(commands)
+    _add_outbox(commands)
+    _add_documents(commands)
     return parser
 
 
 def _add_topology(commands: Commands) -> None:
     parser = commands.add_parser("topology", help="what must be on the broker")
     parser.add_argument("action", choices=("show", "diff", "apply"))
-    parser.add_argument("--workers", nargs="+", required=True, metavar="MODULE:NAME")
-    parser.add_argument("--amqp-url", default="")
-    parser.add_argument("--management-url", default="")
+    _add_workers(parser, is_required=True)
+    _add_broker(parser)
     parser.add_argument("--allow-missing-users", action="store_true")
     parser.set_defaults(run=topology.run)
+
+
+def _add_dlq(commands: Commands) -> None:
+    parser = commands.add_parser("dlq", help="dead letters")
+    parser.add_argument("action", choices=("list", "show", "replay", "drop"))
+    parser.add_argument("queue", nargs="?", default="", help="<service>.<name>")
+    parser.add_argument("--type", default="", help="only events of this type")
+    parser.add_argument("--reason", default="", help="only with this x-reason")
+    parser.add_argument("--event-id", default="", help="only this event")
+    parser.add_argument("--limit", type=int, default=-1)
+    parser.add_argument("--body", action="store_true", help="show the body too")
+    parser.add_argument("--dry-run", action="store_true")
+    _add_broker(parser)
+    parser.set_defaults(run=dlq.run)
+
+
+def _add_outbox(commands: Commands) -> None:
+    parser = commands.add_parser("outbox", help="backlog of one service")
+    parser.add_argument("action", choices=("status", "requeue"))
+    parser.add_argument("--mongo-url", default="", help="EVENTS_MONGO_URL")
+    parser.add_argument("--type", default="", help="only events of this type")
+    parser.add_argument("--dry-run", action="store_true")
+    parser.set_defaults(run=outbox.run)
+
+
+def _add_documents(commands: Commands) -> None:
+    parser = commands.add_parser("docs", help="events.md and asyncapi.json")
+    _add_workers(parser, is_required=False)
+    parser.add_argument("--folder", default="docs")
+    parser.add_argument("--check", action="store_true")
+    parser.set_defaults(run=docs.run_docs)
+    parser = commands.add_parser("schemas", help="golden schemas")
+    parser.add_argument("--folder", default="tests/contract/events/golden")
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--force", action="store_true", help="before a release only")
+    parser.set_defaults(run=docs.run_schemas)
+
+
+def _add_workers(parser: ArgumentParser, *, is_required: bool) -> None:
+    parser.add_argument(
+        "--workers", nargs="+", default=[], required=is_required, metavar="MODULE:NAME"
+    )
+
+
+def _add_broker(parser: ArgumentParser) -> None:
+    parser.add_argument("--amqp-url", default="", help="EVENTS_ADMIN_AMQP_URL")
+    parser.add_argument("--management-url", default="", help="EVENTS_MANAGEMENT_URL")
 
 
 if __name__ == "__main__":

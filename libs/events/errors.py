@@ -73,6 +73,13 @@ class UnknownVersionError(DecodeError):
     reason = "unknown_version"
 
 
+class CrashLoopError(Exception):
+    """A process died each time it handled this event."""
+
+    def __init__(self, starts: int) -> None:
+        super().__init__(f"started {starts} times without an end")
+
+
 class PublishRefusedError(Exception):
     """The broker refused a frame for a reason that another try will not change."""
 

@@ -76,6 +76,16 @@ class MongoInbox:
             return False
         return True
 
+    async def count_start(self, subscription: str, event_id: EventId) -> int:
+        """Count a start outside of any transaction; see `Effects.count_start`."""
+        document = await self._inbox.find_one_and_update(
+            {"_id": _key(subscription, event_id) | {"is_start": True}},
+            {"$inc": {"starts": 1}, "$setOnInsert": {"at": self._clock.now()}},
+            upsert=True,
+            return_document=True,
+        )
+        return int(document["starts"]) if document else 1
+
     async def apply_batch(
         self, subscription: str, event_ids: Sequence[EventId], work: BatchWork
     ) -> None:

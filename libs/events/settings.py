@@ -52,18 +52,21 @@ class AdminSettings:
     Attributes:
         amqp_url: Account with all rights on the virtual host.
         management_url: ``http://user:password@host:port`` of the management API.
+        mongo_url: One service's database, its name in the path.
     """
 
     amqp_url: str = field(default="", repr=False)
     management_url: str = field(default="", repr=False)
+    mongo_url: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls) -> "AdminSettings":
-        """Read EVENTS_ADMIN_AMQP_URL and EVENTS_MANAGEMENT_URL, empty if not set."""
+        """Read EVENTS_ADMIN_AMQP_URL, EVENTS_MANAGEMENT_URL and EVENTS_MONGO_URL."""
         environment = os.environ  # noqa: TID251 - this is the settings module
         return cls(
             amqp_url=environment.get("EVENTS_ADMIN_AMQP_URL", "")
             or environment.get("PARLEY_AMQP_ADMIN_URL", ""),
             management_url=environment.get("EVENTS_MANAGEMENT_URL", "")
             or environment.get("PARLEY_RABBITMQ_MANAGEMENT_URL", ""),
+            mongo_url=environment.get("EVENTS_MONGO_URL", ""),
         )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,7 +15,7 @@ from libs.events.consuming.intake import Intake, Item
 from libs.events.consuming.kill_switch import Gate
 from libs.events.consuming.outcome import Again, error_text, judge
 from libs.events.consuming.ports import Courier, Delivery, Effects
-from libs.events.consuming.runner import make_context
+from libs.events.consuming.runner import make_context, refuse_crash_loop
 from libs.events.retrying import jittered
 from libs.kernel import EventId
 
@@ -84,7 +84,17 @@ class BatchRunner:
 
     async def _handle(self, items: list[Item]) -> None:
         unique = {item.received.id: item for item in items}
-        failures = await self._try(list(unique.values()), 1)
+        if any(item.is_suspect for item in items):
+            await self._handle_each(unique.values())
+        else:
+            await self._handle_together(list(unique.values()))
+        for item in items:
+            if unique[item.received.id] is not item:
+                await self._intake.succeed(item)
+
+    async def _handle_together(self, items: Sequence[Item]) -> None:
+        started = time.perf_counter()
+        failures = await self._try(items, 1)
         if isinstance(failures, Exception):
             _log.warning(
                 "batch_failed",
@@ -92,14 +102,21 @@ class BatchRunner:
                 count=len(items),
                 error=error_text(failures),
             )
-            for item in unique.values():
-                await self._handle_alone(item)
-        else:
-            for item in unique.values():
-                await self._finish(item, failures.get(item.received.id))
+            await self._handle_each(items)
+            return
         for item in items:
-            if unique[item.received.id] is not item:
-                await self._intake.succeed(item)
+            await self._finish(item, failures.get(item.received.id))
+        _log.info(
+            "batch_handled",
+            subscription=self._queue,
+            count=len(items),
+            failed_count=len(failures),
+            seconds=round(time.perf_counter() - started, 4),
+        )
+
+    async def _handle_each(self, items: Iterable[Item]) -> None:
+        for item in items:
+            await self._handle_alone(item)
 
     async def _handle_alone(self, item: Item) -> None:
         """Try one event with its immediate retries, as a batch of one."""
@@ -175,6 +192,10 @@ class BatchRunner:
         started = time.perf_counter()
         try:
             async with asyncio.timeout(self._subscription.deadline.total_seconds()):
+                for item in items:
+                    await refuse_crash_loop(
+                        self._effects, self._subscription.name, item
+                    )
                 await self._effects.apply_batch(self._subscription.name, ids, work)
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
             return err

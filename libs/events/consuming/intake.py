@@ -24,6 +24,7 @@ from libs.events.names import dead_letter_queue, retry_queue
 from libs.events.tracing import parse_traceparent
 
 _log = structlog.get_logger(__name__)
+_SUSPECT_AFTER_DELIVERIES = 2
 _HOST = socket.gethostname()
 
 
@@ -60,6 +61,11 @@ class Item:
 
     received: Received
     frame: FrameInHand
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether its frame came back so often that it may kill processes."""
+        return self.frame.delivery.delivery_count > _SUSPECT_AFTER_DELIVERIES
 
 
 class Intake:
@@ -140,12 +146,13 @@ class Intake:
     ) -> bool:
         received, frame = item.received, item.frame
         headers: dict[str, str | int] = {
-            "x-attempt": frame.attempt + 1,
+            "x-attempt": frame.attempt,
             "x-count": 1,
             "x-first-failure": frame.first_failure or _now(),
         }
         if isinstance(verdict, Later):
             metrics.retried.labels(self._subscription, verdict.tier).inc()
+            headers["x-attempt"] = frame.attempt + 1
             target = retry_queue(self._queue, verdict.tier)
         else:
             target = dead_letter_queue(self._queue)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from libs.events.bus import Retry
-from libs.events.errors import DecodeError, PermanentError, RetryAfter
+from libs.events.errors import CrashLoopError, DecodeError, PermanentError, RetryAfter
 from libs.events.names import tier_seconds
 from libs.kernel import AppError
 
@@ -27,6 +27,8 @@ class GiveUp:
     reason: str
 
 
+_OUR_ERRORS = (AppError, CrashLoopError, DecodeError, PermanentError, RetryAfter)
+
 Verdict = Again | Later | GiveUp
 
 
@@ -39,6 +41,8 @@ def judge(error: Exception, retry: Retry, *, attempt: int, tries: int) -> Verdic
         attempt: Deliveries so far, over all tiers; from 1.
         tries: Calls of the handler in this delivery; from 1.
     """
+    if isinstance(error, CrashLoopError):
+        return GiveUp("crash_loop")
     if _is_permanent(error):
         return GiveUp("permanent")
     pause = _pause_asked_for(error)
@@ -77,7 +81,7 @@ def error_text(error: Exception) -> str:
     Our own errors promise a text without it. Of others only the type and the place
     are kept, since their text may quote what the handler was given.
     """
-    if isinstance(error, AppError | PermanentError | RetryAfter | DecodeError):
+    if isinstance(error, _OUR_ERRORS):
         return str(error)[:500]
     place = error.__traceback__
     while place is not None and place.tb_next is not None:

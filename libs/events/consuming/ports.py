@@ -70,6 +70,10 @@ class Effects(Protocol):
         """
         ...
 
+    async def count_start(self, subscription: str, event_id: EventId) -> int:
+        """Count, durably and at once, that a handler starts; returns the count."""
+        ...
+
     async def apply_batch(
         self, subscription: str, event_ids: Sequence[EventId], work: BatchWork
     ) -> None:

@@ -14,17 +14,14 @@ from libs.events.consuming.lanes import Lanes
 from libs.events.consuming.outcome import Again, GiveUp, Later, error_text, judge
 from libs.events.consuming.ports import Courier, Delivery, Effects
 from libs.events.envelope import Received
+from libs.events.errors import CrashLoopError
 from libs.events.retrying import jittered
 from libs.events.tracing import consume_span, handling
 
 _log = structlog.get_logger(__name__)
 
-_SPLIT_AFTER_DELIVERIES = 2
-_GIVE_UP_AFTER_DELIVERIES = 5
-
-
-class CrashLoopError(Exception):
-    """The process died, or handed the event back, again and again."""
+MAX_STARTS = 5
+_SUSPECT_LANE = "\0"
 
 
 class Runner(Protocol):
@@ -73,8 +70,10 @@ class SingleRunner:
         await self._intake.stop()
 
     def _put(self, item: Item) -> None:
+        """Queue an event; what may have killed a process runs alone."""
         self._waiting[item] = None
-        self._lanes.put(item.received.key, item)
+        key = _SUSPECT_LANE if item.is_suspect else item.received.key
+        self._lanes.put(key, item)
 
     async def _work(self, item: Item) -> None:
         await self._gate.enter()
@@ -101,6 +100,13 @@ class SingleRunner:
             metrics.handler_seconds.labels(self._queue).observe(elapsed)
             if error is None:
                 await self._intake.succeed(item)
+                _log.info(
+                    "event_handled",
+                    subscription=self._queue,
+                    attempt=item.frame.attempt,
+                    tries=tries,
+                    seconds=round(elapsed, 4),
+                )
                 return
             verdict = judge(
                 error, self._subscription.retry, attempt=item.frame.attempt, tries=tries
@@ -114,8 +120,6 @@ class SingleRunner:
     async def _try(self, item: Item, tries: int) -> Exception | None:
         """Run the handler once; None is success, a duplicate included."""
         received = item.received
-        if item.frame.delivery.delivery_count > _GIVE_UP_AFTER_DELIVERIES:
-            return CrashLoopError()
         attempt = (item.frame.attempt - 1) * (self._subscription.retry.immediate + 1)
 
         async def work(transaction: Transaction) -> None:
@@ -129,13 +133,13 @@ class SingleRunner:
         )
         try:
             async with asyncio.timeout(self._subscription.deadline.total_seconds()):
+                await refuse_crash_loop(self._effects, self._subscription.name, item)
                 is_new = await apply(self._subscription.name, received.id, work)
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
             return err
         outcome = "done" if is_new else "duplicate"
         metrics.handled.labels(self._queue, received.type, outcome).inc()
         self._gate.record(is_failure=False)
-        _log.debug("event_handled", subscription=self._queue, outcome=outcome)
         return None
 
     def _report(
@@ -156,6 +160,21 @@ class SingleRunner:
             tries=tries,
             error=error_text(error),
         )
+
+
+async def refuse_crash_loop(effects: Effects, subscription: str, item: Item) -> None:
+    """Count the start of an event whose frame came back several times.
+
+    The broker's count also rises for frames that were only prefetched when a process
+    died, so an event is judged by how often its own handler was started.
+
+    Raises:
+        CrashLoopError: Too often; it is not started again.
+    """
+    if item.is_suspect:
+        starts = await effects.count_start(subscription, item.received.id)
+        if starts > MAX_STARTS:
+            raise CrashLoopError(starts)
 
 
 def make_context(

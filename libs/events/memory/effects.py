@@ -13,6 +13,7 @@ class MemoryEffects:
 
     def __init__(self, transactions: MemoryTransactions) -> None:
         self._transactions = transactions
+        self.starts: dict[tuple[str, EventId], int] = {}
         self.known: set[tuple[str, EventId]] = set()
 
     async def apply(self, subscription: str, event_id: EventId, work: Work) -> bool:
@@ -40,6 +41,12 @@ class MemoryEffects:
             await work(transaction)
         self.known.add(key)
         return True
+
+    async def count_start(self, subscription: str, event_id: EventId) -> int:
+        """Count a start; see `Effects.count_start`."""
+        key = (subscription, event_id)
+        self.starts[key] = self.starts.get(key, 0) + 1
+        return self.starts[key]
 
     async def apply_batch(
         self, subscription: str, event_ids: Sequence[EventId], work: BatchWork

@@ -1,0 +1,80 @@
+"""A believable example of each event."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from libs.crypto.sealed import Sealed
+from libs.events.envelope import encode_event
+from libs.events.event import Event
+from libs.events.tracing import Cause
+from libs.kernel import EventId
+
+_ID = "0199a5c4-7f1e-7abc-8def-0123456789{:02x}"
+_TIME = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+_TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+_WORDS = {
+    "display_name": "Ada Lovelace",
+    "inviter_name": "Ada Lovelace",
+    "device_name": "Firefox on Linux",
+    "locale": "en",
+    "time_zone": "Europe/London",
+    "status_text": "at the engine",
+    "handle": "ada",
+    "emoji": "👍",
+    "kind": "group",
+    "role": "member",
+    "reason": "revoked",
+    "channel": "push",
+    "status": "online",
+    "service": "chat",
+    "change": "added",
+    "content_type": "image/png",
+}
+
+
+def example_of(event_class: type[Event]) -> Event:
+    """Return an instance with plausible values; the same ones every time."""
+    info = inspect.type_info(event_class)
+    assert isinstance(info, inspect.StructType)  # noqa: S101 - an Event is one
+    values = {
+        field.name: _value(field.name, field.type, number)
+        for number, field in enumerate(info.fields)
+    }
+    return event_class(**values)
+
+
+def example_envelope(event_class: type[Event], source: str) -> dict[str, Any]:
+    """Return the example as CloudEvents JSON."""
+    body = encode_event(
+        example_of(event_class),
+        EventId(_ID.format(0xE0)),
+        source=source,
+        time=_TIME,
+        cause=Cause(_ID.format(0xC0), _ID.format(0xC1), _TRACE),
+    )
+    envelope: dict[str, Any] = msgspec.json.decode(body)
+    return envelope
+
+
+def _value(name: str, kind: inspect.Type, number: int) -> Any:  # noqa: ANN401, PLR0911 - any field type
+    if isinstance(kind, inspect.UnionType):
+        return _value(name, kind.types[0], number)
+    if isinstance(kind, inspect.VarTupleType):
+        return (_value(name.removesuffix("s"), kind.item_type, number),)
+    if isinstance(kind, inspect.TupleType):
+        return tuple(
+            _value(part, item, number)
+            for part, item in zip(("user_id", "role"), kind.item_types, strict=True)
+        )
+    if isinstance(kind, inspect.StructType) and kind.cls is Sealed:
+        return Sealed(key_id="2026-01", ciphertext=b"nonce, ciphertext and tag")
+    if isinstance(kind, inspect.DateTimeType):
+        return _TIME
+    if isinstance(kind, inspect.BoolType):
+        return True
+    if isinstance(kind, inspect.IntType):
+        return 42
+    return _WORDS.get(name, _ID.format(number))
