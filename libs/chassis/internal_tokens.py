@@ -4,11 +4,11 @@ A caller holds its private key alone; every service has the public keys of all c
 The permission is the user's: a token says who asks, the service what they may.
 """
 
-import time
 from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
 
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from libs.chassis.principals import Principal
@@ -32,6 +32,7 @@ LEEWAY_SECONDS = 5
 _REUSE_SECONDS = 30
 _MAX_CACHED = 10_000
 _RELOAD_SECONDS = 1.0
+_log = structlog.get_logger()
 
 
 class InternalTokenSigner:
@@ -113,9 +114,9 @@ class InternalTokenVerifier:
         Raises:
             SigningKeysError: It cannot be used.
         """
-        self._looked_at = time.monotonic()
-        self._mtime = _mtime(self._path)
+        mtime = _mtime(self._path)
         self._keys = public_keys(read_document(self._path, is_secret=False))
+        self._mtime = mtime
         self._cache.clear()
 
     def verify(self, token: str) -> Principal:
@@ -156,12 +157,17 @@ class InternalTokenVerifier:
         return key
 
     def _reload_if_changed(self) -> None:
-        is_recent = time.monotonic() - self._looked_at < _RELOAD_SECONDS
-        if is_recent and self._keys:
+        now = self._clock.monotonic()
+        if now - self._looked_at < _RELOAD_SECONDS:
             return
-        self._looked_at = time.monotonic()
-        if _mtime(self._path) != self._mtime:
+        self._looked_at = now
+        if _mtime(self._path) == self._mtime:
+            return
+        try:
             self.load()
+        except SigningKeysError as error:
+            # Perhaps half written: the keys we have go on working.
+            _log.warning("internal_keys_not_read", error=str(error))
 
 
 def _principal(claims: Claims, caller: str) -> Principal:

@@ -32,7 +32,7 @@ def settings(tmp_path, callers):
     )
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def logs():
     """Events that were logged during the test."""
     with structlog.testing.capture_logs(
