@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from deploy.embedded.layout import CHECKOUT, Stack, open_stack
 from deploy.embedded.locks import SUPERVISOR_LOCK, try_lock
 from deploy.embedded.supervisor import Supervisor
 
+_OPEN_FILES = 65536
+
 
 def main() -> None:
     """Supervise a stack until it is told to go down.
@@ -25,11 +28,18 @@ def main() -> None:
     if os.fork():
         os._exit(0)
     os.umask(0o077)
+    _raise_open_files()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     with try_lock(stack, SUPERVISOR_LOCK) as is_held:
         if not is_held:
             sys.exit(f"another supervisor has the stack in {stack.root}")
         asyncio.run(_supervise(stack))
+
+
+def _raise_open_files() -> None:
+    """Let the servers open what the machine allows, within what Erlang bears."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, _OPEN_FILES), most))
 
 
 async def _supervise(stack: Stack) -> None:

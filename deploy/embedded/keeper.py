@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from enum import Enum
 
@@ -136,11 +137,15 @@ class Keeper:
             began = time.monotonic()
             try:
                 await self._run_once()
-            except (StackError, NotReadyError, OSError) as error:
+            except StackError as error:
                 crashes += 1
                 is_hopeful = isinstance(error, CrashError)
                 if not is_hopeful or crashes > _CRASHES_FORGIVEN:
                     self.failure = str(error)
+            except Exception as error:  # noqa: BLE001 - the edge of all tasks
+                crashes += 1
+                self.failure = f"{type(error).__name__}: {error}"
+                traceback.print_exc()
             else:
                 crashes = 0
                 if self.program.is_task:

@@ -7,6 +7,7 @@ from deploy.embedded.errors import StackError
 from deploy.embedded.layout import Stack
 from deploy.embedded.program import Group, Program
 from deploy.embedded.servers.mongodb import mongod_program
+from deploy.embedded.servers.nginx import edge_program
 from deploy.embedded.servers.rabbitmq import (
     epmd_program,
     rabbitmq_program,
@@ -38,6 +39,7 @@ def programs_of(stack: Stack) -> dict[str, Program]:
         fcm_program(stack),
         topology_program(stack),
         *service_programs(stack),
+        edge_program(stack),
     ]
     return ordered(program for program in programs if program is not None)
 

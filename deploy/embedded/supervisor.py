@@ -19,6 +19,7 @@ from deploy.embedded.report import program_status
 
 _TICK_SECONDS = 0.1
 _ROTATION_SECONDS = 10.0
+_PULSE_SECONDS = 2.0
 
 Message = dict[str, Any]
 
@@ -54,6 +55,7 @@ class Supervisor:
         for name in names:
             self._keep(name)
         began = time.monotonic()
+        pulse = _Pulse()
         seen: dict[str, State] = {}
         while True:
             for name in names:
@@ -64,9 +66,12 @@ class Supervisor:
                 if keeper.failure is not None and not keeper.is_ready:
                     yield {"failed": name, "reason": keeper.failure}
                     return
-            if all(self._keepers[name].is_ready for name in names):
+            missing = [name for name in names if not self._keepers[name].is_ready]
+            if not missing:
                 yield {"ready": True, "seconds": time.monotonic() - began}
                 return
+            if pulse.is_due():
+                yield {"waiting": missing}
             await asyncio.sleep(_TICK_SECONDS)
 
     async def stop(self, names: Iterable[str]) -> AsyncIterator[Message]:
@@ -85,8 +90,17 @@ class Supervisor:
                 if other in tasks
             ]
             tasks[name] = asyncio.create_task(self._stop_one(name, before))
-        for stopped in asyncio.as_completed(tasks.values()):
-            yield _progress(await stopped, began)
+        missing = set(tasks.values())
+        while missing:
+            done, missing = await asyncio.wait(
+                missing,
+                timeout=_PULSE_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            for task in done:
+                yield _progress(task.result(), began)
+            if not done:
+                yield {"waiting": [n for n, task in tasks.items() if not task.done()]}
 
     async def down(self) -> AsyncIterator[Message]:
         """Stop everything; the supervisor ends after it."""
@@ -175,6 +189,20 @@ class Supervisor:
                 for name, keeper in self._keepers.items()
             },
         )
+
+
+class _Pulse:
+    """Tells when it is time for another word to somebody who waits."""
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + _PULSE_SECONDS
+
+    def is_due(self) -> bool:
+        now = time.monotonic()
+        if now < self._next:
+            return False
+        self._next = now + _PULSE_SECONDS
+        return True
 
 
 def _progress(keeper: Keeper, began: float) -> Message:
