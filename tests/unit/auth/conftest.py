@@ -1,0 +1,142 @@
+"""Auth's use cases over memory: the same composition as in production."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from libs.crypto import FieldSealer, KeyRing, SigningKeys
+from libs.events import Worker
+from libs.events.catalog import AccountVerificationRequested
+from libs.events.memory import InMemoryBus
+from libs.kernel import FrozenClock
+from services.auth.api import AuthState
+from services.auth.app import Adapters, auth_state
+from services.auth.cache import (
+    MemoryAnnouncer,
+    MemoryLoginThrottle,
+    MemoryMailThrottle,
+)
+from services.auth.repository import (
+    MemoryCredentialRepository,
+    MemorySessionRepository,
+    MemoryUserRepository,
+    MemoryVerificationRepository,
+)
+from services.auth.service import PasswordHasher
+from services.auth.settings import AuthSettings
+
+PASSWORD = "correct horse battery"
+EMAIL = "ann@example.test"
+ADDRESS = "10.0.0.1"
+
+
+@dataclass
+class House:
+    """Auth without servers, and what its surroundings would see."""
+
+    state: AuthState
+    adapters: Adapters
+    bus: InMemoryBus
+    clock: FrozenClock
+    announcer: MemoryAnnouncer
+    transport: FieldSealer
+    mails: list = field(default_factory=list)
+
+    async def register(self, email=EMAIL, *, password=PASSWORD, name="Ann"):
+        """Register and return the token of the mail, None if none was sent."""
+        before = len(self.mails)
+        await self.state["registration"].register(
+            email=email, password=password, display_name=name, locale="en"
+        )
+        await self.bus.settled()
+        return self.token() if len(self.mails) > before else None
+
+    async def join(self, email=EMAIL, *, password=PASSWORD, name="Ann"):
+        """Register and verify; return the user's id."""
+        token = await self.register(email, password=password, name=name)
+        return await self.state["registration"].verify(token)
+
+    async def login(self, email=EMAIL, *, password=PASSWORD, address=ADDRESS):
+        """Sign in."""
+        return await self.state["sign_in"].login(
+            email=email,
+            password=password,
+            device_name="phone",
+            client_address=address,
+            use_cookie=False,
+        )
+
+    def token(self):
+        """Open the token of the newest mail, as notification does."""
+        event, event_id = self.mails[-1]
+        context = (event_id, event.event_type, "token", event.user_id)
+        return self.transport.open(event.token, *context)
+
+
+def _settings(folder):
+    rings = {}
+    for name in ("pepper", "refresh", "storage", "account_transport"):
+        path = folder / f"{name}.json"
+        path.write_text(KeyRing.generate().to_json())
+        path.chmod(0o600)
+        rings[f"{name}_keys_file"] = path
+    signing = folder / "signing.json"
+    signing.write_text(SigningKeys.generate("k1").to_json())
+    signing.chmod(0o600)
+    return AuthSettings(
+        public_url="https://chat.example.test",
+        issuer="https://chat.example.test",
+        internal_jwks_file=folder / "jwks.json",
+        data_dir=folder,
+        mongo_url="mongodb://nowhere",
+        amqp_url="amqp://nowhere",
+        redis_url="redis://nowhere",
+        signing_keys_file=signing,
+        **rings,
+    )
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory):
+    """Settings with fresh keys."""
+    return _settings(tmp_path_factory.mktemp("keys"))
+
+
+@pytest.fixture(scope="session")
+def hasher(settings):
+    """A hasher that is cheap enough for unit tests."""
+    ring = KeyRing.from_file(settings.pepper_keys_file)
+    with PasswordHasher(ring, cost=4, workers=2, waiting_max=200) as made:
+        yield made
+
+
+@pytest.fixture
+async def house(settings, hasher):
+    """Auth over memory adapters, with a mailbox that consumes its events."""
+    clock = FrozenClock()
+    bus = InMemoryBus("auth", clock=clock)
+    announcer = MemoryAnnouncer()
+    adapters = Adapters(
+        bus=bus,
+        clock=clock,
+        hasher=hasher,
+        users=MemoryUserRepository(),
+        credentials=MemoryCredentialRepository(),
+        verifications=MemoryVerificationRepository(),
+        sessions=MemorySessionRepository(),
+        announcer=announcer,
+        login_throttle=MemoryLoginThrottle(clock),
+        mail_throttle=MemoryMailThrottle(),
+    )
+    transport = FieldSealer(KeyRing.from_file(settings.account_transport_keys_file))
+    made = House(
+        auth_state(settings, adapters), adapters, bus, clock, announcer, transport
+    )
+    worker = Worker("notification")
+
+    @worker.subscribe(AccountVerificationRequested, name="mails")
+    async def take(event, context):
+        made.mails.append((event, context.event_id))
+
+    async with bus.run_worker(worker, None):
+        yield made
