@@ -17,7 +17,7 @@ from libs.events import BusSettings, EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.notification.api import NotificationState, router
-from services.notification.consumers import Inbound, worker
+from services.notification.consumers import worker
 from services.notification.delivery.composer import TemplateComposer
 from services.notification.delivery.fcm import (
     FcmPushSender,
@@ -49,6 +49,7 @@ from services.notification.service.accounts import AccountMails
 from services.notification.service.desk import Desk, MailDesk, PushDesk
 from services.notification.service.dispatch import Dispatcher, Rhythm
 from services.notification.service.dossier import Registry
+from services.notification.service.inbound import Inbound
 from services.notification.service.intake import MessageIntake
 from services.notification.service.lists import InAppLists
 from services.notification.settings import NotificationSettings

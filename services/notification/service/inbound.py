@@ -1,18 +1,12 @@
-"""The worker, and what its handlers work with."""
+"""What the consumers work with."""
 
 from dataclasses import dataclass
 
-from libs.crypto.fields import FieldSealer
-from libs.crypto.sealed import Sealed
-from libs.events import Context, Event, Worker
-from libs.events.catalog import NotificationFailed, NotificationSent
-from libs.events.tracing import current_cause
-from services.notification.domain.delivery import Origin
+from libs.crypto import FieldSealer, Sealed
+from libs.events import Context, Event
 from services.notification.ports import ConversationRepository, PeopleRepository
 from services.notification.service.accounts import AccountMails
 from services.notification.service.intake import MessageIntake
-
-worker = Worker("notification", emits=[NotificationSent, NotificationFailed])
 
 
 @dataclass(frozen=True)
@@ -55,14 +49,3 @@ class Inbound:
         return self.account_sealer.open(
             sealed, context.event_id, event.event_type, field, event.event_key
         )
-
-
-def inbound_of(context: Context) -> Inbound:
-    """Return what the worker was started with."""
-    app: Inbound = context.app
-    return app
-
-
-def origin_of(context: Context) -> Origin:
-    """Return the event being handled, with its trace."""
-    return Origin(context.event_id, context.correlation_id, current_cause().traceparent)
