@@ -27,16 +27,16 @@ lock: setup ## Resolve pyproject.toml's groups into hashed requirements/*.txt
 
 # --- running --------------------------------------------------------------------
 up: setup ## Start the whole stack here and wait until it is ready (STACK=embedded)
-	@$(PYTHON) scripts/stack.py $(STACK) up
+	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) up
 
 down: ## Stop the stack cleanly; the data stays
 	@[ ! -x $(PYTHON) ] || $(PYTHON) scripts/stack.py $(STACK) down
 
 status: setup ## Show each process: pid, port, memory, restarts, health
-	@$(PYTHON) scripts/stack.py $(STACK) status
+	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) status
 
 logs: setup ## Follow the logs (S=chat for one process)
-	@$(PYTHON) scripts/stack.py $(STACK) logs $(S)
+	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) logs $(S)
 
 demo: up ## Play a real story through the edge: people, a picture, a push, a mail
 	@$(PYTHON) -m scripts.demo
@@ -67,7 +67,7 @@ cov: setup ## Branch coverage of libs and services
 	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(T)
 
 smoke: setup ## Start each service with its own requirements alone
-	@$(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
+	@PYTHONPATH=. $(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
 
 bench: up ## Run a benchmark on the running stack (B=chat-quiet)
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
@@ -94,13 +94,14 @@ docs-check: ## Links, commands and generated pages of the docs are true
 	@$(PYTHON) scripts/check_docs.py
 
 env-check: ## .env.example holds every setting of every service
-	@$(PYTHON) scripts/env_example.py --check
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py --check
 
 schemas: setup ## Write docs/events.md and docs/asyncapi.json from the catalog
 	@$(PYTHON) -m libs.events docs --workers $(WORKERS)
 
-schemas-check: ## Event schemas: golden files and generated pages are current
+schemas-check: ## Event schemas and OpenAPI pages are what the code says
 	@$(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
+	@PYTHONPATH=. $(PYTHON) scripts/openapi.py --check
 
 lock-check: ## requirements/*.txt satisfy pyproject.toml
 	@$(PYTHON) scripts/check_locks.py
@@ -109,7 +110,7 @@ secrets-check: ## No secret stands in a tracked file
 	@git ls-files -z | xargs -0 .venv/bin/detect-secrets-hook --baseline .secrets.baseline
 
 docs: setup schemas ## Write every generated page
-	@$(PYTHON) scripts/env_example.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py
 
 adr: ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"

@@ -19,8 +19,9 @@ def document_of(service: str) -> dict[str, Any]:
     """Return a service's OpenAPI document; its app needs no settings for that."""
     module = importlib.import_module(f"services.{service}.api")
     app = FastAPI(title=f"Parley {service}", version="1", docs_url=None)
-    for router in module.ROUTERS:
-        app.include_router(router)
+    for router in getattr(module, "ROUTERS", None) or (module.router,):
+        if not router.prefix.startswith("/internal"):
+            app.include_router(router)
     return app.openapi()
 
 

@@ -1,0 +1,106 @@
+"""Start every service with its own requirements alone, on real servers.
+
+For each service an environment is made from ``requirements/<service>.txt`` and nothing
+else; the service is imported and started from it, must become ready, and must end with
+status 0 on SIGTERM. A stack of its own (``.parley/test/smoke``) gives the servers.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.embedded.environment import service_environment
+from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
+from deploy.embedded.ports import free_base
+
+ENVIRONMENTS = Path(".smoke")
+ROOT = DEFAULT_ROOT / "test" / "smoke"
+READY_SECONDS = 40
+STOP_SECONDS = 30
+
+
+def prepare(service: str) -> Path:
+    """Make the service's environment; return its Python."""
+    folder = ENVIRONMENTS / service
+    uv = str(Path(sys.executable).parent / "uv")
+    python = folder / "bin" / "python"
+    if not python.exists():
+        _run(uv, "venv", "-q", "--python", sys.executable, str(folder))
+    _run(
+        uv, "pip", "sync", "-q", "--require-hashes", "--python", str(python),
+        f"requirements/{service}.txt",
+    )  # fmt: skip
+    _run(str(python), "-c", f"import services.{service}.app")
+    return python.absolute()
+
+
+@contextlib.contextmanager
+def servers() -> Iterator[Stack]:
+    """Run a stack's servers, without its services."""
+    base = free_base()
+    environment = os.environ | {"PARLEY_PORT_BASE": str(base)}
+    embedded = [sys.executable, "-m", "deploy.embedded", "--stack", str(ROOT)]
+    try:
+        subprocess.run([*embedded, "up", "servers"], check=True, env=environment)
+        yield open_stack(ROOT, base)
+    finally:
+        subprocess.run([*embedded, "down"], check=False, env=environment)
+
+
+def start(python: Path, stack: Stack, service: str) -> subprocess.Popen[bytes]:
+    """Start a service from its own environment."""
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        **service_environment(stack, service),
+    }
+    return subprocess.Popen([str(python), "-m", f"services.{service}"], env=environment)
+
+
+def wait_ready(process: subprocess.Popen[bytes], stack: Stack, service: str) -> None:
+    """Wait until a service says that it is ready."""
+    deadline = time.monotonic() + READY_SECONDS
+    url = f"{stack.url(service)}/health/ready"
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(urllib.error.URLError, OSError):
+            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - loopback
+            return
+        time.sleep(0.1)
+    raise SystemExit(f"{service} did not get ready: see {stack.log(service)}")
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True)
+
+
+def main(services: list[str]) -> int:
+    """Start each service; return 0 when all became ready and stopped with 0."""
+    pythons = {service: prepare(service) for service in services}
+    print(f"environments made: {', '.join(pythons)}", flush=True)
+    failed = 0
+    with servers() as stack:
+        running: dict[str, subprocess.Popen[bytes]] = {}
+        try:
+            for service, python in pythons.items():
+                running[service] = start(python, stack, service)
+            for service, process in running.items():
+                wait_ready(process, stack, service)
+                print(f"  ready: {service}", flush=True)
+        finally:
+            for process in running.values():
+                process.terminate()
+            for service, process in running.items():
+                status = process.wait(STOP_SECONDS)
+                failed += status != 0
+                print(f"  stopped: {service}, status {status}", flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
