@@ -1,0 +1,135 @@
+"""Redis: presence and typing; all of it may be lost. The one place of its keys."""
+
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+from redis.asyncio import Redis
+
+from libs.chassis.redis import map_redis_errors
+from libs.kernel import Clock, ConversationId, UserId
+
+TYPING_CHANNEL = "chat:typing"
+DUE_KEY = "chat:presence-due"
+
+# KEYS: devices of the user, users by the time their first device is due.
+# ARGV: now ms, user, device or '', status or '', expiry ms.
+# A device's field is "<status>:<expiry ms>"; answers the status before and after.
+_PRESENCE = """
+local function status_of(fields, now)
+  local status, first = 'offline', nil
+  for i = 1, #fields, 2 do
+    if fields[i] ~= '@last' then
+      local split = string.find(fields[i + 1], ':', 1, true)
+      local expiry = tonumber(string.sub(fields[i + 1], split + 1))
+      if expiry <= now then
+        redis.call('HDEL', KEYS[1], fields[i])
+      else
+        local own = string.sub(fields[i + 1], 1, split - 1)
+        if own == 'online' or status == 'offline' then status = own end
+        if first == nil or expiry < first then first = expiry end
+      end
+    end
+  end
+  return status, first
+end
+local now = tonumber(ARGV[1])
+local before = redis.call('HGET', KEYS[1], '@last') or 'offline'
+if ARGV[3] ~= '' then
+  if ARGV[4] == '' then
+    redis.call('HDEL', KEYS[1], ARGV[3])
+  else
+    redis.call('HSET', KEYS[1], ARGV[3], ARGV[4] .. ':' .. ARGV[5])
+  end
+end
+local after, first = status_of(redis.call('HGETALL', KEYS[1]), now)
+if after == 'offline' then
+  redis.call('DEL', KEYS[1])
+  redis.call('ZREM', KEYS[2], ARGV[2])
+else
+  redis.call('HSET', KEYS[1], '@last', after)
+  redis.call('ZADD', KEYS[2], first, ARGV[2])
+end
+return {before, after}
+"""
+
+
+def presence_key(user_id: UserId) -> str:
+    """Return the key of a user's devices."""
+    return f"chat:presence:{user_id}"
+
+
+class RedisPresenceStore:
+    """Implements `PresenceStore`; each change is one script, so none is told twice."""
+
+    def __init__(self, redis: Redis, clock: Clock) -> None:
+        self._redis = redis
+        self._clock = clock
+        self._script = redis.register_script(_PRESENCE)
+
+    async def beat(
+        self, user_id: UserId, device: str, status: str, *, ttl_seconds: float
+    ) -> tuple[str, str]:
+        """Record a heartbeat; return the user's status before and after."""
+        expiry = self._now_ms() + int(ttl_seconds * 1000)
+        return await self._run(user_id, device, status, expiry)
+
+    async def leave(self, user_id: UserId, device: str) -> tuple[str, str]:
+        """Forget a device; return the user's status before and after."""
+        return await self._run(user_id, device, "", 0)
+
+    async def expired(self, *, limit: int) -> list[tuple[UserId, str]]:
+        """Forget silent devices; return whose status changed by it, and to what."""
+        with map_redis_errors():
+            due: Any = await self._redis.zrange(  # bytes: the pool decodes nothing
+                DUE_KEY, "-inf", self._now_ms(), byscore=True, offset=0, num=limit
+            )
+        changed = []
+        for raw in due:
+            user_id = UserId(raw.decode())
+            before, after = await self._run(user_id, "", "", 0)
+            if before != after:
+                changed.append((user_id, after))
+        return changed
+
+    async def _run(
+        self, user_id: UserId, device: str, status: str, expiry_ms: int
+    ) -> tuple[str, str]:
+        with map_redis_errors():
+            before, after = await self._script(
+                keys=[presence_key(user_id), DUE_KEY],
+                args=[self._now_ms(), user_id, device, status, expiry_ms],
+            )
+        return before.decode(), after.decode()
+
+    def _now_ms(self) -> int:
+        return int(self._clock.now().timestamp() * 1000)
+
+
+class RedisTypingChannel:
+    """Implements `TypingChannel`; every process listens to one channel."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def publish(self, conversation_id: ConversationId, user_id: UserId) -> None:
+        """Tell the other processes, and this one."""
+        with map_redis_errors():
+            await self._redis.publish(
+                TYPING_CHANNEL, orjson.dumps([conversation_id, user_id])
+            )
+
+    async def listen(self, hear: Callable[[ConversationId, UserId], None]) -> None:
+        """Call back for each one who types, until cancelled.
+
+        Raises:
+            UnavailableError: The connection was lost; to be called again.
+        """
+        with map_redis_errors():
+            async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
+                await channel.subscribe(TYPING_CHANNEL)
+                while True:
+                    message = await channel.get_message(timeout=1.0)
+                    if message is not None:
+                        conversation_id, user_id = orjson.loads(message["data"])
+                        hear(ConversationId(conversation_id), UserId(user_id))

@@ -1,0 +1,191 @@
+"""What chat emits, and what it hears: users, projects, and its own events, live."""
+
+from typing import Protocol
+
+from libs.events import Context, Event, Worker
+from libs.events.catalog import (
+    ConversationArchived,
+    ConversationCreated,
+    ConversationDeleted,
+    ConversationMemberAdded,
+    ConversationMemberRemoved,
+    ConversationRead,
+    ConversationRoleChanged,
+    ConversationUpdated,
+    MessageDeleted,
+    MessageEdited,
+    MessageReacted,
+    MessageSent,
+    PresenceChanged,
+    ProjectArchived,
+    ProjectCollaboratorAdded,
+    ProjectCollaboratorRemoved,
+    ProjectCreated,
+    ProjectDeleted,
+    ProjectRoleChanged,
+    SessionRevoked,
+    UserCreated,
+    UserDeleted,
+    UserSuspended,
+    UserUpdated,
+    UserVerified,
+)
+from libs.kernel import ProjectId, UserId
+from services.chat.service.directory import Directory, UserEvent
+from services.chat.service.feed import LiveFeed
+from services.chat.service.projects import ProjectChannels
+
+worker = Worker(
+    "chat",
+    emits=[
+        ConversationArchived,
+        ConversationCreated,
+        ConversationDeleted,
+        ConversationMemberAdded,
+        ConversationMemberRemoved,
+        ConversationRead,
+        ConversationRoleChanged,
+        ConversationUpdated,
+        MessageDeleted,
+        MessageEdited,
+        MessageReacted,
+        MessageSent,
+        PresenceChanged,
+    ],
+)
+
+
+class EndedSessions(Protocol):
+    """Hears of sessions that end; `libs.chassis.SessionWatch`."""
+
+    async def handle_event(self, event: SessionRevoked, context: object = None) -> None:
+        """Take a live event."""
+        ...
+
+
+class ChatUseCases(Protocol):
+    """What the handlers find in ``context.app``."""
+
+    @property
+    def directory(self) -> Directory:
+        """The projection of users."""
+        ...
+
+    @property
+    def channels(self) -> ProjectChannels:
+        """The channels of projects."""
+        ...
+
+    @property
+    def feed(self) -> LiveFeed:
+        """Live delivery."""
+        ...
+
+    @property
+    def sessions(self) -> EndedSessions:
+        """Sessions that end."""
+        ...
+
+
+@worker.subscribe(
+    UserCreated, UserVerified, UserUpdated, UserSuspended, UserDeleted, name="users"
+)
+async def project_user(event: UserEvent, context: Context) -> None:
+    """Keep the newest facts of a user."""
+    await _app(context).directory.apply(event, session=context.session)
+
+
+@worker.subscribe(ProjectCreated, name="project-created")
+async def open_general(event: ProjectCreated, context: Context) -> None:
+    """Open the project's channel with its owner."""
+    await _app(context).channels.put_collaborator(
+        context.transaction,
+        ProjectId(event.project_id),
+        UserId(event.owner_id),
+        role="owner",
+        revision=event.revision,
+    )
+
+
+@worker.subscribe(
+    ProjectCollaboratorAdded, ProjectRoleChanged, name="project-collaborators"
+)
+async def put_collaborator(
+    event: ProjectCollaboratorAdded | ProjectRoleChanged, context: Context
+) -> None:
+    """Make a collaborator a member of the project's channel."""
+    await _app(context).channels.put_collaborator(
+        context.transaction,
+        ProjectId(event.project_id),
+        UserId(event.user_id),
+        role=event.role,
+        revision=event.revision,
+    )
+
+
+@worker.subscribe(ProjectCollaboratorRemoved, name="project-collaborator-removed")
+async def remove_collaborator(
+    event: ProjectCollaboratorRemoved, context: Context
+) -> None:
+    """Take a collaborator out of the project's channel."""
+    await _app(context).channels.remove_collaborator(
+        context.transaction,
+        ProjectId(event.project_id),
+        UserId(event.user_id),
+        revision=event.revision,
+    )
+
+
+@worker.subscribe(ProjectArchived, ProjectDeleted, name="project-archived")
+async def archive_general(
+    event: ProjectArchived | ProjectDeleted, context: Context
+) -> None:
+    """Make the channel of an archived or deleted project read-only."""
+    is_archived = isinstance(event, ProjectDeleted) or event.is_archived
+    await _app(context).channels.archive(
+        context.transaction,
+        ProjectId(event.project_id),
+        is_archived=is_archived,
+        revision=event.revision,
+    )
+
+
+@worker.subscribe_live(
+    MessageSent,
+    MessageEdited,
+    MessageDeleted,
+    ConversationCreated,
+    ConversationUpdated,
+    ConversationArchived,
+    ConversationDeleted,
+    ConversationMemberAdded,
+    ConversationMemberRemoved,
+    ConversationRoleChanged,
+    name="stream",
+)
+async def deliver(event: Event, context: Context) -> None:
+    """Deliver what has a revision; one queue, so that it mostly comes in order."""
+    _app(context).feed.take(event, context.event_id)
+
+
+@worker.subscribe_live(ConversationRead, PresenceChanged, name="people")
+async def deliver_person(
+    event: ConversationRead | PresenceChanged, context: Context
+) -> None:
+    """Deliver what people read, and whether they are there."""
+    feed = _app(context).feed
+    if isinstance(event, ConversationRead):
+        feed.read(event)
+    else:
+        await feed.presence(event)
+
+
+@worker.subscribe_live(SessionRevoked, name="sessions")
+async def end_session(event: SessionRevoked, context: Context) -> None:
+    """Close the sockets of a session that ended."""
+    await _app(context).sessions.handle_event(event)
+
+
+def _app(context: Context) -> ChatUseCases:
+    app: ChatUseCases = context.app
+    return app

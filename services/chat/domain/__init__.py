@@ -1,0 +1,1 @@
+"""Conversations, members, messages: rules, limits and errors, with no I/O."""

@@ -1,0 +1,139 @@
+"""Conversations and their members."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+import msgspec
+
+from libs.kernel import ConversationId, ProjectId, UserId
+from services.chat.domain.errors import DraftInvalidError
+
+TITLE_MAX_CODE_POINTS = 200
+_NAMESPACE = UUID("6ba7b812-9dad-5d11-80b4-00c04fd430c8")
+
+
+class ConversationKind(StrEnum):
+    """What sort of conversation it is; it never changes."""
+
+    DIRECT = "direct"
+    GROUP = "group"
+    CHANNEL = "channel"
+
+
+class Role(StrEnum):
+    """What a member may do; see `permissions`."""
+
+    OWNER = "owner"
+    ADMIN = "admin"
+    MEMBER = "member"
+    GUEST = "guest"
+
+
+class Conversation(msgspec.Struct, frozen=True, kw_only=True):
+    """A place where people talk.
+
+    Attributes:
+        last_seq: Ordinal of its newest message, 0 where there is none.
+        revision: Counts every durable change, issued without a gap, from 1.
+        members_version: Counts changes of membership and roles.
+        changed_revision: Revision of the last change of its own fields.
+        is_managed: Whether a project decides who is a member.
+        project_revision: The project's, of the last fact applied to it.
+        unique_key: What it is unique by: a pair of users, a project's channel.
+        pair: The two users of a direct conversation, sorted; else empty.
+    """
+
+    conversation_id: ConversationId
+    kind: ConversationKind
+    title: str | None
+    project_id: ProjectId | None
+    created_by: UserId | None
+    created_at: datetime
+    last_seq: int = 0
+    revision: int = 1
+    members_version: int = 1
+    changed_revision: int = 1
+    is_archived: bool = False
+    is_managed: bool = False
+    project_revision: int = 0
+    unique_key: str | None = None
+    pair: tuple[UserId, ...] = ()
+
+
+class Member(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody's part in a conversation; a removed member stays as a tombstone.
+
+    Attributes:
+        read_seq: Everything up to it is read; unread = last_seq - read_seq.
+        revision: The conversation's, of the last change of role or membership.
+        project_revision: The project's, of the last fact applied; 0 outside one.
+    """
+
+    conversation_id: ConversationId
+    user_id: UserId
+    role: Role
+    joined_at: datetime
+    revision: int
+    read_seq: int = 0
+    is_active: bool = True
+    project_revision: int = 0
+
+
+def direct_key(first: UserId, second: UserId) -> str:
+    """Return the key that makes a direct conversation unique, in either order."""
+    return "direct:" + ":".join(sorted((first, second)))
+
+
+def pair_of(first: UserId, second: UserId) -> tuple[UserId, UserId]:
+    """Return the two users of a direct conversation, sorted.
+
+    Raises:
+        DraftInvalidError: They are the same user.
+    """
+    if first == second:
+        raise DraftInvalidError(
+            "direct_with_self", "A direct conversation needs another user."
+        )
+    low, high = sorted((first, second))
+    return low, high
+
+
+def general_key(project_id: ProjectId) -> str:
+    """Return the key of a project's channel ``general``."""
+    return f"project:{project_id}:general"
+
+
+def general_id(project_id: ProjectId) -> ConversationId:
+    """Return the id of a project's channel ``general``: the same on every try."""
+    return ConversationId(str(uuid5(_NAMESPACE, general_key(project_id))))
+
+
+def checked_title(kind: ConversationKind, title: str | None) -> str | None:
+    """Return a title without surrounding space, as the kind needs it.
+
+    Raises:
+        DraftInvalidError: ``title_required`` for a group or channel without one,
+            ``title_not_allowed`` for a direct one, ``title_too_long``.
+    """
+    stripped = " ".join((title or "").split())
+    if kind is ConversationKind.DIRECT:
+        if stripped:
+            raise DraftInvalidError(
+                "title_not_allowed", "A direct conversation has no title."
+            )
+        return None
+    if not stripped:
+        raise DraftInvalidError("title_required", "A title is needed.")
+    if len(stripped) > TITLE_MAX_CODE_POINTS:
+        raise DraftInvalidError(
+            "title_too_long",
+            f"A title has at most {TITLE_MAX_CODE_POINTS} code points.",
+            limit=TITLE_MAX_CODE_POINTS,
+        )
+    return stripped
+
+
+def unread_count(conversation: Conversation, member: Member) -> int:
+    """Return how many messages the member has not read."""
+    return max(0, conversation.last_seq - member.read_seq)

@@ -1,0 +1,144 @@
+"""What can go wrong in a conversation, each with the code the API shows."""
+
+from libs.kernel import (
+    AppError,
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+)
+
+
+class ConversationNotFoundError(NotFoundError):
+    """There is no such conversation, or the caller is not a member of it."""
+
+    def __init__(self) -> None:
+        super().__init__("conversation_not_found", "There is no such conversation.")
+
+
+class MessageNotFoundError(NotFoundError):
+    """The conversation holds no such message."""
+
+    def __init__(self) -> None:
+        super().__init__("message_not_found", "There is no such message.")
+
+
+class UserNotFoundError(NotFoundError):
+    """Nobody with this id can take part in a conversation."""
+
+    def __init__(self) -> None:
+        super().__init__("user_not_found", "There is no such active user.")
+
+
+class MemberNotFoundError(NotFoundError):
+    """The user is not a member of the conversation."""
+
+    def __init__(self) -> None:
+        super().__init__("member_not_found", "The user is not a member.")
+
+
+class ProjectNotFoundError(NotFoundError):
+    """There is no such project, or the caller does not take part in it."""
+
+    def __init__(self) -> None:
+        super().__init__("project_not_found", "There is no such project.")
+
+
+class NotPermittedError(ForbiddenError):
+    """The member's role does not allow the action."""
+
+    def __init__(self, action: str) -> None:
+        super().__init__(
+            "not_permitted", "Your role does not allow this here.", action=action
+        )
+
+
+class ConversationIsArchivedError(ConflictError):
+    """The conversation is read-only."""
+
+    def __init__(self) -> None:
+        super().__init__("conversation_archived", "The conversation is archived.")
+
+
+class MembershipIsManagedError(ConflictError):
+    """A project decides who is in this conversation."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "membership_managed", "The project's collaborators are its members."
+        )
+
+
+class LastOwnerError(ConflictError):
+    """A conversation with members keeps at least one owner."""
+
+    def __init__(self) -> None:
+        super().__init__("last_owner", "Another member must become owner first.")
+
+
+class MessageIsDeletedError(ConflictError):
+    """A tombstone cannot be changed."""
+
+    def __init__(self) -> None:
+        super().__init__("message_deleted", "The message was deleted.")
+
+
+class DraftInvalidError(InvalidError):
+    """A message or conversation as given can never be stored."""
+
+
+class TextTooLongError(TooLargeError):
+    """A body is longer than the limit."""
+
+    def __init__(self, limit: int, unit: str) -> None:
+        super().__init__(
+            "text_too_long", f"A message has at most {limit} {unit}.", limit=limit
+        )
+
+
+class ConversationBusyError(UnavailableError):
+    """Other writers kept winning; nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "conversation_busy",
+            "The conversation is busy; try again.",
+            retry_after_seconds=0.5,
+        )
+
+
+class WriterBusyError(UnavailableError):
+    """More messages wait than the writer takes; nothing was stored."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "writer_busy", "Too many messages wait.", retry_after_seconds=1.0
+        )
+
+
+class SendUnconfirmedError(UnavailableError):
+    """Whether the message is stored is unknown; repeat it with the same id."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "send_unconfirmed",
+            "It is unknown whether the message is stored; send it again.",
+            retry_after_seconds=1.0,
+            is_unknown=True,
+        )
+
+
+class StaleConversationError(AppError):
+    """A compare-and-set met a newer conversation; inside the service only."""
+
+    def __init__(self) -> None:
+        super().__init__("conversation_stale", "The conversation has moved on.")
+
+
+class DuplicateMessageError(AppError):
+    """A batch holds a message that is stored already; inside the service only."""
+
+    def __init__(self) -> None:
+        super().__init__("message_duplicate", "A message is stored already.")

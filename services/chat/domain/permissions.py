@@ -1,0 +1,128 @@
+"""Who may do what: the one table (issue: permission table in one place)."""
+
+from enum import StrEnum
+
+from services.chat.domain.conversation import (
+    Conversation,
+    ConversationKind,
+    Member,
+    Role,
+)
+from services.chat.domain.errors import (
+    ConversationIsArchivedError,
+    ConversationNotFoundError,
+    MembershipIsManagedError,
+    NotPermittedError,
+)
+
+
+class Action(StrEnum):
+    """Something a member does in a conversation."""
+
+    READ = "read"
+    SEND = "send"
+    EDIT_OWN = "edit_own"
+    DELETE_OWN = "delete_own"
+    DELETE_ANY = "delete_any"
+    UPDATE = "update"
+    ADD_MEMBER = "add_member"
+    REMOVE_MEMBER = "remove_member"
+    CHANGE_ROLE = "change_role"
+    ARCHIVE = "archive"
+    LEAVE = "leave"
+
+
+_TALK = frozenset({Action.READ, Action.SEND, Action.EDIT_OWN, Action.DELETE_OWN})
+_GUEST = _TALK | {Action.LEAVE}
+_MODERATE = _GUEST | {
+    Action.DELETE_ANY,
+    Action.UPDATE,
+    Action.ADD_MEMBER,
+    Action.REMOVE_MEMBER,
+    Action.ARCHIVE,
+}
+_OWN = _MODERATE | {Action.CHANGE_ROLE}
+
+PERMISSIONS: dict[ConversationKind, dict[Role, frozenset[Action]]] = {
+    ConversationKind.DIRECT: {
+        Role.OWNER: _TALK,
+        Role.ADMIN: _TALK,
+        Role.MEMBER: _TALK,
+        Role.GUEST: _TALK,
+    },
+    ConversationKind.GROUP: {
+        Role.OWNER: _OWN,
+        Role.ADMIN: _MODERATE,
+        Role.MEMBER: _GUEST | {Action.ADD_MEMBER},
+        Role.GUEST: _GUEST,
+    },
+    ConversationKind.CHANNEL: {
+        Role.OWNER: _OWN,
+        Role.ADMIN: _MODERATE,
+        Role.MEMBER: _GUEST,
+        Role.GUEST: _GUEST,
+    },
+}
+"""Every cell; what is not here is refused."""
+
+WHEN_ARCHIVED = frozenset({Action.READ, Action.LEAVE, Action.ARCHIVE})
+"""What an archived conversation still allows to those whose role allows it."""
+
+WHEN_MANAGED = frozenset(Action) - {
+    Action.ADD_MEMBER,
+    Action.REMOVE_MEMBER,
+    Action.CHANGE_ROLE,
+    Action.LEAVE,
+    Action.ARCHIVE,
+}
+"""What a conversation whose members a project decides still allows."""
+
+_RANK = {Role.GUEST: 0, Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3}
+
+
+def is_allowed(kind: ConversationKind, role: Role, action: Action) -> bool:
+    """Tell what the table says, whatever the state of the conversation."""
+    return action in PERMISSIONS[kind][role]
+
+
+def require(conversation: Conversation, member: Member | None, action: Action) -> Role:
+    """Check an action of a member, or of somebody who is none.
+
+    Returns:
+        The member's role.
+
+    Raises:
+        ConversationNotFoundError: Not an active member: it looks as if missing.
+        NotPermittedError: The role does not allow it.
+        MembershipIsManagedError: A project decides.
+        ConversationIsArchivedError: It is read-only.
+    """
+    if member is None or not member.is_active:
+        raise ConversationNotFoundError
+    if not is_allowed(conversation.kind, member.role, action):
+        raise NotPermittedError(action)
+    if conversation.is_managed and action not in WHEN_MANAGED:
+        raise MembershipIsManagedError
+    if conversation.is_archived and action not in WHEN_ARCHIVED:
+        raise ConversationIsArchivedError
+    return member.role
+
+
+def require_may_give(actor: Role, role: Role) -> None:
+    """Refuse to give a role above the giver's own.
+
+    Raises:
+        NotPermittedError: The role ranks above the actor's.
+    """
+    if _RANK[role] > _RANK[actor]:
+        raise NotPermittedError(Action.CHANGE_ROLE)
+
+
+def require_outranks(actor: Role, target: Role) -> None:
+    """Refuse to remove somebody of a higher rank; equals may be removed by owners.
+
+    Raises:
+        NotPermittedError: The target ranks as high as the actor, who is no owner.
+    """
+    if actor is not Role.OWNER and _RANK[target] >= _RANK[actor]:
+        raise NotPermittedError(Action.REMOVE_MEMBER)

@@ -1,0 +1,379 @@
+"""What the core of chat needs from outside, as Protocols.
+
+A ``session`` is the opaque object of `libs.events.Transaction`: it is handed from
+the bus to the repositories and never looked at in between.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from libs.crypto.sealed import Sealed
+from libs.kernel import ConversationId, MessageId, UserId
+from services.chat.domain.conversation import Conversation, Member, Role
+from services.chat.domain.message import Draft, Message
+from services.chat.domain.user import User
+
+Session = Any
+"""pymongo's AsyncClientSession on the real store; the core cannot know it."""
+
+SentKey = tuple[ConversationId, UserId, str]
+"""Conversation, sender, client_message_id: names a sent message for ever."""
+
+
+class WriteState(msgspec.Struct, kw_only=True):
+    """What the writer remembers of a conversation between two commits.
+
+    Attributes:
+        roles: Of the senders that were looked up at ``members_version``; a user
+            that was looked up and is no member is absent.
+    """
+
+    conversation: Conversation
+    last_seq: int
+    revision: int
+    members_version: int
+    roles: dict[UserId, Role]
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """New messages of one conversation, and the state they were planned on."""
+
+    conversation_id: ConversationId
+    expected_seq: int
+    expected_revision: int
+    expected_members_version: int
+    messages: tuple[Message, ...]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Messages in the order of their seq, and whether the side asked has more."""
+
+    messages: tuple[Message, ...]
+    has_more: bool
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """The current state of all that changed after a revision.
+
+    Attributes:
+        conversation: Where its own fields changed, else None.
+        revision: What to ask from next time.
+        has_more: Whether to ask again at once.
+    """
+
+    conversation: Conversation | None
+    members: tuple[Member, ...]
+    messages: tuple[Message, ...]
+    revision: int
+    has_more: bool
+
+
+class WriterStore(Protocol):
+    """Where the message writer reads and appends."""
+
+    async def load_states(
+        self, wanted: Mapping[ConversationId, Iterable[UserId]]
+    ) -> dict[ConversationId, WriteState]:
+        """Read conversations with the roles of some users.
+
+        Membership is read after the conversation, so that a change in between
+        shows as a newer ``members_version`` at commit time.
+        """
+        ...
+
+    async def append(self, appends: Sequence[Append], *, session: Session) -> None:
+        """Write a batch in the caller's transaction, by compare-and-set.
+
+        Raises:
+            StaleConversationError: At least one conversation has moved on.
+            DuplicateMessageError: At least one message is stored already.
+        """
+        ...
+
+    async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
+        """Return those of the messages that are stored."""
+        ...
+
+
+class ConversationRepository(Protocol):
+    """Conversations and their members."""
+
+    async def get(
+        self, conversation_id: ConversationId, *, session: Session = None
+    ) -> Conversation | None:
+        """Return a conversation, or None."""
+        ...
+
+    async def get_many(
+        self, conversation_ids: Sequence[ConversationId]
+    ) -> list[Conversation]:
+        """Return those that exist, in no order."""
+        ...
+
+    async def find_by_key(
+        self, unique_key: str, *, session: Session = None
+    ) -> Conversation | None:
+        """Return the conversation with a unique key, or None."""
+        ...
+
+    async def insert(
+        self,
+        conversation: Conversation,
+        members: Sequence[Member],
+        *,
+        session: Session,
+    ) -> None:
+        """Store a new conversation with a data key of its own.
+
+        Raises:
+            ConflictError: ``conversation_exists``: its unique key is taken.
+        """
+        ...
+
+    async def replace(
+        self, conversation: Conversation, *, before: Conversation, session: Session
+    ) -> None:
+        """Store a changed conversation by compare-and-set on its counters.
+
+        Raises:
+            StaleConversationError: It has moved on.
+        """
+        ...
+
+    async def revisions(
+        self, conversation_ids: Sequence[ConversationId]
+    ) -> dict[ConversationId, int]:
+        """Return the current revision of each that exists, in one query."""
+        ...
+
+    async def get_member(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        *,
+        session: Session = None,
+    ) -> Member | None:
+        """Return a membership, a tombstone too, or None."""
+        ...
+
+    async def put_member(self, member: Member, *, session: Session) -> None:
+        """Store a membership, new or changed; its read marker never goes back."""
+        ...
+
+    async def count_members(
+        self,
+        conversation_id: ConversationId,
+        *,
+        role: Role | None = None,
+        session: Session = None,
+    ) -> int:
+        """Count active members, all or of one role."""
+        ...
+
+    async def members_page(
+        self, conversation_id: ConversationId, *, after: str, limit: int
+    ) -> list[Member]:
+        """Return active members in the order of their user ids."""
+        ...
+
+    async def memberships_page(
+        self, user_id: UserId, *, before: str | None, limit: int
+    ) -> list[Member]:
+        """Return a user's active memberships, newest conversation first."""
+        ...
+
+    async def memberships_in(
+        self, user_id: UserId, conversation_ids: Sequence[ConversationId]
+    ) -> list[Member]:
+        """Return a user's active memberships among some conversations."""
+        ...
+
+    async def advance_read(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        seq: int,
+        *,
+        session: Session = None,
+    ) -> bool:
+        """Move a read marker forward; tell whether it moved."""
+        ...
+
+
+class MessageRepository(Protocol):
+    """Messages, opened."""
+
+    async def get(
+        self,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        *,
+        session: Session = None,
+    ) -> Message | None:
+        """Return a message of the conversation, or None."""
+        ...
+
+    async def replace(self, message: Message, *, session: Session) -> None:
+        """Store a changed message."""
+        ...
+
+    async def page(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+    ) -> Page:
+        """Return up to `limit` messages next to a seq, or the newest ones.
+
+        Args:
+            conversation_id: Whose messages.
+            before: Exclusive upper bound; the page ends right below it.
+            after: Exclusive lower bound; the page begins right above it. At most
+                one of both is given.
+            limit: At least 1.
+        """
+        ...
+
+    async def changed(
+        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
+    ) -> tuple[list[Message], list[Member]]:
+        """Return messages and members with since < revision <= until, by revision.
+
+        Up to `limit` of each, and then all members that share the last revision.
+        """
+        ...
+
+
+class UserRepository(Protocol):
+    """The projection of users."""
+
+    async def get(self, user_id: UserId, *, session: Session = None) -> User | None:
+        """Return a user, or None."""
+        ...
+
+    async def active_among(
+        self, user_ids: Sequence[UserId], *, session: Session = None
+    ) -> set[UserId]:
+        """Return those of the users that can take part."""
+        ...
+
+    async def put(self, user: User, *, session: Session) -> None:
+        """Store a user, new or changed."""
+        ...
+
+
+class MessageWriter(Protocol):
+    """Appends messages by group commit."""
+
+    async def submit(self, draft: Draft) -> Message:
+        """Append a checked draft; return when it is durable.
+
+        Raises:
+            AppError: See `services.chat.writer.GroupCommitWriter.submit`.
+        """
+        ...
+
+    def forget(self, conversation_id: ConversationId) -> None:
+        """Drop what is remembered of a conversation that another path changed."""
+        ...
+
+
+class TransportSealer(Protocol):
+    """Seals and opens the private fields of events; `libs.crypto.FieldSealer`."""
+
+    def seal(self, text: str, *context: str) -> Sealed:
+        """Seal a text, bound to its context."""
+        ...
+
+    def open(self, sealed: Sealed, *context: str) -> str:
+        """Open what was sealed with the same context.
+
+        Raises:
+            DecryptError: The context differs, or the content was changed.
+            KeyUnknownError: Its epoch is not on the ring.
+        """
+        ...
+
+
+class Rooms(Protocol):
+    """Sockets of this process, by room."""
+
+    def emit(
+        self,
+        rooms: tuple[str, ...],
+        event: str,
+        payload: Mapping[str, object],
+        *,
+        except_user: UserId | None = None,
+    ) -> int:
+        """Write an event once to every socket of some rooms; return to how many."""
+        ...
+
+    def remove_user(self, room: str, user_id: UserId) -> int:
+        """Take a user's sockets out of a room; return how many they were."""
+        ...
+
+    def has(self, room: str) -> bool:
+        """Tell whether a socket of this process is in the room."""
+        ...
+
+
+class PresenceStore(Protocol):
+    """Heartbeats of devices; everything in it may be lost and comes back."""
+
+    async def beat(
+        self, user_id: UserId, device: str, status: str, *, ttl_seconds: float
+    ) -> tuple[str, str]:
+        """Record a heartbeat; return the user's status before and after."""
+        ...
+
+    async def leave(self, user_id: UserId, device: str) -> tuple[str, str]:
+        """Forget a device; return the user's status before and after."""
+        ...
+
+    async def expired(self, *, limit: int) -> list[tuple[UserId, str]]:
+        """Forget silent devices; return whose status changed by it, and to what.
+
+        Each change is returned once over all the processes.
+        """
+        ...
+
+
+class TypingChannel(Protocol):
+    """Tells every process that somebody types; never stored, may be lost."""
+
+    async def publish(self, conversation_id: ConversationId, user_id: UserId) -> None:
+        """Tell the other processes, and this one."""
+        ...
+
+
+class ClientSocket(Protocol):
+    """One client's WebSocket, as the Socket.IO layer sees it."""
+
+    @property
+    def client_address(self) -> str:
+        """Where the client comes from, as the edge tells."""
+        ...
+
+    def send_frame(self, frame: bytes) -> None:
+        """Write one text frame; a client that does not read is evicted."""
+        ...
+
+    def admit(self, on_event: Callable[[str], None]) -> None:
+        """Let the authenticated client send events; each goes to the callback.
+
+        The argument is the text of a Socket.IO EVENT packet, after its ``42``.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close in good order, after what was written."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection at once, whatever is unsent."""
+        ...

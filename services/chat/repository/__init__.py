@@ -1,0 +1,17 @@
+"""Chat's collections in MongoDB: indexes, documents, and what is private in them."""
+
+from services.chat.repository.conversations import MongoConversationRepository
+from services.chat.repository.indexes import ensure_indexes
+from services.chat.repository.messages import MongoMessageRepository
+from services.chat.repository.users import MongoUserRepository
+from services.chat.repository.vault import ConversationVault
+from services.chat.repository.writing import MongoWriterStore
+
+__all__ = [
+    "ConversationVault",
+    "MongoConversationRepository",
+    "MongoMessageRepository",
+    "MongoUserRepository",
+    "MongoWriterStore",
+    "ensure_indexes",
+]

@@ -1,0 +1,216 @@
+"""Conversations and members in MongoDB."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
+
+from libs.chassis.mongo import map_mongo_errors
+from libs.kernel import ConflictError, ConversationId, UserId
+from services.chat.domain.conversation import Conversation, Member, Role
+from services.chat.domain.errors import StaleConversationError
+from services.chat.ports import Session
+from services.chat.repository.documents import (
+    Document,
+    conversation_of,
+    conversation_state,
+    member_key,
+    member_of,
+    member_state,
+    new_conversation,
+)
+from services.chat.repository.vault import ConversationVault
+
+
+class MongoConversationRepository:
+    """Implements `ConversationRepository`.
+
+    Reads outside a transaction raise `UnavailableError` when the database does not
+    answer; inside one the driver's error passes, so that the bus can try again.
+    """
+
+    def __init__(
+        self, database: AsyncDatabase[dict[str, Any]], vault: ConversationVault
+    ) -> None:
+        self._conversations = database["conversations"]
+        self._members = database["members"]
+        self._vault = vault
+
+    async def get(
+        self, conversation_id: ConversationId, *, session: Session = None
+    ) -> Conversation | None:
+        """Return a conversation, or None."""
+        return await self._find({"_id": conversation_id}, session)
+
+    async def get_many(
+        self, conversation_ids: Sequence[ConversationId]
+    ) -> list[Conversation]:
+        """Return those that exist, in no order."""
+        with map_mongo_errors():
+            found = self._conversations.find({"_id": {"$in": list(conversation_ids)}})
+            documents = await found.to_list()
+        return [conversation_of(document, self._vault) for document in documents]
+
+    async def find_by_key(
+        self, unique_key: str, *, session: Session = None
+    ) -> Conversation | None:
+        """Return the conversation with a unique key, or None."""
+        return await self._find({"unique_key": unique_key}, session)
+
+    async def insert(
+        self,
+        conversation: Conversation,
+        members: Sequence[Member],
+        *,
+        session: Session,
+    ) -> None:
+        """Store a new conversation with a data key of its own."""
+        document = new_conversation(conversation, self._vault)
+        try:
+            await self._conversations.insert_one(document, session=session)
+        except DuplicateKeyError as error:
+            raise ConflictError(
+                "conversation_exists", "There is such a conversation already."
+            ) from error
+        if members:
+            rows = [
+                {
+                    "_id": member_key(member.conversation_id, member.user_id),
+                    "read_seq": member.read_seq,
+                    **member_state(member),
+                }
+                for member in members
+            ]
+            await self._members.insert_many(rows, session=session)
+
+    async def replace(
+        self, conversation: Conversation, *, before: Conversation, session: Session
+    ) -> None:
+        """Store a changed conversation by compare-and-set on its counters."""
+        result = await self._conversations.update_one(
+            {
+                "_id": before.conversation_id,
+                "last_seq": before.last_seq,
+                "revision": before.revision,
+                "members_version": before.members_version,
+            },
+            {"$set": conversation_state(conversation, self._vault)},
+            session=session,
+        )
+        if result.matched_count != 1:
+            raise StaleConversationError
+
+    async def revisions(
+        self, conversation_ids: Sequence[ConversationId]
+    ) -> dict[ConversationId, int]:
+        """Return the current revision of each that exists, in one query."""
+        with map_mongo_errors():
+            documents = await self._conversations.find(
+                {"_id": {"$in": list(conversation_ids)}}, {"revision": 1}
+            ).to_list()
+        return {ConversationId(d["_id"]): d["revision"] for d in documents}
+
+    async def get_member(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        *,
+        session: Session = None,
+    ) -> Member | None:
+        """Return a membership, a tombstone too, or None."""
+        query = {"_id": member_key(conversation_id, user_id)}
+        if session is not None:
+            document = await self._members.find_one(query, session=session)
+        else:
+            with map_mongo_errors():
+                document = await self._members.find_one(query)
+        return None if document is None else member_of(document)
+
+    async def put_member(self, member: Member, *, session: Session) -> None:
+        """Store a membership, new or changed; its read marker never goes back."""
+        await self._members.update_one(
+            {"_id": member_key(member.conversation_id, member.user_id)},
+            {"$set": member_state(member), "$max": {"read_seq": member.read_seq}},
+            upsert=True,
+            session=session,
+        )
+
+    async def count_members(
+        self,
+        conversation_id: ConversationId,
+        *,
+        role: Role | None = None,
+        session: Session = None,
+    ) -> int:
+        """Count active members, all or of one role."""
+        query: Document = {"conversation_id": conversation_id, "is_active": True}
+        if role is not None:
+            query["role"] = role.value
+        return await self._members.count_documents(query, session=session)
+
+    async def members_page(
+        self, conversation_id: ConversationId, *, after: str, limit: int
+    ) -> list[Member]:
+        """Return active members in the order of their user ids."""
+        query: Document = {
+            "conversation_id": conversation_id,
+            "is_active": True,
+            "user_id": {"$gt": after},
+        }
+        with map_mongo_errors():
+            found = self._members.find(query, limit=limit).sort("user_id", 1)
+            return [member_of(document) for document in await found.to_list()]
+
+    async def memberships_page(
+        self, user_id: UserId, *, before: str | None, limit: int
+    ) -> list[Member]:
+        """Return a user's active memberships, newest conversation first."""
+        query: Document = {"user_id": user_id, "is_active": True}
+        if before is not None:
+            query["conversation_id"] = {"$lt": before}
+        with map_mongo_errors():
+            found = self._members.find(query, limit=limit).sort("conversation_id", -1)
+            return [member_of(document) for document in await found.to_list()]
+
+    async def memberships_in(
+        self, user_id: UserId, conversation_ids: Sequence[ConversationId]
+    ) -> list[Member]:
+        """Return a user's active memberships among some conversations."""
+        query: Document = {
+            "user_id": user_id,
+            "is_active": True,
+            "conversation_id": {"$in": list(conversation_ids)},
+        }
+        with map_mongo_errors():
+            documents = await self._members.find(query).to_list()
+        return [member_of(document) for document in documents]
+
+    async def advance_read(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        seq: int,
+        *,
+        session: Session = None,
+    ) -> bool:
+        """Move a read marker forward; tell whether it moved."""
+        query = {
+            "_id": member_key(conversation_id, user_id),
+            "read_seq": {"$lt": seq},
+        }
+        change = {"$set": {"read_seq": seq}}
+        if session is not None:
+            result = await self._members.update_one(query, change, session=session)
+        else:
+            with map_mongo_errors():
+                result = await self._members.update_one(query, change)
+        return result.modified_count == 1
+
+    async def _find(self, query: Document, session: Session) -> Conversation | None:
+        if session is not None:
+            document = await self._conversations.find_one(query, session=session)
+        else:
+            with map_mongo_errors():
+                document = await self._conversations.find_one(query)
+        return None if document is None else conversation_of(document, self._vault)

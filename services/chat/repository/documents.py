@@ -1,0 +1,170 @@
+"""Documents of ``parley_chat`` to the domain and back."""
+
+from typing import Any
+
+from libs.kernel import ConversationId, DocumentId, MessageId, ProjectId, UserId
+from services.chat.domain.conversation import (
+    Conversation,
+    ConversationKind,
+    Member,
+    Role,
+)
+from services.chat.domain.message import Message
+from services.chat.repository.vault import ConversationVault
+
+Document = dict[str, Any]  # what BSON holds
+
+
+def member_key(conversation_id: str, user_id: str) -> str:
+    """Return the ``_id`` of a membership."""
+    return f"{conversation_id}:{user_id}"
+
+
+def conversation_of(document: Document, vault: ConversationVault) -> Conversation:
+    """Open a stored conversation; its keys are learned on the way."""
+    conversation_id = ConversationId(document["_id"])
+    vault.learn(conversation_id, document["key_id"], document["keys"])
+    return Conversation(
+        conversation_id=conversation_id,
+        kind=ConversationKind(document["kind"]),
+        title=vault.open_title(conversation_id, document.get("title")),
+        project_id=_project_id(document.get("project_id")),
+        created_by=_user_id(document.get("created_by")),
+        created_at=document["created_at"],
+        last_seq=document["last_seq"],
+        revision=document["revision"],
+        members_version=document["members_version"],
+        changed_revision=document["changed_revision"],
+        is_archived=document["is_archived"],
+        is_managed=document["is_managed"],
+        project_revision=document["project_revision"],
+        unique_key=document.get("unique_key"),
+        pair=tuple(UserId(user_id) for user_id in document.get("pair", ())),
+    )
+
+
+def conversation_state(
+    conversation: Conversation, vault: ConversationVault
+) -> Document:
+    """Return the fields of a conversation that may change."""
+    return {
+        "title": vault.seal_title(conversation.conversation_id, conversation.title),
+        "last_seq": conversation.last_seq,
+        "revision": conversation.revision,
+        "members_version": conversation.members_version,
+        "changed_revision": conversation.changed_revision,
+        "is_archived": conversation.is_archived,
+        "is_managed": conversation.is_managed,
+        "project_revision": conversation.project_revision,
+    }
+
+
+def new_conversation(conversation: Conversation, vault: ConversationVault) -> Document:
+    """Return the document of a new conversation, with a data key of its own."""
+    keys = vault.create(conversation.conversation_id)
+    fixed = {
+        "project_id": conversation.project_id,
+        "created_by": conversation.created_by,
+        "unique_key": conversation.unique_key,
+        "pair": list(conversation.pair) or None,
+    }
+    return {
+        "_id": conversation.conversation_id,
+        "kind": conversation.kind.value,
+        "created_at": conversation.created_at,
+        **{name: value for name, value in fixed.items() if value is not None},
+        **conversation_state(conversation, vault),
+        **keys,
+    }
+
+
+def member_of(document: Document) -> Member:
+    """Return a stored membership."""
+    return Member(
+        conversation_id=ConversationId(document["conversation_id"]),
+        user_id=UserId(document["user_id"]),
+        role=Role(document["role"]),
+        joined_at=document["joined_at"],
+        revision=document["revision"],
+        read_seq=document["read_seq"],
+        is_active=document["is_active"],
+        project_revision=document["project_revision"],
+    )
+
+
+def member_state(member: Member) -> Document:
+    """Return a membership's fields but its read marker."""
+    return {
+        "conversation_id": member.conversation_id,
+        "user_id": member.user_id,
+        "role": member.role.value,
+        "joined_at": member.joined_at,
+        "revision": member.revision,
+        "is_active": member.is_active,
+        "project_revision": member.project_revision,
+    }
+
+
+def message_of(document: Document, vault: ConversationVault) -> Message:
+    """Open a stored message; the keys of its conversation must be known."""
+    conversation_id = ConversationId(document["conversation_id"])
+    body = document.get("body")
+    text = None
+    if body is not None:
+        text = vault.open_body(
+            conversation_id, document["_id"], document["sender_id"], body
+        )
+    return Message(
+        message_id=MessageId(document["_id"]),
+        conversation_id=conversation_id,
+        client_message_id=document["client_message_id"],
+        seq=document["seq"],
+        revision=document["revision"],
+        sender_id=UserId(document["sender_id"]),
+        sent_at=document["sent_at"],
+        text=text,
+        attachments=tuple(DocumentId(a) for a in document.get("attachments", ())),
+        mentions=tuple(UserId(m) for m in document.get("mentions", ())),
+        reply_to_seq=document.get("reply_to_seq"),
+        is_deleted=document.get("is_deleted", False),
+        edited_at=document.get("edited_at"),
+    )
+
+
+def message_document(message: Message, vault: ConversationVault) -> Document:
+    """Return a message as it is stored; absent fields cost nothing."""
+    document: Document = {
+        "_id": message.message_id,
+        "conversation_id": message.conversation_id,
+        "client_message_id": message.client_message_id,
+        "seq": message.seq,
+        "revision": message.revision,
+        "sender_id": message.sender_id,
+        "sent_at": message.sent_at,
+    }
+    if message.text is not None:
+        document["body"] = vault.seal_body(
+            message.conversation_id,
+            message.message_id,
+            message.sender_id,
+            message.text,
+        )
+    if message.attachments:
+        document["attachments"] = list(message.attachments)
+    if message.mentions:
+        document["mentions"] = list(message.mentions)
+    if message.reply_to_seq is not None:
+        document["reply_to_seq"] = message.reply_to_seq
+    if message.is_deleted:
+        document["is_deleted"] = True
+    if message.edited_at is not None:
+        document["edited_at"] = message.edited_at
+    return document
+
+
+def _project_id(value: str | None) -> ProjectId | None:
+    return None if value is None else ProjectId(value)
+
+
+def _user_id(value: str | None) -> UserId | None:
+    return None if value is None else UserId(value)

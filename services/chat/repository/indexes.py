@@ -1,0 +1,46 @@
+"""The indexes of ``parley_chat``, each with the query it serves."""
+
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.asynchronous.database import AsyncDatabase
+
+from libs.chassis.mongo import map_mongo_errors
+
+_INDEXES: dict[str, list[IndexModel]] = {
+    "conversations": [
+        # One direct conversation a pair, one channel ``general`` a project.
+        IndexModel([("unique_key", ASCENDING)], unique=True, sparse=True),
+    ],
+    "members": [
+        # A user's conversations, newest first (their ids sort by age).
+        IndexModel([("user_id", 1), ("is_active", 1), ("conversation_id", -1)]),
+        # A conversation's members, and how many of them there are.
+        IndexModel([("conversation_id", 1), ("is_active", 1), ("user_id", 1)]),
+        # What changed since a revision.
+        IndexModel([("conversation_id", 1), ("revision", 1)]),
+    ],
+    "messages": [
+        # History; two writers can never give the same number.
+        IndexModel([("conversation_id", 1), ("seq", 1)], unique=True),
+        # What changed since a revision; likewise.
+        IndexModel([("conversation_id", 1), ("revision", 1)], unique=True),
+        # A resend finds the first result, for ever.
+        IndexModel(
+            [("conversation_id", 1), ("sender_id", 1), ("client_message_id", 1)],
+            unique=True,
+        ),
+    ],
+}
+
+
+async def ensure_indexes(database: AsyncDatabase[dict[str, Any]]) -> None:
+    """Create the indexes that are missing; idempotent.
+
+    Raises:
+        UnavailableError: The database does not answer.
+    """
+    with map_mongo_errors():
+        for collection, indexes in _INDEXES.items():
+            await database[collection].create_indexes(indexes)
+        await database["users"].create_index("handle", sparse=True)

@@ -1,0 +1,1 @@
+"""Use cases of chat; everything outside comes in through `ports`."""

@@ -1,0 +1,82 @@
+"""Publishes a conversation's events with their sealed titles."""
+
+from collections.abc import Sequence
+
+from libs.crypto.sealed import Sealed
+from libs.events import Transaction
+from libs.events.catalog.conversation import (
+    ConversationArchived,
+    ConversationCreated,
+    ConversationUpdated,
+)
+from libs.kernel import EventId, UserId, new_id
+from services.chat.domain.conversation import Conversation, Member
+from services.chat.ports import TransportSealer
+
+
+class Announcements:
+    """Seals what is private and adds the event to the caller's transaction."""
+
+    def __init__(self, sealer: TransportSealer) -> None:
+        self._sealer = sealer
+
+    def created(
+        self,
+        transaction: Transaction,
+        conversation: Conversation,
+        members: Sequence[Member],
+    ) -> None:
+        """Publish conversation.created."""
+        event_id = EventId(new_id())
+        event = ConversationCreated(
+            conversation_id=conversation.conversation_id,
+            revision=conversation.revision,
+            kind=conversation.kind,
+            project_id=conversation.project_id,
+            title=self._title(conversation, event_id, ConversationCreated.event_type),
+            created_by=conversation.created_by,
+            members=tuple((member.user_id, str(member.role)) for member in members),
+        )
+        transaction.publish(event, event_id=event_id)
+
+    def updated(
+        self, transaction: Transaction, conversation: Conversation, user_id: UserId
+    ) -> None:
+        """Publish conversation.updated."""
+        event_id = EventId(new_id())
+        event = ConversationUpdated(
+            conversation_id=conversation.conversation_id,
+            revision=conversation.revision,
+            title=self._title(conversation, event_id, ConversationUpdated.event_type),
+            updated_by=user_id,
+        )
+        transaction.publish(event, event_id=event_id)
+
+    def archived(
+        self,
+        transaction: Transaction,
+        conversation: Conversation,
+        user_id: UserId | None,
+    ) -> None:
+        """Publish conversation.archived, for archiving and bringing back."""
+        transaction.publish(
+            ConversationArchived(
+                conversation_id=conversation.conversation_id,
+                revision=conversation.revision,
+                is_archived=conversation.is_archived,
+                archived_by=user_id,
+            )
+        )
+
+    def _title(
+        self, conversation: Conversation, event_id: EventId, event_type: str
+    ) -> Sealed | None:
+        if conversation.title is None:
+            return None
+        return self._sealer.seal(
+            conversation.title,
+            event_id,
+            event_type,
+            "title",
+            conversation.conversation_id,
+        )

@@ -1,0 +1,284 @@
+"""From an event on the wire to what the sockets see.
+
+Content is opened only if somebody here listens: most events of a large
+installation pass by a process at the cost of one look-up.
+"""
+
+import structlog
+
+from libs.crypto import DecryptError
+from libs.crypto.sealed import Sealed
+from libs.events import Event
+from libs.events.catalog.conversation import (
+    ConversationArchived,
+    ConversationCreated,
+    ConversationDeleted,
+    ConversationMemberAdded,
+    ConversationMemberRemoved,
+    ConversationRead,
+    ConversationRoleChanged,
+    ConversationUpdated,
+)
+from libs.events.catalog.message import MessageDeleted, MessageEdited, MessageSent
+from libs.events.catalog.presence import PresenceChanged
+from libs.kernel import AppError, ConversationId, EventId, UserId
+from services.chat.domain.message import decode_body
+from services.chat.ports import ConversationRepository, Rooms, TransportSealer
+from services.chat.service.live import (
+    LiveDelivery,
+    LiveItem,
+    conversation_room,
+    user_room,
+)
+from services.chat.service.wire import Wire
+
+_log = structlog.get_logger()
+
+
+class LiveFeed:
+    """Turns events into live items.
+
+    Args:
+        live: Orders and delivers per conversation.
+        rooms: For what has no revision: read markers, presence.
+        conversations: Tells where a user's presence is of interest.
+        sealer: Opens the private fields.
+    """
+
+    def __init__(
+        self,
+        live: LiveDelivery,
+        rooms: Rooms,
+        conversations: ConversationRepository,
+        sealer: TransportSealer,
+    ) -> None:
+        self._live = live
+        self._rooms = rooms
+        self._conversations = conversations
+        self._sealer = sealer
+
+    def take(self, event: Event, event_id: EventId) -> None:
+        """Deliver an event that has a revision; others are ignored."""
+        match event:
+            case MessageSent():
+                self.message_sent(event, event_id)
+            case MessageEdited():
+                self.message_edited(event, event_id)
+            case ConversationCreated():
+                self.conversation_created(event, event_id)
+            case ConversationUpdated():
+                self.conversation_updated(event, event_id)
+            case _:
+                self._take_open(event)
+
+    def _take_open(self, event: Event) -> None:
+        """Deliver an event without private fields."""
+        match event:
+            case MessageDeleted():
+                self.message_deleted(event)
+            case ConversationArchived():
+                self.conversation_archived(event)
+            case ConversationDeleted():
+                self.conversation_deleted(event)
+            case ConversationMemberAdded() | ConversationRoleChanged():
+                self.member_changed(event)
+            case ConversationMemberRemoved():
+                self.member_removed(event)
+
+    def message_sent(self, event: MessageSent, event_id: EventId) -> None:
+        """Deliver a new message."""
+        if not self._live.is_watched(event.conversation_id):
+            return
+        message: Wire = {
+            "message_id": event.message_id,
+            "client_message_id": event.client_message_id,
+            "seq": event.seq,
+            "sender_id": event.sender_id,
+            "sent_at": event.sent_at,
+            "text": self._text(event, event.content, event_id),
+            "attachments": event.attachments,
+            "mentions": event.mentions,
+            "reply_to_seq": event.reply_to_seq,
+            "is_deleted": False,
+            "edited_at": None,
+        }
+        self._offer(event.conversation_id, event, {"message": message})
+
+    def message_edited(self, event: MessageEdited, event_id: EventId) -> None:
+        """Deliver what an edit changed; only the author edits."""
+        if not self._live.is_watched(event.conversation_id):
+            return
+        message: Wire = {
+            "message_id": event.message_id,
+            "seq": event.seq,
+            "sender_id": event.edited_by,
+            "text": self._text(event, event.content, event_id),
+            "mentions": event.mentions,
+            "is_deleted": False,
+            "edited_at": event.edited_at,
+        }
+        self._offer(event.conversation_id, event, {"message": message})
+
+    def message_deleted(self, event: MessageDeleted) -> None:
+        """Deliver a deletion."""
+        message: Wire = {
+            "message_id": event.message_id,
+            "seq": event.seq,
+            "text": None,
+            "attachments": (),
+            "mentions": (),
+            "is_deleted": True,
+        }
+        self._offer(
+            event.conversation_id,
+            event,
+            {"message": message, "deleted_by": event.deleted_by},
+        )
+
+    def conversation_created(
+        self, event: ConversationCreated, event_id: EventId
+    ) -> None:
+        """Tell its members' own sockets about a new conversation."""
+        own_rooms = tuple(user_room(user_id) for user_id, _ in event.members)
+        rooms = tuple(room for room in own_rooms if self._rooms.has(room))
+        if not rooms:
+            return
+        conversation: Wire = {
+            "conversation_id": event.conversation_id,
+            "kind": event.kind,
+            "title": self._title(event, event.title, event_id),
+            "project_id": event.project_id,
+            "created_by": event.created_by,
+            "revision": event.revision,
+            "member_ids": [user_id for user_id, _ in event.members],
+        }
+        payload = _with_place(event.conversation_id, event.revision)
+        self._rooms.emit(
+            rooms, event.event_type, payload | {"conversation": conversation}
+        )
+
+    def conversation_updated(
+        self, event: ConversationUpdated, event_id: EventId
+    ) -> None:
+        """Deliver another title."""
+        if not self._live.is_watched(event.conversation_id):
+            return
+        changed: Wire = {"title": self._title(event, event.title, event_id)}
+        self._offer(
+            event.conversation_id,
+            event,
+            {"conversation": changed, "updated_by": event.updated_by},
+        )
+
+    def conversation_archived(self, event: ConversationArchived) -> None:
+        """Deliver that it became read-only, or was brought back."""
+        changed: Wire = {"is_archived": event.is_archived}
+        self._offer(event.conversation_id, event, {"conversation": changed})
+
+    def conversation_deleted(self, event: ConversationDeleted) -> None:
+        """Deliver that it is gone."""
+        self._offer(event.conversation_id, event, {})
+
+    def member_changed(
+        self, event: ConversationMemberAdded | ConversationRoleChanged
+    ) -> None:
+        """Deliver a new member or role, to the user's own sockets too."""
+        member: Wire = {
+            "user_id": event.user_id,
+            "role": event.role,
+            "is_active": True,
+        }
+        self._offer_member(event, member, None)
+
+    def member_removed(self, event: ConversationMemberRemoved) -> None:
+        """Deliver a removal; after it the removed member's sockets leave."""
+        member: Wire = {"user_id": event.user_id, "is_active": False}
+        self._offer_member(event, member, UserId(event.user_id))
+
+    def read(self, event: ConversationRead) -> None:
+        """Deliver a read marker; it has no revision."""
+        payload: Wire = {
+            "conversation_id": event.conversation_id,
+            "user_id": event.user_id,
+            "read_seq": event.read_seq,
+        }
+        rooms = (conversation_room(event.conversation_id),)
+        self._rooms.emit(rooms, "receipt.read", payload)
+
+    def typing(self, conversation_id: ConversationId, user_id: UserId) -> None:
+        """Deliver that somebody types, to the others."""
+        payload: Wire = {"conversation_id": conversation_id, "user_id": user_id}
+        rooms = (conversation_room(conversation_id),)
+        self._rooms.emit(rooms, "typing.started", payload, except_user=user_id)
+
+    async def presence(self, event: PresenceChanged) -> None:
+        """Deliver a presence to those who watch a conversation of the user."""
+        user_id = UserId(event.user_id)
+        watched = self._live.watched
+        if not watched:
+            return
+        try:
+            shared = await self._conversations.memberships_in(user_id, watched)
+        except AppError as error:
+            _log.warning("presence_not_delivered", code=error.code)
+            return
+        rooms = tuple(conversation_room(member.conversation_id) for member in shared)
+        payload: Wire = {
+            "user_id": event.user_id,
+            "status": event.status,
+            "changed_at": event.changed_at,
+        }
+        self._rooms.emit(rooms, event.event_type, payload)
+
+    def _offer(self, conversation_id: str, event: Event, extra: Wire) -> None:
+        revision = event.event_sequence or 0
+        payload = _with_place(conversation_id, revision) | extra
+        self._live.offer(
+            ConversationId(conversation_id),
+            revision,
+            LiveItem(event.event_type, payload),
+        )
+
+    def _offer_member(
+        self,
+        event: (
+            ConversationMemberAdded
+            | ConversationMemberRemoved
+            | ConversationRoleChanged
+        ),
+        member: Wire,
+        removed_id: UserId | None,
+    ) -> None:
+        conversation_id = ConversationId(event.conversation_id)
+        payload = _with_place(conversation_id, event.revision)
+        payload["member"] = member
+        own_room = user_room(event.user_id)
+        if self._live.is_watched(conversation_id):
+            item = LiveItem(event.event_type, payload, removed_id, (own_room,))
+            self._live.offer(conversation_id, event.revision, item)
+        else:
+            self._rooms.emit((own_room,), event.event_type, payload)
+
+    def _text(self, event: Event, content: Sealed, event_id: EventId) -> str | None:
+        opened = self._open(event, content, "content", event_id)
+        return None if opened is None else decode_body(opened)
+
+    def _title(
+        self, event: Event, title: Sealed | None, event_id: EventId
+    ) -> str | None:
+        return None if title is None else self._open(event, title, "title", event_id)
+
+    def _open(
+        self, event: Event, sealed: Sealed, field: str, event_id: EventId
+    ) -> str | None:
+        """Open a private field; what cannot be opened is shown as absent."""
+        context = (event_id, event.event_type, field, event.event_key)
+        try:
+            return self._sealer.open(sealed, *context)
+        except (DecryptError, AppError):
+            _log.error("event_content_unreadable", event_type=event.event_type)
+            return None
+
+
+def _with_place(conversation_id: str, revision: int) -> Wire:
+    return {"conversation_id": conversation_id, "revision": revision}

@@ -1,0 +1,82 @@
+"""What changed since a revision, of any age."""
+
+from libs.kernel import ConversationId, UserId
+from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.errors import ConversationNotFoundError
+from services.chat.domain.message import Message
+from services.chat.domain.permissions import Action, require
+from services.chat.ports import Changes, ConversationRepository, MessageRepository
+
+
+class Sync:
+    """Answers a client that knows a conversation up to a revision."""
+
+    def __init__(
+        self, conversations: ConversationRepository, messages: MessageRepository
+    ) -> None:
+        self._conversations = conversations
+        self._messages = messages
+
+    async def changes(
+        self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        *,
+        since: int,
+        limit: int,
+    ) -> Changes:
+        """Return the current state of all that changed after a revision.
+
+        Args:
+            user_id: Who asks.
+            conversation_id: Of what.
+            since: Revision the client is at; 0 asks for everything.
+            limit: Changes in the answer at most, at least 1.
+
+        Raises:
+            ConversationNotFoundError: Missing, or the user is not a member.
+        """
+        conversation = await self._conversations.get(conversation_id)
+        if conversation is None:
+            raise ConversationNotFoundError
+        member = await self._conversations.get_member(conversation_id, user_id)
+        require(conversation, member, Action.READ)
+        return await self.changes_of(conversation, since=since, limit=limit)
+
+    async def changes_of(
+        self, conversation: Conversation, *, since: int, limit: int
+    ) -> Changes:
+        """Return the changes after a revision up to the conversation's as given.
+
+        What changes again meanwhile is left for the next call: its new revision is
+        above the one this call answers with.
+        """
+        messages, members = await self._messages.changed(
+            conversation.conversation_id,
+            since=since,
+            until=conversation.revision,
+            limit=limit + 1,
+        )
+        changed: list[Message | Member] = [*messages, *members]
+        changed.sort(key=lambda change: change.revision)
+        shown = _whole_revisions(changed, limit)
+        has_more = len(changed) > len(shown)
+        revision = shown[-1].revision if has_more else conversation.revision
+        is_own_shown = since < conversation.changed_revision <= revision
+        return Changes(
+            conversation=conversation if is_own_shown else None,
+            members=tuple(change for change in shown if isinstance(change, Member)),
+            messages=tuple(change for change in shown if isinstance(change, Message)),
+            revision=max(revision, since),
+            has_more=has_more,
+        )
+
+
+def _whole_revisions(
+    changed: list[Message | Member], limit: int
+) -> list[Message | Member]:
+    """Cut to a limit, but never inside a revision: creation changes all members."""
+    end = min(limit, len(changed))
+    while 0 < end < len(changed) and changed[end].revision == changed[end - 1].revision:
+        end += 1
+    return changed[:end]

@@ -1,0 +1,63 @@
+"""The one shape of messages, conversations and members on every wire.
+
+REST answers and live events show the same fields; `schemas` states the same for
+OpenAPI and a test holds both together.
+"""
+
+from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.message import Message
+
+Wire = dict[str, object]
+
+
+def message_wire(message: Message) -> Wire:
+    """Return a message as clients see it."""
+    return {
+        "message_id": message.message_id,
+        "client_message_id": message.client_message_id,
+        "seq": message.seq,
+        "sender_id": message.sender_id,
+        "sent_at": message.sent_at,
+        "text": message.text,
+        "attachments": message.attachments,
+        "mentions": message.mentions,
+        "reply_to_seq": message.reply_to_seq,
+        "is_deleted": message.is_deleted,
+        "edited_at": message.edited_at,
+    }
+
+
+def conversation_wire(conversation: Conversation) -> Wire:
+    """Return a conversation without anything of one member's own."""
+    return {
+        "conversation_id": conversation.conversation_id,
+        "kind": conversation.kind,
+        "title": conversation.title,
+        "project_id": conversation.project_id,
+        "created_by": conversation.created_by,
+        "created_at": conversation.created_at,
+        "last_seq": conversation.last_seq,
+        "revision": conversation.revision,
+        "is_archived": conversation.is_archived,
+        "direct_user_ids": conversation.pair,
+    }
+
+
+def member_wire(member: Member) -> Wire:
+    """Return a membership as the other members see it."""
+    return {
+        "user_id": member.user_id,
+        "role": member.role,
+        "joined_at": member.joined_at,
+        "read_seq": member.read_seq,
+        "is_active": member.is_active,
+    }
+
+
+def message_event(message: Message, revision: int | None = None) -> Wire:
+    """Return the live payload of a message."""
+    return {
+        "conversation_id": message.conversation_id,
+        "revision": revision or message.revision,
+        "message": message_wire(message),
+    }

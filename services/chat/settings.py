@@ -1,0 +1,112 @@
+"""Settings of chat."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from libs.chassis.settings import (
+    AmqpSettings,
+    CommaList,
+    InternalCallerSettings,
+    MongoSettings,
+    Port,
+    RedisSettings,
+    ServiceSettings,
+)
+
+
+class ChatSettings(
+    ServiceSettings, MongoSettings, AmqpSettings, RedisSettings, InternalCallerSettings
+):
+    """What chat is told at start."""
+
+    model_config = SettingsConfigDict(env_prefix="CHAT_")
+
+    port: Port = Field(default=21012, description="Port of the HTTP listener.")
+    socket_port: Port = Field(
+        default=21013, description="Port of the WebSocket listener."
+    )
+    mongo_database: str = Field(
+        default="parley_chat",
+        pattern=r"^[a-z0-9_]{1,38}$",
+        description="Name of the service's database.",
+    )
+    storage_keys_file: Path = Field(
+        description="Key ring (JSON) that wraps the data keys of conversations."
+    )
+    message_transport_keys_file: Path = Field(
+        description="Key ring (JSON) that seals bodies and titles in events."
+    )
+    auth_url: str = Field(
+        pattern=r"^https?://[^/\s]+$",
+        description="Internal address of auth, for its public keys and revoked "
+        "sessions.",
+    )
+    issuer: str = Field(
+        description="Exact issuer of access tokens: the installation's public URL."
+    )
+    allowed_origins: CommaList = Field(
+        default=(),
+        description="Origins of browsers that may open a socket, comma-separated; "
+        "clients that are no browser send none.",
+    )
+    members_max: int = Field(
+        default=1_000, ge=2, description="Members of one conversation at most."
+    )
+    writer_lanes: int = Field(
+        default=4, ge=1, le=64, description="Commits of messages in flight at once."
+    )
+    writer_batch: int = Field(
+        default=100, ge=1, le=1_000, description="Messages of one commit at most."
+    )
+    writer_queue: int = Field(
+        default=2_000,
+        ge=1,
+        description="Messages waiting in one lane before senders are told to wait.",
+    )
+    sockets_max: int = Field(
+        default=20_000, ge=1, description="Open sockets of this process at most."
+    )
+    sockets_per_user: int = Field(
+        default=20, ge=1, description="Sockets of one user in this process at most."
+    )
+    sockets_anonymous_per_address: int = Field(
+        default=100,
+        ge=1,
+        description="Sockets of one address that are not authenticated yet.",
+    )
+    socket_authenticate_seconds: float = Field(
+        default=5, gt=0, description="Time from the handshake to a valid token."
+    )
+    socket_events_per_second: float = Field(
+        default=10, gt=0, description="Steady rate of one socket's events."
+    )
+    socket_events_burst: int = Field(
+        default=30, ge=1, description="Events of one socket that may come at once."
+    )
+    socket_messages_per_second: float = Field(
+        default=10, gt=0, description="Steady rate of one socket's messages."
+    )
+    socket_messages_burst: int = Field(
+        default=30, ge=1, description="Messages of one socket that may come at once."
+    )
+    socket_ping_seconds: float = Field(
+        default=25, gt=0, description="Time between two pings of a socket."
+    )
+    socket_pong_seconds: float = Field(
+        default=20, gt=0, description="Time a client has to answer a ping."
+    )
+    presence_grace_seconds: float = Field(
+        default=2,
+        ge=0,
+        description="Time after the last socket before a user counts as offline.",
+    )
+    presence_heartbeat_seconds: float = Field(
+        default=15, gt=0, description="Time between two heartbeats of a device."
+    )
+    live_patience_seconds: float = Field(
+        default=0.2,
+        gt=0,
+        description="Time a missing revision is waited for before it is read.",
+    )

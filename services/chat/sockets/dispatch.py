@@ -1,0 +1,168 @@
+"""From a client's frame to its handler and back to the acknowledgement."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import structlog
+from opentelemetry import trace
+from prometheus_client import Counter
+
+from libs.chassis.problems import expected
+from libs.events.tracing import causation_id, correlation_id
+from libs.kernel import AppError, Clock, InvalidError, RateLimitedError, new_id
+from services.chat.sockets.client import Client
+from services.chat.sockets.frames import (
+    ClientEvent,
+    FrameInvalidError,
+    encode_ack,
+    error_result,
+    parse_event,
+)
+from services.chat.sockets.payloads import Payload
+from services.chat.sockets.rates import Gcra, require_rate
+
+IN_FLIGHT_MAX = 256
+_log = structlog.get_logger()
+_tracer = trace.get_tracer("services.chat")
+_EVENTS = Counter("chat_socket_events_total", "Events of clients", ["event", "code"])
+
+Handle = Callable[[Client, Any], Awaitable[object]]  # the payload is the route's
+
+
+@dataclass(frozen=True)
+class Route:
+    """What an event name leads to.
+
+    Attributes:
+        rate: Which of the rates counts it.
+    """
+
+    payload: type[Payload]
+    handle: Handle
+    rate: str = "events"
+
+
+@dataclass(frozen=True)
+class EventRates:
+    """Rates of one socket: events a second and burst, by kind.
+
+    Attributes:
+        violations: Seconds in a row over a rate after which the socket is closed.
+    """
+
+    events: tuple[float, int] = (10.0, 30)
+    messages: tuple[float, int] = (10.0, 30)
+    subscriptions: tuple[float, int] = (5.0, 20)
+    typing: tuple[float, int] = (0.5, 3)
+    violations: int = 3
+
+    def limiter(self, kind: str) -> Gcra:
+        """Return a fresh limiter of one kind."""
+        per_second, burst = getattr(self, kind)
+        return Gcra(per_second, burst)
+
+
+class Dispatcher:
+    """Runs the handlers of events; nothing a client sends ends its process.
+
+    Args:
+        routes: Every event that is served, by name.
+        rates: See `EventRates`.
+        clock: Measures rates.
+    """
+
+    def __init__(
+        self, routes: dict[str, Route], rates: EventRates, clock: Clock
+    ) -> None:
+        self._decoders = {
+            name: msgspec.json.Decoder(route.payload) for name, route in routes.items()
+        }
+        self._routes = routes
+        self._rates = rates
+        self._clock = clock
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def rates(self) -> EventRates:
+        """The rates of every socket."""
+        return self._rates
+
+    def on_event(self, client: Client, text: str) -> None:
+        """Take the text of an EVENT packet; the answer follows by itself."""
+        try:
+            event = parse_event(text)
+        except FrameInvalidError as error:
+            self._refuse(client, error.ack_id, error, "-")
+            return
+        try:
+            payload = self._checked(client, event)
+        except AppError as error:
+            name = event.name if event.name in self._routes else "-"
+            self._refuse(client, event.ack_id, error, name)
+            return
+        client.in_flight += 1
+        task = asyncio.get_running_loop().create_task(self._run(client, event, payload))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def drain(self) -> None:
+        """Wait for the handlers that run."""
+        if self._tasks:
+            await asyncio.wait(tuple(self._tasks))
+
+    def _checked(self, client: Client, event: ClientEvent) -> Payload:
+        route = self._routes.get(event.name)
+        self._check_rate(client, route.rate if route else "events")
+        if route is None:
+            raise InvalidError("event_unknown", "There is no such event.")
+        if client.in_flight >= IN_FLIGHT_MAX:
+            raise RateLimitedError(
+                "rate_limited", "Too many events are open.", retry_after_seconds=0.5
+            )
+        try:
+            payload: Payload = self._decoders[event.name].decode(event.payload)
+        except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+            raise InvalidError(
+                "payload_invalid", "The payload has another shape."
+            ) from error
+        return payload
+
+    def _check_rate(self, client: Client, kind: str) -> None:
+        limiter = client.limiters.get(kind)
+        if limiter is None:
+            limiter = client.limiters[kind] = self._rates.limiter(kind)
+        now = self._clock.monotonic()
+
+        def on_refused() -> None:
+            if client.violations.is_too_many(now):
+                client.close()
+
+        require_rate(limiter, now, on_refused)
+
+    async def _run(self, client: Client, event: ClientEvent, payload: Payload) -> None:
+        cause = new_id()
+        correlation_id.set(cause)
+        causation_id.set(cause)
+        try:
+            with _tracer.start_as_current_span(f"socket {event.name}"):
+                result = await self._routes[event.name].handle(client, payload)
+        except Exception as error:  # noqa: BLE001 - the edge: a socket event's last resort
+            known = expected(error)
+            if known is None:
+                _log.exception("socket_event_failed", event_name=event.name)
+                known = AppError("internal", "Something went wrong here.")
+            self._refuse(client, event.ack_id, known, event.name)
+        else:
+            _EVENTS.labels(event.name, "ok").inc()
+            if event.ack_id:
+                client.socket.send_frame(encode_ack(event.ack_id, result))
+        finally:
+            client.in_flight -= 1
+
+    def _refuse(self, client: Client, ack_id: str, error: AppError, name: str) -> None:
+        _EVENTS.labels(name, error.code).inc()
+        if ack_id:
+            client.socket.send_frame(encode_ack(ack_id, error_result(error)))

@@ -1,0 +1,208 @@
+"""The events of clients, each to its use case."""
+
+from typing import Protocol
+
+from libs.kernel import (
+    AppError,
+    ConversationId,
+    DocumentId,
+    SessionId,
+    UnauthenticatedError,
+    UserId,
+)
+from services.chat.domain.errors import ConversationNotFoundError
+from services.chat.domain.message import Draft
+from services.chat.ports import TypingChannel
+from services.chat.service.conversations import Conversations
+from services.chat.service.live import LiveDelivery, conversation_room
+from services.chat.service.markers import ReadMarkers
+from services.chat.service.messages import Messages
+from services.chat.service.presence import Presence
+from services.chat.service.wire import Wire, message_event
+from services.chat.sockets.client import Client
+from services.chat.sockets.dispatch import Route
+from services.chat.sockets.payloads import (
+    ReadUpTo,
+    RenewToken,
+    SendMessage,
+    SetPresence,
+    StartTyping,
+    Subscribe,
+)
+from services.chat.sockets.rooms import LocalRooms
+
+
+class TokenClaims(Protocol):
+    """What a valid access token says; `libs.chassis.AccessClaims`."""
+
+    @property
+    def user_id(self) -> str:
+        """Whose it is."""
+        ...
+
+    @property
+    def session_id(self) -> str:
+        """Session it belongs to."""
+        ...
+
+    @property
+    def expires_at(self) -> int:
+        """Seconds since 1970."""
+        ...
+
+
+class Admission(Protocol):
+    """Checks tokens and knows how long a client may stay; `SocketGate`."""
+
+    async def verify(self, token: str) -> TokenClaims:
+        """Return the claims of a valid token of a session that is not revoked."""
+        ...
+
+    def extend(self, client: Client, expires_at: int) -> None:
+        """Let a client stay until its new token expires."""
+        ...
+
+
+class SocketHandlers:
+    """Handlers of every event that clients may send.
+
+    Args:
+        conversations: For subscribing.
+        messages: For sending.
+        markers: For reading.
+        live: Watches what is subscribed.
+        rooms: Clients of this process.
+        presence: For ``presence.set``.
+        typing: For ``typing.start``.
+    """
+
+    def __init__(
+        self,
+        conversations: Conversations,
+        messages: Messages,
+        markers: ReadMarkers,
+        *,
+        live: LiveDelivery,
+        rooms: LocalRooms,
+        presence: Presence,
+        typing: TypingChannel,
+    ) -> None:
+        self._conversations = conversations
+        self._messages = messages
+        self._markers = markers
+        self._live = live
+        self._rooms = rooms
+        self._presence = presence
+        self._typing = typing
+
+    def routes(self, admission: Admission) -> dict[str, Route]:
+        """Return every event with its payload, handler and rate."""
+
+        async def renew(client: Client, payload: RenewToken) -> Wire:
+            return await self.renew_token(client, payload, admission)
+
+        return {
+            "message.send": Route(SendMessage, self.send_message, "messages"),
+            "conversation.subscribe": Route(Subscribe, self.subscribe, "subscriptions"),
+            "conversation.unsubscribe": Route(
+                Subscribe, self.unsubscribe, "subscriptions"
+            ),
+            "receipt.read": Route(ReadUpTo, self.read),
+            "typing.start": Route(StartTyping, self.start_typing, "typing"),
+            "presence.set": Route(SetPresence, self.set_presence),
+            "token.renew": Route(RenewToken, renew),
+        }
+
+    async def send_message(self, client: Client, payload: SendMessage) -> Wire:
+        """Append a message; answer it with its seq and revision."""
+        draft = Draft(
+            conversation_id=ConversationId(payload.conversation_id),
+            sender_id=client.user_id,
+            client_message_id=payload.client_message_id,
+            text=payload.text,
+            attachments=tuple(DocumentId(a) for a in payload.attachments),
+            mentions=tuple(UserId(m) for m in payload.mentions),
+            reply_to_seq=payload.reply_to_seq,
+        )
+        return message_event(await self._messages.send(draft))
+
+    async def subscribe(self, client: Client, payload: Subscribe) -> Wire:
+        """Begin to deliver conversations live; errors are told one by one.
+
+        Everything after the answered revision is delivered; what is between the
+        client's own revision and it, the client fetches.
+        """
+        subscribed: list[Wire] = []
+        errors: list[Wire] = []
+        for conversation_id in dict.fromkeys(payload.conversation_ids):
+            try:
+                subscribed.append(
+                    await self._subscribe(client, ConversationId(conversation_id))
+                )
+            except AppError as error:
+                errors.append({"conversation_id": conversation_id, "code": error.code})
+        return {"conversations": subscribed, "errors": errors}
+
+    async def _subscribe(self, client: Client, conversation_id: ConversationId) -> Wire:
+        self._live.acquire(conversation_id)
+        is_entered = False
+        try:
+            seen = await self._conversations.get(client.user_id, conversation_id)
+            conversation, member = seen.conversation, seen.member
+            revision = self._live.admit(
+                conversation_id, client.user_id, conversation.revision
+            )
+            if revision is None or self._rooms.client(client.sid) is None:
+                raise ConversationNotFoundError
+            is_entered = self._rooms.enter(conversation_room(conversation_id), client)
+        finally:
+            if not is_entered:
+                self._live.release(conversation_id)
+        return {
+            "conversation_id": conversation_id,
+            "revision": revision,
+            "last_seq": conversation.last_seq,
+            "read_seq": member.read_seq,
+        }
+
+    async def unsubscribe(self, client: Client, payload: Subscribe) -> Wire:
+        """Stop delivering conversations live."""
+        for conversation_id in payload.conversation_ids:
+            if self._rooms.leave(conversation_room(conversation_id), client):
+                self._live.release(ConversationId(conversation_id))
+        return {}
+
+    async def read(self, client: Client, payload: ReadUpTo) -> Wire:
+        """Move the read marker."""
+        conversation_id = ConversationId(payload.conversation_id)
+        _, read_seq = await self._markers.mark(
+            client.user_id, conversation_id, payload.seq
+        )
+        return {"conversation_id": conversation_id, "read_seq": read_seq}
+
+    async def start_typing(self, client: Client, payload: StartTyping) -> Wire:
+        """Tell the others that the user types; only where the client subscribed."""
+        room = conversation_room(payload.conversation_id)
+        if room not in client.rooms:
+            raise ConversationNotFoundError
+        conversation_id = ConversationId(payload.conversation_id)
+        await self._typing.publish(conversation_id, client.user_id)
+        return {}
+
+    async def set_presence(self, client: Client, payload: SetPresence) -> Wire:
+        """Say whether the user is at the device."""
+        await self._presence.arrive(client.user_id, client.sid, payload.status)
+        return {"status": payload.status}
+
+    async def renew_token(
+        self, client: Client, payload: RenewToken, admission: Admission
+    ) -> Wire:
+        """Let the client stay on with a newer token of the same session."""
+        claims = await admission.verify(payload.token)
+        session_id = SessionId(claims.session_id)
+        if (claims.user_id, session_id) != (client.user_id, client.session_id):
+            raise UnauthenticatedError(
+                "token_mismatch", "The token belongs to another session."
+            )
+        admission.extend(client, claims.expires_at)
+        return {"expires_at": claims.expires_at}

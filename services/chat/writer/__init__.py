@@ -1,0 +1,9 @@
+"""The message writer: group commit in lanes.
+
+A lane commits whatever queued up while its previous commit was in flight; there is
+no timer, so an idle system commits at once. Source: DESIGN.md section 4, ADR 0009.
+"""
+
+from services.chat.writer.lanes import GroupCommitWriter, WriterLimits
+
+__all__ = ["GroupCommitWriter", "WriterLimits"]

@@ -1,0 +1,176 @@
+"""Commits a batch and settles everybody in it, whatever one item does."""
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from libs.events import EventBus, Transaction, WriteConflictError
+from libs.events.tracing import caused_by
+from libs.kernel import Clock, UnavailableError
+from services.chat.domain.errors import (
+    ConversationBusyError,
+    DuplicateMessageError,
+    SendUnconfirmedError,
+    StaleConversationError,
+)
+from services.chat.ports import TransportSealer, WriterStore
+from services.chat.writer.pending import Pending
+from services.chat.writer.plan import Plan, apply_plan, plan_batch
+from services.chat.writer.states import StateCache
+
+TRIES_MAX = 6
+_WHOLE_TRIES = 2
+_PAUSE_SECONDS = 0.2
+_log = structlog.get_logger()
+
+Batch = Sequence[Pending]
+
+
+class BatchCommitter:
+    """One lane's commits; not to be used by two tasks at the same time.
+
+    Args:
+        bus: Opens the transactions whose events leave with the messages.
+        store: Where messages are appended.
+        states: The lane's memory of conversations.
+        sealer: Seals the content of events.
+        clock: Gives ``sent_at``.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus,
+        store: WriterStore,
+        states: StateCache,
+        *,
+        sealer: TransportSealer,
+        clock: Clock,
+    ) -> None:
+        self._bus = bus
+        self._store = store
+        self._states = states
+        self._sealer = sealer
+        self._clock = clock
+
+    async def commit(self, batch: Batch) -> None:
+        """Settle every item: stored, refused, or failed; raises nothing of theirs.
+
+        On a conflict or duplicate the batch is split and tried again, earlier
+        items first, so that the order of arrival holds in each conversation.
+        """
+        open_batches: list[Batch] = [batch]
+        while open_batches:
+            current = open_batches.pop()
+            if current:
+                open_batches.extend(reversed(await self._attempt(current)))
+
+    async def _attempt(self, batch: Batch) -> list[Batch]:
+        """Try once; return what is left to try, in order."""
+        for pending in batch:
+            pending.tries += 1
+        try:
+            await self._write(batch)
+        except DuplicateMessageError:
+            return await self._after_duplicate(batch)
+        except (StaleConversationError, WriteConflictError):
+            self._forget(batch)
+            return self._retried(batch, ConversationBusyError())
+        except UnavailableError as error:
+            return await self._after_unavailable(batch, error)
+        except Exception as error:  # noqa: BLE001 - the lane's edge: one bad item never ends the lane or its neighbours
+            return self._after_unexpected(batch, error)
+        return []
+
+    async def _write(self, batch: Batch) -> None:
+        states = await self._states.load(batch)
+        plan = plan_batch(batch, states, self._sealer, self._clock.now())
+        if not plan.writes:
+            return
+
+        async def write(transaction: Transaction) -> None:
+            await self._store.append(plan.appends, session=transaction.session)
+            for _, event, waiting in plan.writes:
+                with caused_by(waiting[0].cause):
+                    transaction.publish(event, event_id=waiting[0].event_id)
+
+        await self._bus.run_transaction(write)
+        apply_plan(plan, states)
+        _settle(plan)
+
+    async def _after_duplicate(self, batch: Batch) -> list[Batch]:
+        """Answer repeated messages with their first result; the rest goes on."""
+        self._forget(batch)
+        rest = await self._settle_stored(batch)
+        if len(rest) == len(batch):  # the first one is not visible yet: a retry
+            return self._retried(batch, ConversationBusyError())
+        return [rest]
+
+    async def _after_unavailable(
+        self, batch: Batch, error: UnavailableError
+    ) -> list[Batch]:
+        """Look up what an unknown commit stored before trying again."""
+        self._forget(batch)
+        if not error.details.get("is_unknown"):
+            if batch[0].tries >= _WHOLE_TRIES:
+                return _failed(batch, error)
+            await asyncio.sleep(_PAUSE_SECONDS)  # an election takes a moment
+            return [batch]
+        try:
+            rest = await self._settle_stored(batch)
+        except UnavailableError:
+            return _failed(batch, SendUnconfirmedError())
+        return self._retried(rest, SendUnconfirmedError())
+
+    def _after_unexpected(self, batch: Batch, error: Exception) -> list[Batch]:
+        self._forget(batch)
+        if len(batch) > 1:
+            return _halves(batch)
+        _log.error("message_write_failed", error=type(error).__name__)
+        return _failed(batch, SendUnconfirmedError())
+
+    async def _settle_stored(self, batch: Batch) -> list[Pending]:
+        waiting = [pending for pending in batch if not pending.future.done()]
+        stored = await self._store.find_sent([pending.key for pending in waiting])
+        for pending in waiting:
+            if pending.key in stored:
+                pending.settle(stored[pending.key])
+        return [pending for pending in waiting if pending.key not in stored]
+
+    def _retried(self, batch: Batch, error: Exception) -> list[Batch]:
+        """Try again: first the whole batch, then ever smaller parts of it."""
+        waiting = [pending for pending in batch if not pending.future.done()]
+        spent = [pending for pending in waiting if pending.tries >= TRIES_MAX]
+        _failed(spent, error)
+        rest = [pending for pending in waiting if pending.tries < TRIES_MAX]
+        if len(rest) > 1 and rest[0].tries >= _WHOLE_TRIES:
+            return _halves(rest)
+        return [rest]
+
+    def _forget(self, batch: Batch) -> None:
+        self._states.forget({pending.draft.conversation_id for pending in batch})
+
+
+def _settle(plan: Plan) -> None:
+    for message, _, waiting in plan.writes:
+        for pending in waiting:
+            pending.settle(message)
+
+
+def _failed(batch: Batch, error: Exception) -> list[Batch]:
+    for pending in batch:
+        pending.fail(error)
+    return []
+
+
+def _halves(batch: Batch) -> list[Batch]:
+    """Split in two, whole conversations where there are several."""
+    order = list(dict.fromkeys(pending.draft.conversation_id for pending in batch))
+    if len(order) == 1:
+        middle = len(batch) // 2
+        return [batch[:middle], batch[middle:]]
+    early = set(order[: len(order) // 2])
+    return [
+        [pending for pending in batch if pending.draft.conversation_id in early],
+        [pending for pending in batch if pending.draft.conversation_id not in early],
+    ]

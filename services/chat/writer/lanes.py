@@ -1,0 +1,157 @@
+"""The lanes: queues of pending messages, each with one commit in flight."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from zlib import crc32
+
+from prometheus_client import Counter, Histogram
+
+from libs.events import EventBus
+from libs.kernel import Clock, ConversationId
+from services.chat.domain.errors import SendUnconfirmedError, WriterBusyError
+from services.chat.domain.message import Draft, Message
+from services.chat.ports import TransportSealer, WriterStore
+from services.chat.writer.commits import BatchCommitter
+from services.chat.writer.pending import Pending
+from services.chat.writer.states import StateCache
+
+_BATCH = Histogram(
+    "chat_writer_batch_messages",
+    "Messages in one commit",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200),
+)
+_REFUSED = Counter("chat_writer_refused_messages", "Messages refused by backpressure")
+
+
+@dataclass(frozen=True)
+class WriterLimits:
+    """How much the writer takes at once.
+
+    Attributes:
+        lanes: Commits in flight at the same time; a conversation has one lane.
+        batch: Messages of one commit at most.
+        queue: Messages waiting in one lane; above it a sender is told to wait.
+        states: Conversations one lane remembers.
+        wait_seconds: How long a sender waits for the outcome.
+    """
+
+    lanes: int = 4
+    batch: int = 100
+    queue: int = 2_000
+    states: int = 20_000
+    wait_seconds: float = 15.0
+
+
+class _Lane:
+    """A queue and the task that empties it."""
+
+    def __init__(
+        self, committer: BatchCommitter, states: StateCache, limits: WriterLimits
+    ) -> None:
+        self._committer = committer
+        self._limits = limits
+        self._queue: deque[Pending] = deque()
+        self._wake = asyncio.Event()
+        self._is_closing = False
+        self.states = states
+
+    def put(self, pending: Pending) -> None:
+        if self._is_closing or len(self._queue) >= self._limits.queue:
+            _REFUSED.inc()
+            raise WriterBusyError
+        self._queue.append(pending)
+        self._wake.set()
+
+    def close(self) -> None:
+        self._is_closing = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Commit until closed and empty."""
+        while self._queue or not self._is_closing:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            size = min(len(self._queue), self._limits.batch)
+            batch = [self._queue.popleft() for _ in range(size)]
+            _BATCH.observe(size)
+            await self._committer.commit(batch)
+
+
+class GroupCommitWriter:
+    """Appends messages; implements `MessageWriter`.
+
+    Args:
+        bus: Opens the transactions.
+        store: Where messages are appended.
+        sealer: Seals the content of events.
+        clock: Gives ``sent_at``.
+        limits: See `WriterLimits`.
+    """
+
+    def __init__(
+        self,
+        bus: EventBus,
+        store: WriterStore,
+        sealer: TransportSealer,
+        clock: Clock,
+        *,
+        limits: WriterLimits,
+    ) -> None:
+        self._limits = limits
+        self._lanes = []
+        for _ in range(limits.lanes):
+            states = StateCache(store, limits.states)
+            committer = BatchCommitter(bus, store, states, sealer=sealer, clock=clock)
+            self._lanes.append(_Lane(committer, states, limits))
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Commit while the block runs; leaving it commits what is queued."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in self._lanes:
+                tasks.create_task(lane.run())
+            try:
+                yield
+            finally:
+                for lane in self._lanes:
+                    lane.close()
+
+    async def submit(self, draft: Draft) -> Message:
+        """Append a checked draft; idempotent on its client_message_id.
+
+        Messages of one conversation that are submitted one after the other get
+        their seq in that order.
+
+        Returns:
+            The stored message: the first one, if it was sent before.
+
+        Raises:
+            ConversationNotFoundError: The sender is not a member at commit time.
+            NotPermittedError: The sender's role may not send here.
+            ConversationIsArchivedError: It is read-only.
+            DraftInvalidError: ``reply_not_found``.
+            WriterBusyError: The queue is full; nothing was stored.
+            ConversationBusyError: Others kept winning; nothing was stored.
+            SendUnconfirmedError: The outcome is unknown; send it again.
+
+        Emits: message.sent. Source: ADR 0009.
+        """
+        pending = Pending(draft, asyncio.get_running_loop().create_future())
+        self._lane(draft.conversation_id).put(pending)
+        try:
+            async with asyncio.timeout(self._limits.wait_seconds):
+                return await pending.future
+        except TimeoutError as error:
+            raise SendUnconfirmedError from error
+
+    def forget(self, conversation_id: ConversationId) -> None:
+        """Drop what is remembered of a conversation that another path changed."""
+        self._lane(conversation_id).states.forget((conversation_id,))
+
+    def _lane(self, conversation_id: ConversationId) -> _Lane:
+        return self._lanes[crc32(conversation_id.encode()) % len(self._lanes)]

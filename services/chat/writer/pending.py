@@ -1,0 +1,41 @@
+"""A message on its way through the writer."""
+
+import asyncio
+
+from libs.events.tracing import current_cause
+from libs.kernel import EventId, MessageId, new_id
+from services.chat.domain.message import Draft, Message
+from services.chat.ports import SentKey
+
+
+class Pending:
+    """A draft, its ids, and the future its sender waits on.
+
+    The ids are made once: a try that is repeated after an unknown outcome meets
+    its own first try under the unique indexes.
+    """
+
+    __slots__ = ("cause", "draft", "event_id", "future", "key", "message_id", "tries")
+
+    def __init__(self, draft: Draft, future: asyncio.Future[Message]) -> None:
+        self.draft = draft
+        self.future = future
+        self.key: SentKey = (
+            draft.conversation_id,
+            draft.sender_id,
+            draft.client_message_id,
+        )
+        self.message_id = MessageId(new_id())
+        self.event_id = EventId(new_id())
+        self.cause = current_cause()
+        self.tries = 0
+
+    def settle(self, message: Message) -> None:
+        """Tell the sender the result, unless it left."""
+        if not self.future.done():
+            self.future.set_result(message)
+
+    def fail(self, error: Exception) -> None:
+        """Tell the sender why nothing was stored, unless it left."""
+        if not self.future.done():
+            self.future.set_exception(error)

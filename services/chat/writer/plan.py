@@ -1,0 +1,155 @@
+"""Turns a batch of drafts into numbered messages and their events."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+
+from libs.events.catalog.message import MessageSent
+from libs.kernel import AppError, ConversationId
+from services.chat.domain.conversation import Member
+from services.chat.domain.errors import ConversationNotFoundError, DraftInvalidError
+from services.chat.domain.message import Message, encode_body
+from services.chat.domain.permissions import Action, require
+from services.chat.ports import Append, SentKey, TransportSealer, WriteState
+from services.chat.writer.pending import Pending
+
+
+class Plan(msgspec.Struct):
+    """What one transaction writes, and who waits for it.
+
+    Attributes:
+        writes: Each message with its event and those who wait: more than one where
+            a client repeated a message while the first was in the queue.
+        appends: The same messages by conversation, with the expected counters.
+    """
+
+    writes: list[tuple[Message, MessageSent, list[Pending]]]
+    appends: list[Append]
+
+    @property
+    def pending(self) -> list[Pending]:
+        """Everybody who waits, in the order of arrival in each conversation."""
+        return [pending for _, _, waiting in self.writes for pending in waiting]
+
+
+def plan_batch(
+    batch: Sequence[Pending],
+    states: dict[ConversationId, WriteState],
+    sealer: TransportSealer,
+    now: datetime,
+) -> Plan:
+    """Number the messages of a batch; those that can never be stored fail alone.
+
+    The states are not changed: `apply_plan` does it once the plan is committed.
+    """
+    plan = Plan([], [])
+    by_conversation: dict[ConversationId, dict[SentKey, list[Pending]]] = {}
+    for pending in batch:
+        state = states.get(pending.draft.conversation_id)
+        if _is_refused(pending, state):
+            continue
+        keys = by_conversation.setdefault(pending.draft.conversation_id, {})
+        keys.setdefault(pending.key, []).append(pending)
+    for conversation_id, keys in by_conversation.items():
+        _number(plan, states[conversation_id], keys, sealer, now)
+    return plan
+
+
+def apply_plan(plan: Plan, states: dict[ConversationId, WriteState]) -> None:
+    """Move the remembered counters to what a committed plan made them."""
+    for append in plan.appends:
+        state = states[append.conversation_id]
+        state.last_seq += len(append.messages)
+        state.revision += len(append.messages)
+
+
+def _is_refused(pending: Pending, state: WriteState | None) -> bool:
+    try:
+        _check(pending, state)
+    except AppError as error:
+        pending.fail(error)
+        return True
+    return pending.future.cancelled()
+
+
+def _check(pending: Pending, state: WriteState | None) -> None:
+    draft = pending.draft
+    role = state.roles.get(draft.sender_id) if state else None
+    if state is None or role is None:
+        raise ConversationNotFoundError
+    member = Member(
+        conversation_id=draft.conversation_id,
+        user_id=draft.sender_id,
+        role=role,
+        joined_at=state.conversation.created_at,
+        revision=0,
+    )
+    require(state.conversation, member, Action.SEND)
+    if draft.reply_to_seq is not None and draft.reply_to_seq > state.last_seq:
+        raise DraftInvalidError("reply_not_found", "There is no message to reply to.")
+
+
+def _number(
+    plan: Plan,
+    state: WriteState,
+    keys: dict[SentKey, list[Pending]],
+    sealer: TransportSealer,
+    now: datetime,
+) -> None:
+    messages = []
+    for offset, waiting in enumerate(keys.values(), start=1):
+        message = _message(waiting[0], state, offset, now)
+        plan.writes.append((message, _event(message, waiting[0], sealer), waiting))
+        messages.append(message)
+    plan.appends.append(
+        Append(
+            conversation_id=state.conversation.conversation_id,
+            expected_seq=state.last_seq,
+            expected_revision=state.revision,
+            expected_members_version=state.members_version,
+            messages=tuple(messages),
+        )
+    )
+
+
+def _message(
+    pending: Pending, state: WriteState, offset: int, now: datetime
+) -> Message:
+    draft = pending.draft
+    return Message(
+        message_id=pending.message_id,
+        conversation_id=draft.conversation_id,
+        client_message_id=draft.client_message_id,
+        seq=state.last_seq + offset,
+        revision=state.revision + offset,
+        sender_id=draft.sender_id,
+        sent_at=now,
+        text=draft.text,
+        attachments=draft.attachments,
+        mentions=draft.mentions,
+        reply_to_seq=draft.reply_to_seq,
+    )
+
+
+def _event(message: Message, pending: Pending, sealer: TransportSealer) -> MessageSent:
+    content = sealer.seal(
+        encode_body(pending.draft.text),
+        pending.event_id,
+        MessageSent.event_type,
+        "content",
+        message.conversation_id,
+    )
+    return MessageSent(
+        conversation_id=message.conversation_id,
+        message_id=message.message_id,
+        client_message_id=message.client_message_id,
+        seq=message.seq,
+        revision=message.revision,
+        sender_id=message.sender_id,
+        sent_at=message.sent_at,
+        content=content,
+        mentions=message.mentions,
+        attachments=message.attachments,
+        reply_to_seq=message.reply_to_seq,
+    )
