@@ -38,12 +38,13 @@ def main(source: str, folder: str) -> int:
     Image.init()
     with contextlib.ExitStack() as stack:
         image_file = stack.enter_context(Path(source).open("rb"))
+        status = stack.enter_context(Path("/proc/self/status").open())
         targets = {
             name: stack.enter_context((Path(folder) / name).open("wb"))
             for name in ("content", *images.RENDITION_SIDES)
         }
         give_up_rights()
-        report = _render(image_file, targets)
+        report = _render(image_file, targets, status)
     sys.stdout.write(json.dumps(report))
     return 0
 
@@ -62,7 +63,9 @@ def give_up_rights() -> None:
         resource.setrlimit(limit, (value, value))
 
 
-def _render(source: IO[bytes], targets: Mapping[str, IO[bytes]]) -> dict[str, object]:
+def _render(
+    source: IO[bytes], targets: Mapping[str, IO[bytes]], status: IO[str]
+) -> dict[str, object]:
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     try:
         image = images.open_checked(source)
@@ -82,7 +85,9 @@ def _render(source: IO[bytes], targets: Mapping[str, IO[bytes]]) -> dict[str, ob
         KeyError,
         TypeError,
     ):
-        return {"reason": "image_invalid"}
+        return {
+            "reason": "image_too_complex" if _ran_short(status) else "image_invalid"
+        }
     return {
         "width": size.width,
         "height": size.height,
@@ -91,6 +96,13 @@ def _render(source: IO[bytes], targets: Mapping[str, IO[bytes]]) -> dict[str, ob
             for name, made in renditions.items()
         ],
     }
+
+
+def _ran_short(status: IO[str]) -> bool:
+    """Whether most of the memory was in use: codecs report its end in many words."""
+    status.seek(0)
+    peak = next(line for line in status if line.startswith("VmPeak:"))
+    return int(peak.split()[1]) * 1024 > MEMORY_BYTES * 0.6
 
 
 if __name__ == "__main__":

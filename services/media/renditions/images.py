@@ -47,9 +47,9 @@ def open_checked(source: IO[bytes]) -> Image.Image:
     """
     try:
         image = Image.open(source, formats=FORMATS)
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureError("image_too_large") from error
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombWarning) as error:
+    except (OSError, ValueError, SyntaxError) as error:
         raise PictureError("image_invalid") from error
     pixels = image.width * image.height
     if pixels > MAX_PIXELS:
@@ -124,15 +124,15 @@ def _reencode_frames(
     durations: list[int] = []
     frames = _clean_frames(image, durations)
     first = next(frames)
-    rest = list(frames)
     options: dict[str, Any] = {"duration": durations, "loop": loop}
     if image_format == "GIF":
-        options["disposal"] = 2
+        options |= {"disposal": 2, "append_images": frames}  # one by one: all don't fit
+    else:
+        options |= {"append_images": list(frames)}
     first.save(
         target,
         format=image_format,
         save_all=True,
-        append_images=rest,
         **_save_options(image_format),
         **options,
     )
@@ -140,7 +140,7 @@ def _reencode_frames(
 
 
 def _clean_frames(image: Image.Image, durations: list[int]) -> Iterator[Image.Image]:
-    """Yield each frame without its metadata; notes how long it is shown, in ms."""
+    """Yield each frame without its metadata; before, note how long it shows, in ms."""
     for frame in ImageSequence.Iterator(image):
         durations.append(int(frame.info.get("duration", 100) or 100))
         clean = frame.convert("RGBA" if _is_transparent(frame) else "RGB")

@@ -11,9 +11,15 @@ from services.media.storage import S3Options, open_s3
 @pytest.fixture
 def settings(stack, monkeypatch):
     """Settings of a media process of the test stack."""
-    for name, value in stack.service_environment("media").items():
-        monkeypatch.setenv(name, str(value))
+    environment = stack.service_environment("media") | direct_access(stack)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
     return load_settings(MediaSettings)
+
+
+def direct_access(stack):
+    """Let clients reach the store without the edge, which these tests do not need."""
+    return {"MEDIA_S3_PUBLIC_URL": f"http://127.0.0.1:{stack.port('s3')}"}
 
 
 @pytest.fixture
