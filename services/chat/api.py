@@ -256,6 +256,7 @@ async def list_messages(
     conversation_id: ConversationPath,
     caller: Caller,
     messages: MessagesUse,
+    *,
     before: SeqBound = None,
     after: SeqBound = None,
     limit: Limit = DEFAULT_LIMIT,
