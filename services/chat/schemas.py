@@ -76,6 +76,7 @@ class MessageResource(BaseModel):
     message_id: str
     client_message_id: str
     seq: int
+    revision: int
     sender_id: str
     sent_at: datetime
     text: str | None
@@ -151,17 +152,6 @@ class MemberResource(BaseModel):
     joined_at: datetime
     read_seq: int
     is_active: bool
-
-
-class ChangedMessage(MessageResource):
-    """A message with the revision of its last change."""
-
-    revision: int
-
-
-class ChangedMember(MemberResource):
-    """A membership with the revision of its last change."""
-
     revision: int
 
 
@@ -170,8 +160,8 @@ class ChangesResource(BaseModel):
 
     conversation_id: str
     conversation: ConversationBase | None
-    members: list[ChangedMember]
-    messages: list[ChangedMessage]
+    members: list[MemberResource]
+    messages: list[MessageResource]
     revision: int
     has_more: bool
 
@@ -183,12 +173,8 @@ class ChangesResource(BaseModel):
             {
                 "conversation_id": conversation_id,
                 "conversation": None if own is None else conversation_wire(own),
-                "members": [
-                    member_wire(m) | {"revision": m.revision} for m in changes.members
-                ],
-                "messages": [
-                    message_wire(m) | {"revision": m.revision} for m in changes.messages
-                ],
+                "members": [member_wire(m) for m in changes.members],
+                "messages": [message_wire(m) for m in changes.messages],
                 "revision": changes.revision,
                 "has_more": changes.has_more,
             }

@@ -93,6 +93,7 @@ class LiveFeed:
             "message_id": event.message_id,
             "client_message_id": event.client_message_id,
             "seq": event.seq,
+            "revision": event.revision,
             "sender_id": event.sender_id,
             "sent_at": event.sent_at,
             "text": self._text(event, event.content, event_id),
@@ -111,6 +112,7 @@ class LiveFeed:
         message: Wire = {
             "message_id": event.message_id,
             "seq": event.seq,
+            "revision": event.revision,
             "sender_id": event.edited_by,
             "text": self._text(event, event.content, event_id),
             "mentions": event.mentions,
@@ -124,6 +126,7 @@ class LiveFeed:
         message: Wire = {
             "message_id": event.message_id,
             "seq": event.seq,
+            "revision": event.revision,
             "text": None,
             "attachments": (),
             "mentions": (),
@@ -187,12 +190,17 @@ class LiveFeed:
             "user_id": event.user_id,
             "role": event.role,
             "is_active": True,
+            "revision": event.revision,
         }
         self._offer_member(event, member, None)
 
     def member_removed(self, event: ConversationMemberRemoved) -> None:
         """Deliver a removal; after it the removed member's sockets leave."""
-        member: Wire = {"user_id": event.user_id, "is_active": False}
+        member: Wire = {
+            "user_id": event.user_id,
+            "is_active": False,
+            "revision": event.revision,
+        }
         self._offer_member(event, member, UserId(event.user_id))
 
     def read(self, event: ConversationRead) -> None:

@@ -22,6 +22,11 @@ from services.chat.service.wire import (
     Wire,
     conversation_wire,
     member_wire,
+    message_event,
+)
+    Wire,
+    conversation_wire,
+    member_wire,
     message_wire,
 )
 
@@ -309,12 +314,7 @@ def _message_item(message: Message) -> LiveItem:
         event = "message.deleted"
     elif message.edited_at is not None:
         event = "message.edited"
-    payload: Wire = {
-        "conversation_id": message.conversation_id,
-        "revision": message.revision,
-        "message": message_wire(message),
-    }
-    return LiveItem(event, payload)
+    return LiveItem(event, message_event(message))
 
 
 def member_item(member: Member, revision: int) -> LiveItem:

@@ -16,6 +16,7 @@ def message_wire(message: Message) -> Wire:
         "message_id": message.message_id,
         "client_message_id": message.client_message_id,
         "seq": message.seq,
+        "revision": message.revision,
         "sender_id": message.sender_id,
         "sent_at": message.sent_at,
         "text": message.text,
@@ -51,13 +52,14 @@ def member_wire(member: Member) -> Wire:
         "joined_at": member.joined_at,
         "read_seq": member.read_seq,
         "is_active": member.is_active,
+        "revision": member.revision,
     }
 
 
-def message_event(message: Message, revision: int | None = None) -> Wire:
+def message_event(message: Message) -> Wire:
     """Return the live payload of a message."""
     return {
         "conversation_id": message.conversation_id,
-        "revision": revision or message.revision,
+        "revision": message.revision,
         "message": message_wire(message),
     }
