@@ -24,11 +24,6 @@ from services.chat.service.wire import (
     member_wire,
     message_event,
 )
-    Wire,
-    conversation_wire,
-    member_wire,
-    message_wire,
-)
 
 _log = structlog.get_logger()
 _FILLED = Counter("chat_live_filled_holes", "Holes filled from the database")
