@@ -1,0 +1,287 @@
+"""One contract for the repositories: in memory and on MongoDB."""
+
+from contextlib import asynccontextmanager, nullcontext
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from libs.crypto import KeyRing
+from libs.kernel import new_id
+from services.auth.domain import (
+    EmailAddress,
+    EmailTakenError,
+    HandleTakenError,
+    Registration,
+    RevokeReason,
+    Session,
+    User,
+    UserChangedError,
+    UserStatus,
+    Verification,
+)
+from services.auth.repository import (
+    EmailVault,
+    MemoryCredentialRepository,
+    MemorySessionRepository,
+    MemoryUserRepository,
+    MemoryVerificationRepository,
+    MongoCredentialRepository,
+    MongoSessionRepository,
+    MongoUserRepository,
+    MongoVerificationRepository,
+)
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+@dataclass
+class Store:
+    """The repositories of one backend."""
+
+    users: Any
+    credentials: Any
+    verifications: Any
+    sessions: Any
+
+
+@asynccontextmanager
+async def _mongo(stack, ring):
+    async with AsyncMongoClient(stack.admin_mongo_url, tz_aware=True) as client:
+        database = client[f"test_auth_{new_id()[-12:]}"]
+        store = Store(
+            MongoUserRepository(database, EmailVault(ring)),
+            MongoCredentialRepository(database),
+            MongoVerificationRepository(database),
+            MongoSessionRepository(database),
+        )
+        for kept in (store.users, store.verifications, store.sessions):
+            await kept.create_indexes()
+            await kept.create_indexes()
+        try:
+            yield store
+        finally:
+            await client.drop_database(database.name)
+
+
+@pytest.fixture(scope="module")
+def ring(stack):
+    """Auth's storage ring of the stack."""
+    path = stack.service_environment("auth")["AUTH_STORAGE_KEYS_FILE"]
+    return KeyRing.from_file(Path(path))
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def store(request, stack, ring):
+    """The repositories, empty."""
+    memory = Store(
+        MemoryUserRepository(),
+        MemoryCredentialRepository(),
+        MemoryVerificationRepository(),
+        MemorySessionRepository(),
+    )
+    backend = _mongo(stack, ring) if request.param == "mongo" else nullcontext(memory)
+    async with backend as opened:
+        yield opened
+
+
+def _user(name="Ann", **fields):
+    return User(
+        user_id=new_id(),
+        revision=1,
+        status=fields.pop("status", UserStatus.ACTIVE),
+        email=EmailAddress.parse(fields.pop("email", f"{new_id()}@example.test")),
+        display_name=name,
+        locale="en",
+        roles=("member",),
+        created_at=NOW,
+        updated_at=NOW,
+        **fields,
+    )
+
+
+def _session(user_id, **fields):
+    return Session(
+        session_id=new_id(),
+        user_id=user_id,
+        device_name="phone",
+        created_at=NOW,
+        last_used_at=NOW,
+        expires_at=NOW + timedelta(days=30),
+        token_hash="a",
+        token_key_id="k",
+        **fields,
+    )
+
+
+async def test_user_round_trips(store):
+    """Every field comes back, the sealed address too."""
+    user = replace(
+        _user(email="Ann.Lee@example.test"),
+        handle="ann",
+        verified_at=NOW,
+        status_text="here",
+    )
+    await store.users.add(user, None)
+    assert await store.users.get(user.user_id, None) == user
+    found = EmailAddress.parse("ANN.lee@EXAMPLE.test")
+    assert await store.users.find_by_email(found, None) == user
+    assert await store.users.find_by_handle("ann") == user
+    assert await store.users.get(new_id(), None) is None
+
+
+async def test_address_is_unique_whatever_its_case(store):
+    """One address, one account."""
+    await store.users.add(_user(email="ann@example.test"), None)
+    with pytest.raises(EmailTakenError):
+        await store.users.add(_user(email="ANN@example.test"), None)
+
+
+async def test_update_needs_the_revision_before(store):
+    """A lost update is refused, not merged."""
+    user = _user()
+    await store.users.add(user, None)
+    changed = user.changed(NOW, display_name="Bea")
+    await store.users.update(changed, None)
+    with pytest.raises(UserChangedError):
+        await store.users.update(user.changed(NOW, display_name="Cleo"), None)
+    assert (await store.users.get(user.user_id, None)).display_name == "Bea"
+
+
+async def test_handle_is_unique_and_optional(store):
+    """Many users have none; nobody shares one."""
+    ann, bob = _user("Ann"), _user("Bob")
+    await store.users.add(ann, None)
+    await store.users.add(bob, None)
+    await store.users.update(ann.changed(NOW, handle="same"), None)
+    with pytest.raises(HandleTakenError):
+        await store.users.update(bob.changed(NOW, handle="same"), None)
+
+
+async def test_search_reads_prefixes_of_words_and_handles_in_order(store):
+    """Visible users only, literal text, stable pages."""
+    users = [
+        replace(_user("Ann Lovelace"), handle="zed"),
+        _user("Lova Berg"),
+        _user("Bob"),
+        _user("Lovis Pending", status=UserStatus.PENDING),
+        _user("Love Deleted", status=UserStatus.DELETED),
+        _user("Lov Suspended", status=UserStatus.SUSPENDED),
+    ]
+    for user in users:
+        await store.users.add(user, None)
+    found = await store.users.search("lov", after=None, limit=10)
+    assert found == [users[0], users[1], users[5]]
+    assert await store.users.search("lov", after=found[0].user_id, limit=1) == [
+        users[1]
+    ]
+    assert await store.users.search("zed", after=None, limit=10) == [users[0]]
+    assert await store.users.search(".*", after=None, limit=10) == []
+    everyone = await store.users.search("", after=None, limit=10)
+    assert len(everyone) == 4
+    wanted = [users[3].user_id, users[2].user_id, new_id()]
+    assert await store.users.get_many(wanted) == [users[2]]
+
+
+async def test_credentials_are_replaced(store):
+    """A rehash never overwrites a password that was changed meanwhile."""
+    user_id = new_id()
+    assert await store.credentials.get(user_id, None) is None
+    await store.credentials.put(user_id, "old", None)
+    await store.credentials.replace(user_id, "other", "lost")
+    assert await store.credentials.get(user_id, None) == "old"
+    await store.credentials.replace(user_id, "old", "new")
+    assert await store.credentials.get(user_id, None) == "new"
+    await store.credentials.put(user_id, "last", None)
+    assert await store.credentials.get(user_id, None) == "last"
+
+
+async def test_pw_8_link_is_taken_once(store):
+    """PW-8: taking removes; voiding removes all of one user."""
+    user_id, other_id = new_id(), new_id()
+    registration = Registration("Ann", "en", "hash")
+    links = [
+        Verification(new_id(), owner, registration, NOW + timedelta(days=1_000))
+        for owner in (user_id, user_id, other_id)
+    ]
+    for link in links:
+        await store.verifications.add(link, None)
+    assert await store.verifications.take(links[0].token_hash, None) == links[0]
+    assert await store.verifications.take(links[0].token_hash, None) is None
+    await store.verifications.remove_all(user_id, None)
+    assert await store.verifications.take(links[1].token_hash, None) is None
+    assert await store.verifications.take(links[2].token_hash, None) == links[2]
+
+
+async def test_rt_2_rotation_is_compare_and_set(store):
+    """RT-2: of two rotations of one token the second changes nothing."""
+    session = _session(new_id())
+    await store.sessions.add(session, None)
+    first = session.rotated("b", "k", NOW + SECOND)
+    assert await store.sessions.rotate(first, None)
+    assert not await store.sessions.rotate(session.rotated("c", "k", NOW), None)
+    assert await store.sessions.get(session.session_id, None) == first
+
+
+async def test_revocation_is_once_and_final(store):
+    """An ended session neither ends again nor rotates."""
+    session = _session(new_id())
+    await store.sessions.add(session, None)
+    revoked = session.revoked(RevokeReason.LOGOUT, NOW)
+    assert await store.sessions.revoke(revoked, None)
+    assert not await store.sessions.revoke(revoked, None)
+    assert not await store.sessions.rotate(session.rotated("b", "k", NOW), None)
+    assert await store.sessions.get(session.session_id, None) == revoked
+
+
+async def test_live_sessions_are_listed_by_id(store):
+    """Neither ended, expired, idle nor foreign sessions are listed."""
+    user_id = new_id()
+    live = [_session(user_id) for _ in range(3)]
+    gone = [
+        _session(user_id, revoked_at=NOW, revoke_reason=RevokeReason.LOGOUT),
+        replace(_session(user_id), expires_at=NOW),
+        replace(_session(user_id), last_used_at=NOW - timedelta(days=7)),
+        _session(new_id()),
+    ]
+    for session in [*live, *gone]:
+        await store.sessions.add(session, None)
+    listing = store.sessions.list_live
+    assert await listing(user_id, at=NOW, after=None, limit=2) == live[:2]
+    after = live[1].session_id
+    assert await listing(user_id, at=NOW, after=after, limit=2) == live[2:]
+    surplus = await store.sessions.oldest_live(user_id, at=NOW, keep=1, session=None)
+    assert surplus == [live[1], live[0]]
+
+
+async def test_revoked_sessions_are_paged_by_time_and_id(store):
+    """Sessions that ended in the same millisecond are neither lost nor repeated."""
+    ended = []
+    for shift in (0, 1, 1, 1, 2):
+        session = _session(new_id())
+        await store.sessions.add(session, None)
+        revoked = session.revoked(RevokeReason.REVOKED, NOW + shift * SECOND)
+        await store.sessions.revoke(revoked, None)
+        ended.append(revoked)
+    listing = store.sessions.revoked_since
+    assert await listing(NOW + SECOND, after=None, limit=10) == ended[1:]
+    page = await listing(NOW, after=None, limit=3)
+    assert page == ended[:3]
+    rest = await listing(NOW + SECOND, after=page[-1].session_id, limit=10)
+    assert rest == ended[3:]
+
+
+async def test_address_is_found_after_a_rotation_of_the_storage_ring(stack, ring):
+    """A new storage key neither hides nor frees an address."""
+    async with _mongo(stack, ring) as before:
+        user = _user(email="ann@example.test")
+        await before.users.add(user, None)
+        database = before.users._users.database
+        rotated = MongoUserRepository(database, EmailVault(ring.rotated()))
+        assert await rotated.find_by_email(user.email, None) == user

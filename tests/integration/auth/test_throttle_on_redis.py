@@ -1,0 +1,133 @@
+"""The Lua counters on a real server: same rules as in memory, and atomic."""
+
+import asyncio
+
+import pytest
+from redis.asyncio import Redis
+
+from libs.kernel import UnavailableError, new_id
+from services.auth.cache import (
+    LoginLimits,
+    RedisLoginThrottle,
+    RedisMailThrottle,
+    ThrottleKeys,
+)
+from services.auth.domain import BlindIndex, EmailAddress, LoginThrottledError
+
+pytestmark = pytest.mark.integration
+
+KEYS = ThrottleKeys(
+    BlindIndex(current_id="k", keys={"k": b"x" * 32}, purpose="throttle")
+)
+FAST = LoginLimits(delay_max_seconds=1, address_window_seconds=1)
+
+
+@pytest.fixture
+async def redis(stack):
+    """Auth's own account on the server."""
+    async with Redis.from_url(stack.redis_url("auth")) as client:
+        yield client
+
+
+@pytest.fixture
+def email():
+    """An address that no other test uses."""
+    return EmailAddress.parse(f"{new_id()}@example.test")
+
+
+@pytest.fixture
+def address():
+    """A network that no other test uses."""
+    return f"2001:db8:{new_id()[-4:]}:{new_id()[-8:-4]}::1"
+
+
+async def _admitted(throttle, email, address):
+    try:
+        return await throttle.begin(email, address)
+    except LoginThrottledError:
+        return None
+
+
+async def test_lt_2_five_of_two_hundred_over_three_processes(stack, email, address):
+    """LT-2: 200 parallel attempts over 3 processes: 5 reach the verifier."""
+    clients = [Redis.from_url(stack.redis_url("auth")) for _ in range(3)]
+    throttles = [RedisLoginThrottle(one, KEYS, LoginLimits()) for one in clients]
+    admitted = await asyncio.gather(
+        *(_admitted(throttles[n % 3], email, address) for n in range(200))
+    )
+    for one in clients:
+        await one.aclose()
+    assert sum(attempt is not None for attempt in admitted) == 5
+
+
+async def test_lt_1_wait_is_told_and_enough(redis, email, address):
+    """LT-1: the 6th attempt is told to wait; after that it is admitted."""
+    throttle = RedisLoginThrottle(redis, KEYS, LoginLimits())
+    for _ in range(5):
+        await throttle.begin(email, address)
+    with pytest.raises(LoginThrottledError) as caught:
+        await throttle.begin(email, address)
+    wait = caught.value.retry_after_seconds
+    assert 0.5 < wait <= 1
+    await asyncio.sleep(wait + 0.02)
+    assert await _admitted(throttle, email, address)
+    with pytest.raises(LoginThrottledError) as caught:
+        await throttle.begin(email, address)
+    assert 1.5 < caught.value.retry_after_seconds <= 2
+
+
+async def test_lt_3_owner_elsewhere_signs_in(redis, email, address):
+    """LT-3: one throttled address does not lock out another."""
+    throttle = RedisLoginThrottle(redis, KEYS, LoginLimits())
+    for _ in range(6):
+        await _admitted(throttle, email, address)
+    assert await _admitted(throttle, email, "192.0.2.1")
+
+
+async def test_lt_4_address_is_bounded_over_accounts(redis, address):
+    """LT-4: one address gets 50 attempts in its window, then waits for the oldest."""
+    throttle = RedisLoginThrottle(redis, KEYS, FAST)
+    emails = [EmailAddress.parse(f"{new_id()}@example.test") for _ in range(60)]
+    admitted = [await _admitted(throttle, one, address) for one in emails]
+    assert sum(attempt is not None for attempt in admitted) == 50
+    await asyncio.sleep(1.1)
+    assert await _admitted(throttle, emails[0], address)
+
+
+async def test_success_and_withdrawal_uncount(redis, email, address):
+    """Only failures count, towards account and address alike."""
+    throttle = RedisLoginThrottle(redis, KEYS, LoginLimits(address_limit=5))
+    for number in range(20):
+        attempt = await throttle.begin(email, address)
+        if number % 2:
+            await attempt.succeeded()
+        else:
+            await attempt.withdraw()
+    for _ in range(5):
+        await throttle.begin(email, address)
+    assert await _admitted(throttle, email, address) is None
+
+
+async def test_counters_expire(redis, email, address):
+    """No counter is kept for ever."""
+    await RedisLoginThrottle(redis, KEYS, LoginLimits()).begin(email, address)
+    await RedisMailThrottle(redis, KEYS, hourly_limit=1).is_admitted(email)
+    for key in (*KEYS.login(email, address), KEYS.mail(email)):
+        assert 0 < await redis.ttl(key) <= 86_400
+
+
+async def test_mails_are_bounded_under_parallel_requests(redis, email):
+    """Twenty requests at once send as many mails as one after the other."""
+    throttle = RedisMailThrottle(redis, KEYS, hourly_limit=5)
+    admitted = await asyncio.gather(*(throttle.is_admitted(email) for _ in range(20)))
+    assert sum(admitted) == 5
+
+
+async def test_sign_in_is_closed_while_redis_is_away(email, address):
+    """Without counters nobody may guess: 503, not open doors."""
+    async with Redis.from_url("redis://127.0.0.1:1/0", socket_timeout=1) as gone:
+        with pytest.raises(UnavailableError) as caught:
+            await RedisLoginThrottle(gone, KEYS, LoginLimits()).begin(email, address)
+        assert caught.value.code == "sign_in_unavailable"
+        with pytest.raises(UnavailableError):
+            await RedisMailThrottle(gone, KEYS, hourly_limit=1).is_admitted(email)
