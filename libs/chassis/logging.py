@@ -5,10 +5,10 @@ same processors and end as the same JSON lines. The event is a constant snake_ca
 string; values are ids and numbers. `redact` is the last line of defence, not a licence.
 """
 
+import json
 import logging
 import logging.handlers
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import orjson
@@ -150,10 +150,11 @@ def _renderer(settings: ServiceSettings, handler: logging.Handler) -> Processor:
     return structlog.processors.JSONRenderer(serializer=_to_json)
 
 
-def _to_json(event: EventDict, **options: Callable[[object], object]) -> str:
-    return orjson.dumps(
-        event, default=options.get("default", str), option=orjson.OPT_NON_STR_KEYS
-    ).decode()
+def _to_json(event: EventDict, **_: object) -> str:
+    try:
+        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # an integer of more than 64 bits, half a surrogate pair
+        return json.dumps(event, default=str, skipkeys=True)
 
 
 def _handler(settings: ServiceSettings) -> logging.Handler:
