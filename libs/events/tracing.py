@@ -144,9 +144,11 @@ def handling(
         bound["trace_id"] = f"{parent.trace_id:032x}"
     correlation_token = correlation_id.set(correlation)
     causation_token = causation_id.set(event_id)
+    cause_token = _cause.set(None)
     try:
         with structlog.contextvars.bound_contextvars(**bound):
             yield
     finally:
+        _cause.reset(cause_token)
         causation_id.reset(causation_token)
         correlation_id.reset(correlation_token)

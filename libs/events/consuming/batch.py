@@ -173,16 +173,8 @@ class BatchRunner:
         async def work(
             transaction: Transaction, fresh: frozenset[EventId]
         ) -> frozenset[EventId]:
-            batch = EventBatch(
-                [
-                    BatchItem(
-                        item.received.event, self._context(item, transaction, tries)
-                    )
-                    for item in items
-                    if item.received.id in fresh
-                ],
-                transaction.session,
-            )
+            wanted = [item for item in items if item.received.id in fresh]
+            batch = self._batch(wanted, transaction, tries)
             await self._subscription.handler(batch)
             failures.clear()
             failures.update(batch.failures)
@@ -204,6 +196,23 @@ class BatchRunner:
             metrics.handler_seconds.labels(self._queue).observe(elapsed)
         return failures
 
-    def _context(self, item: Item, transaction: Transaction, tries: int) -> Any:  # noqa: ANN401 - Context
-        attempt = (item.frame.attempt - 1) * (self._subscription.retry.immediate + 1)
-        return make_context(item.received, self._app, transaction, attempt + tries)
+    def _batch(
+        self, items: Sequence[Item], transaction: Transaction, tries: int
+    ) -> EventBatch:
+        per_delivery = self._subscription.retry.immediate + 1
+        contexts = (
+            make_context(
+                item.received,
+                self._app,
+                transaction,
+                (item.frame.attempt - 1) * per_delivery + tries,
+            )
+            for item in items
+        )
+        return EventBatch(
+            [
+                BatchItem(item.received.event, context)
+                for item, context in zip(items, contexts, strict=True)
+            ],
+            transaction.session,
+        )

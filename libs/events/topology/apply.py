@@ -12,7 +12,7 @@ from aio_pika.exceptions import ChannelPreconditionFailed
 from libs.events.names import UNROUTABLE
 from libs.events.settings import AdminSettings
 from libs.events.topology.management import Management, ManagementError
-from libs.events.topology.model import Queue, Topology
+from libs.events.topology.model import Permission, Policy, Queue, Topology
 
 _CHANNELS = 8  # a quorum queue takes tens of milliseconds to declare
 _SECONDS = 60
@@ -27,8 +27,15 @@ def virtual_host_of(amqp_url: str) -> str:
     return unquote(urlsplit(amqp_url).path[1:]) or "/"
 
 
-async def apply_topology(topology: Topology, settings: AdminSettings) -> list[str]:
+async def apply_topology(
+    topology: Topology, settings: AdminSettings, *, user_prefix: str = ""
+) -> list[str]:
     """Declare everything, remove bindings that are no longer subscribed to.
+
+    Args:
+        topology: From `build_topology`.
+        settings: The administrator's account.
+        user_prefix: Before a service's name in the name of its account.
 
     Returns:
         Users that do not exist yet, so have no rights.
@@ -43,7 +50,8 @@ async def apply_topology(topology: Topology, settings: AdminSettings) -> list[st
         connection = await aio_pika.connect(settings.amqp_url)
         async with connection:
             _, missing = await asyncio.gather(
-                _declare(connection, topology), _configure(management, topology)
+                _declare(connection, topology),
+                _configure(management, topology, user_prefix),
             )
         await _remove_stale_bindings(management, topology)
     return missing
@@ -99,45 +107,44 @@ async def _spread(
     await asyncio.gather(*(run() for _ in range(_CHANNELS)))
 
 
-async def _configure(management: Management, topology: Topology) -> list[str]:
+async def _configure(
+    management: Management, topology: Topology, user_prefix: str
+) -> list[str]:
     """Put policies and rights; returns the users that do not exist."""
-    missing: list[str] = []
-
-    async def permit(user: str, rights: dict[str, str]) -> None:
-        try:
-            await management.put("permissions", user, rights)
-        except ManagementError as err:
-            if err.status not in (400, 404):
-                raise
-            missing.append(user)
-
-    await asyncio.gather(
-        *(
-            management.put(
-                "policies",
-                policy.name,
-                {
-                    "pattern": policy.pattern,
-                    "definition": dict(policy.definition),
-                    "priority": policy.priority,
-                    "apply-to": "queues",
-                },
-            )
-            for policy in topology.policies
-        ),
-        *(
-            permit(
-                right.user,
-                {
-                    "configure": right.configure,
-                    "write": right.write,
-                    "read": right.read,
-                },
-            )
-            for right in topology.permissions
-        ),
+    policies = (_put_policy(management, policy) for policy in topology.policies)
+    rights = (
+        _permit(management, user_prefix + right.user, right)
+        for right in topology.permissions
     )
-    return sorted(missing)
+    await asyncio.gather(*policies)
+    was_given = await asyncio.gather(*rights)
+    return [
+        right.user
+        for right, is_given in zip(topology.permissions, was_given, strict=True)
+        if not is_given
+    ]
+
+
+async def _put_policy(management: Management, policy: Policy) -> None:
+    body = {
+        "pattern": policy.pattern,
+        "definition": dict(policy.definition),
+        "priority": policy.priority,
+        "apply-to": "queues",
+    }
+    await management.put("policies", policy.name, body)
+
+
+async def _permit(management: Management, user: str, right: Permission) -> bool:
+    """Give a user its rights; False if there is no such user."""
+    body = {"configure": right.configure, "write": right.write, "read": right.read}
+    try:
+        await management.put("permissions", user, body)
+    except ManagementError as err:
+        if err.status not in (400, 404):
+            raise
+        return False
+    return True
 
 
 async def _remove_stale_bindings(management: Management, topology: Topology) -> None:

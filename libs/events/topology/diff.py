@@ -28,29 +28,38 @@ async def diff_topology(topology: Topology, settings: AdminSettings) -> list[str
         for q in queues
         if ("." in q["name"] or q["name"] == UNROUTABLE) and ".live." not in q["name"]
     }
-    has_policy = {
-        p["name"]: p["definition"] for p in policies if p["name"].startswith("events-")
-    }
-    rights = ("configure", "write", "read")
-    has_right = {p["user"]: {name: p[name] for name in rights} for p in permissions}
-    wanted_right = {
+    return [
+        *_compare(
+            "exchange", {e.name: e.arguments for e in topology.exchanges}, has_exchange
+        ),
+        *_compare("queue", {q.name: q.arguments for q in topology.queues}, has_queue),
+        *_compare_bindings(topology, bindings),
+        *_compare_policies(topology, policies),
+        *_compare_rights(topology, permissions),
+    ]
+
+
+def _compare_policies(
+    topology: Topology, found: Iterable[Mapping[str, Any]]
+) -> Iterable[str]:
+    wanted = {p.name: p.definition for p in topology.policies}
+    has = {p["name"]: p["definition"] for p in found if p["name"].startswith("events-")}
+    return _compare("policy", wanted, has)
+
+
+def _compare_rights(
+    topology: Topology, found: Iterable[Mapping[str, Any]]
+) -> Iterable[str]:
+    wanted = {
         p.user: {"configure": p.configure, "write": p.write, "read": p.read}
         for p in topology.permissions
     }
-    exchange_arguments = {e.name: e.arguments for e in topology.exchanges}
-    return [
-        *_compare("exchange", exchange_arguments, has_exchange),
-        *_compare("queue", {q.name: q.arguments for q in topology.queues}, has_queue),
-        *_compare_bindings(topology, bindings),
-        *_compare(
-            "policy", {p.name: p.definition for p in topology.policies}, has_policy
-        ),
-        *_compare(
-            "permission",
-            wanted_right,
-            {user: has_right[user] for user in wanted_right if user in has_right},
-        ),
-    ]
+    has = {
+        p["user"]: {name: p[name] for name in ("configure", "write", "read")}
+        for p in found
+        if p["user"] in wanted
+    }
+    return _compare("permission", wanted, has)
 
 
 def _is_ours(exchange: str) -> bool:

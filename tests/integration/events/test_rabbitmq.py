@@ -1,0 +1,11 @@
+"""The conformance suite on RabbitMQ and MongoDB, with services' own rights."""
+
+import pytest
+
+from tests.integration.events.conformance import BusConformance
+
+pytestmark = pytest.mark.integration
+
+
+class TestRabbitBus(BusConformance):
+    """The same promises as in memory."""

@@ -1,0 +1,153 @@
+"""The bus in memory keeps the promises of the real one, and offers tests more."""
+
+import asyncio
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import pytest
+
+from libs.events import Retry, Worker
+from libs.events.catalog import ConversationRead
+from libs.events.memory import InMemoryBus
+from libs.events.memory.broker import MemoryBroker
+from tests.integration.events.conformance import BusConformance, Rig, deleted, read
+
+
+class MemoryRig(Rig):
+    """Services on one broker in memory."""
+
+    def __init__(self):
+        self.broker = MemoryBroker()
+        self._bus = InMemoryBus("producer", broker=self.broker)
+        self._buses = {}
+
+    @property
+    def bus(self):
+        """The producer's bus."""
+        return self._bus
+
+    def worker(self, name="consumer"):
+        """Declare a worker."""
+        return Worker(name)
+
+    @asynccontextmanager
+    async def consuming(self, worker, app=None):
+        """Run a worker on a bus of its own, which keeps its inbox."""
+        bus = self._buses.setdefault(
+            worker.service, InMemoryBus(worker.service, broker=self.broker)
+        )
+        async with bus.run_worker(worker, app):
+            yield bus
+
+    async def dead_letters(self, worker, name):
+        """Read the dead letters."""
+        return self._bus.dead_letters(worker.service, name)
+
+    async def send_raw(self, exchange, routing_key, body):
+        """Publish bytes."""
+        self.broker.publish(exchange, routing_key, body)
+
+
+@pytest.fixture
+def rig():
+    """A fresh broker."""
+    return MemoryRig()
+
+
+class TestMemoryBus(BusConformance):
+    """The conformance suite in memory."""
+
+
+async def test_tiers_can_take_time():
+    """With a clock of the test's, a retried event waits until time is advanced."""
+    bus = InMemoryBus(has_immediate_tiers=False)
+    worker, seen = Worker("consumer"), []
+
+    @worker.subscribe(
+        ConversationRead, name="reads", retry=Retry(immediate=0, delays=("1s", "10m"))
+    )
+    async def on_read(event, context):
+        seen.append(context.attempt)
+        if context.attempt < 3:
+            raise ValueError
+
+    async with bus.run_worker(worker, None):
+        async with bus.transaction() as transaction:
+            transaction.publish(read(1))
+        await bus.delivered(ConversationRead)
+        assert seen == [1]
+        await bus.advance(timedelta(seconds=1))
+        assert seen == [1, 2]
+        await bus.advance(timedelta(seconds=599))
+        assert seen == [1, 2]
+        await bus.advance(timedelta(seconds=1))
+    assert seen == [1, 2, 3]
+
+
+async def test_what_was_published_is_recorded():
+    """`published` has every committed event in order; unroutable ones are kept."""
+    bus = InMemoryBus()
+    async with bus.transaction() as transaction:
+        assert transaction.session is None
+        transaction.publish(read(1))
+        transaction.publish(deleted(2))
+    assert bus.published == [read(1), deleted(2)]
+    assert bus.published_of(ConversationRead) == [read(1)]
+    assert len(bus.broker.unroutable) == 2
+    assert bus.health()["is_healthy"]
+    await bus.check()
+
+
+async def test_waiting_for_what_never_comes_times_out():
+    """`delivered` raises rather than hangs."""
+    with pytest.raises(TimeoutError):
+        await InMemoryBus().delivered(
+            ConversationRead, within=timedelta(milliseconds=20)
+        )
+
+
+async def test_live_state_can_be_played():
+    """A test can act out the loss of the live queue."""
+    bus, states = InMemoryBus(), []
+    bus.on_live_change(states.append)
+    bus.set_live_connected(is_connected=False)
+    assert not bus.live_is_connected
+    bus.set_live_connected(is_connected=True)
+    assert states == [False, True]
+
+
+async def test_a_crash_loop_is_broken():
+    """A frame that came back again and again ends; events beside it are spared."""
+    broker = MemoryBroker()
+    bus = InMemoryBus(broker=broker)
+    worker, done, starts = Worker("consumer"), [], []
+
+    @worker.subscribe(ConversationRead, name="reads")
+    async def on_read(event, context):
+        if event.read_seq == 1:
+            starts.append(1)
+            await asyncio.sleep(30)
+        done.append(event.read_seq)
+
+    async with bus.transaction() as transaction:
+        transaction.publish(read(0, "a"))
+    for _ in range(12):
+        async with bus.run_worker(worker, None):
+            if not broker.queues["consumer.reads"].outstanding and not done:
+                async with bus.transaction() as transaction:
+                    transaction.publish(read(1, "b"))
+                    transaction.publish(read(2, "c"))
+            await asyncio.sleep(0.01)
+            crash(bus, broker)
+    assert bus.dead_letters("consumer", "reads")[0]["x-reason"] == "crash_loop"
+    assert done == [2]
+    assert 5 <= len(starts) <= 8
+
+
+def crash(bus, broker):
+    """Lose the process: deliveries go back, handlers never end."""
+    queue = broker.queues["consumer.reads"]
+    queue.detach()
+    for task in asyncio.all_tasks():
+        if "Lanes._run" in repr(task):
+            task.cancel()
