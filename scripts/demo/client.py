@@ -59,11 +59,18 @@ class Person:
         self.socket: socketio.AsyncClient | None = None
         self.live: deque[tuple[str, Json, float]] = deque(maxlen=100_000)
         self._arrived = asyncio.Condition()
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30))
+        self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        """Open nothing; the sessions open themselves."""
+        """Open nothing: the session opens at its first use."""
         return self
+
+    @property
+    def _http(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            timeout = aiohttp.ClientTimeout(total=30)
+            self._session = aiohttp.ClientSession(timeout=timeout)
+        return self._session
 
     async def __aexit__(
         self,
@@ -73,7 +80,9 @@ class Person:
     ) -> None:
         """Close socket and HTTP session."""
         await self.go_away()
-        await self._http.close()
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
 
     # --- HTTP -----------------------------------------------------------------
     async def call(
