@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from pymongo import ASCENDING, UpdateOne
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConflictError, new_id
@@ -24,6 +24,7 @@ from services.notification.repository.vault import Vault
 
 Session = Any  # pymongo's AsyncClientSession; opaque to the core
 
+_DUPLICATE = 11_000
 _IS_DUE = {"$expr": {"$lte": ["$due_at", "$$NOW"]}}
 
 
@@ -47,10 +48,12 @@ class MongoDeliveryRepository:
         documents = [self._document(delivery) for delivery in deliveries]
         try:
             await self._deliveries.insert_many(documents, session=session)
-        except DuplicateKeyError as error:
-            raise ConflictError(
-                "delivery_exists", "The event was turned into deliveries before."
-            ) from error
+        except BulkWriteError as error:
+            if any(one["code"] == _DUPLICATE for one in error.details["writeErrors"]):
+                raise ConflictError(
+                    "delivery_exists", "The event was turned into deliveries before."
+                ) from None  # the driver's message quotes the document
+            raise
 
     async def add_to_mails(
         self, deliveries: Sequence[Delivery], session: Session = None
