@@ -15,6 +15,7 @@ from libs.kernel import AppError
 from services.gateway.domain.errors import (
     BodyTimeoutError,
     MethodNotAllowedError,
+    TokenRefusedError,
     UpstreamFailedError,
     UpstreamTimeoutError,
 )
@@ -37,15 +38,15 @@ def problem_for(error: Exception) -> Problem:
     status = _STATUS.get(type(known))
     if status is not None:
         problem = _with_status(problem, status)
+    headers = dict(problem.headers)
     if isinstance(known, MethodNotAllowedError):
-        allow = (b"allow", ", ".join(known.allowed).encode())
-        problem = replace(problem, headers=(*problem.headers, allow))
-    if isinstance(known, BodyTimeoutError):
+        headers[b"allow"] = ", ".join(known.allowed).encode()
+    elif isinstance(known, BodyTimeoutError):
         # The rest of the body would be read as the next request.
-        problem = replace(
-            problem, headers=(*problem.headers, (b"connection", b"close"))
-        )
-    return problem
+        headers[b"connection"] = b"close"
+    elif isinstance(known, TokenRefusedError) and known.code != "token_missing":
+        headers[b"www-authenticate"] = b'Bearer error="invalid_token"'
+    return replace(problem, headers=tuple(headers.items()))
 
 
 def _with_status(problem: Problem, status: int) -> Problem:

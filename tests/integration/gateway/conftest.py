@@ -1,0 +1,249 @@
+"""A gateway process before an upstream process, on the test stack's servers."""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+import aiohttp
+import psutil
+import pytest
+
+from libs.chassis.tokens import sign_token
+from libs.crypto import SigningKey
+from libs.crypto.jwk import jwks
+from libs.kernel import new_id
+
+ISSUER = "http://issuer.test"
+_GATEWAY, _UPSTREAM, _STRICT, _AWAY, _NOBODY = range(
+    60, 65
+)  # offsets in the stack's block of ports
+_START_SECONDS = 30
+_LARGE = {
+    "prefix": "/api/v1/media/large",
+    "methods": ["GET", "POST"],
+    "service": "media",
+    "body_max_bytes": 300_000_000,
+    "body_timeout_seconds": 120,
+}
+_SLOW = {
+    "prefix": "/api/v1/media/slow",
+    "methods": ["GET", "POST"],
+    "service": "media",
+    "body_timeout_seconds": 1,
+    "timeout_seconds": 1,
+}
+_OPEN = {
+    "prefix": "/api/v1/media/open",
+    "methods": ["GET", "POST"],
+    "service": "media",
+    "is_anonymous": True,
+    "timeout_seconds": 1,
+}
+
+
+@dataclass
+class Tokens:
+    """Makes access tokens as auth would."""
+
+    key: SigningKey
+
+    def access(self, *, typ: str = "at+jwt", key: SigningKey | None = None, **claims):
+        """Return a token; claims given as None are left out."""
+        now = int(time.time())
+        all_claims = {
+            "iss": ISSUER,
+            "aud": "parley",
+            "sub": new_id(),
+            "sid": new_id(),
+            "jti": new_id(),
+            "iat": now,
+            "exp": now + 300,
+            "roles": ["member"],
+        } | claims
+        kept = {name: value for name, value in all_claims.items() if value is not None}
+        return sign_token(key or self.key, kept, typ=typ)
+
+
+@dataclass
+class GatewayRig:
+    """A running gateway, its upstream, and a client."""
+
+    url: str
+    port: int
+    pid: int
+    upstream_url: str
+    tokens: Tokens
+    http: aiohttp.ClientSession
+
+    async def ask(self, method: str, path: str, **options):
+        """Return (status, headers, body) of a request with a fresh user's token."""
+        headers = dict(options.pop("headers", {}))
+        headers.setdefault("Authorization", f"Bearer {self.tokens.access()}")
+        async with self.http.request(
+            method, f"{self.url}{path}", headers=headers, **options
+        ) as response:
+            return response.status, response.headers, await response.read()
+
+    async def problem(self, method: str, path: str, **options):
+        """Return (status, code) of a request that fails."""
+        status, headers, body = await self.ask(method, path, **options)
+        assert headers["Content-Type"] == "application/problem+json", body
+        return status, json.loads(body)["code"]
+
+    async def counts(self) -> dict[str, int]:
+        """Return what the upstream has counted."""
+        async with self.http.get(f"{self.upstream_url}/_counts") as response:
+            return await response.json()
+
+    async def counted(self, name: str, at_least: int) -> None:
+        """Return when the upstream has counted something so often."""
+        while (await self.counts()).get(name, 0) < at_least:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+
+    def rss(self) -> int:
+        """Return the gateway's resident memory, bytes."""
+        return psutil.Process(self.pid).memory_info().rss
+
+    def connections(self) -> int:
+        """Return how many sockets the gateway holds."""
+        return len(psutil.Process(self.pid).net_connections())
+
+
+@pytest.fixture(scope="session")
+def signing_key() -> SigningKey:
+    """The key of the auth that the upstream plays."""
+    return SigningKey.generate("test-key")
+
+
+@pytest.fixture(scope="session")
+def upstream(stack, signing_key, tmp_path_factory):
+    """An upstream process; yields its address."""
+    file = tmp_path_factory.mktemp("upstream") / "jwks.json"
+    file.write_text(json.dumps(jwks([signing_key])))
+    port = stack.port("edge") + _UPSTREAM
+    command = ["-m", "tests.support.upstream", "--port", str(port), "--jwks", str(file)]
+    with _process(command, {}, f"http://127.0.0.1:{port}/_counts"):
+        yield f"http://127.0.0.1:{port}"
+
+
+@pytest.fixture(scope="session")
+def gateway_process(stack, upstream, tmp_path_factory):
+    """A gateway with wide limits; yields (address, port, pid)."""
+    folder = tmp_path_factory.mktemp("gateway")
+    environment = _environment(stack, upstream, folder, _GATEWAY) | {
+        "GATEWAY_ADDRESS_RATE_PER_SECOND": "100000",
+        "GATEWAY_ADDRESS_BURST": "100000",
+        "GATEWAY_USER_RATE_PER_SECOND": "100000",
+        "GATEWAY_USER_BURST": "100000",
+    }
+    with _gateway(environment) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def strict_process(stack, upstream, tmp_path_factory):
+    """A gateway with narrow limits; yields (address, port, pid)."""
+    folder = tmp_path_factory.mktemp("strict")
+    environment = _environment(stack, upstream, folder, _STRICT) | {
+        "GATEWAY_ADDRESS_RATE_PER_SECOND": "20",
+        "GATEWAY_ADDRESS_BURST": "10",
+        "GATEWAY_USER_RATE_PER_SECOND": "5",
+        "GATEWAY_USER_BURST": "3",
+        "GATEWAY_LOGIN_RATE_PER_SECOND": "0.5",
+        "GATEWAY_LOGIN_BURST": "2",
+    }
+    with _gateway(environment) as running:
+        yield running
+
+
+@pytest.fixture
+async def gateway(gateway_process, upstream, signing_key):
+    """The gateway with wide limits."""
+    async with aiohttp.ClientSession(auto_decompress=False) as http:
+        yield GatewayRig(*gateway_process, upstream, Tokens(signing_key), http)
+
+
+@pytest.fixture(scope="session")
+def away_process(stack, upstream, tmp_path_factory):
+    """A gateway whose project service is not there; yields (address, port, pid)."""
+    folder = tmp_path_factory.mktemp("away")
+    nobody = f"http://127.0.0.1:{stack.port('edge') + _NOBODY}"
+    environment = _environment(stack, upstream, folder, _AWAY)
+    with _gateway(environment | {"GATEWAY_PROJECT_URL": nobody}) as running:
+        yield running
+
+
+@pytest.fixture
+async def gateway_away(away_process, upstream, signing_key):
+    """The gateway whose project service is not there."""
+    async with aiohttp.ClientSession() as http:
+        yield GatewayRig(*away_process, upstream, Tokens(signing_key), http)
+
+
+@pytest.fixture
+async def strict_gateway(strict_process, upstream, signing_key):
+    """The gateway with narrow limits."""
+    async with aiohttp.ClientSession() as http:
+        yield GatewayRig(*strict_process, upstream, Tokens(signing_key), http)
+
+
+def _environment(stack, upstream: str, folder: Path, offset: int) -> dict[str, str]:
+    port = stack.port("edge") + offset
+    table = json.loads(
+        (resources.files("services.gateway") / "routes.json").read_text()
+    )
+    table["routes"] += [_LARGE, _SLOW, _OPEN]
+    (folder / "routes.json").write_text(json.dumps(table))
+    services = ("auth", "chat", "media", "notification", "project")
+    return stack.service_environment("gateway") | {
+        "GATEWAY_INSTANCE_ID": f"test-{offset}",
+        "GATEWAY_PORT": str(port),
+        "GATEWAY_ISSUER": ISSUER,
+        "GATEWAY_LOG_FILE": str(folder / "gateway.jsonl"),
+        "GATEWAY_ROUTES_FILE": str(folder / "routes.json"),
+        **{f"GATEWAY_{name.upper()}_URL": upstream for name in services},
+    }
+
+
+@contextlib.contextmanager
+def _gateway(environment: dict[str, str]):
+    port = int(environment["GATEWAY_PORT"])
+    url = f"http://127.0.0.1:{port}"
+    command = ["-m", "services.gateway"]
+    with _process(command, environment, f"{url}/health/ready") as process:
+        yield url, port, process.pid
+
+
+@contextlib.contextmanager
+def _process(arguments: list[str], environment: dict[str, str], ready_url: str):
+    process = subprocess.Popen(
+        [sys.executable, *arguments], env=os.environ | environment
+    )
+    try:
+        _wait(process, ready_url)
+        yield process
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def _wait(process: subprocess.Popen[bytes], url: str) -> None:
+    limit = time.monotonic() + _START_SECONDS
+    while True:
+        assert process.poll() is None, f"{process.args} ended"
+        with (
+            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            urllib.request.urlopen(url, timeout=2),  # noqa: S310 - loopback
+        ):
+            return
+        assert time.monotonic() < limit, f"{url} does not answer"
+        time.sleep(0.1)

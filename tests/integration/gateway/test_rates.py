@@ -1,0 +1,110 @@
+"""Rate limits on a real Redis: one script, the server's clock."""
+
+import asyncio
+import json
+import time
+
+import pytest
+
+from libs.chassis.redis import open_redis
+from libs.chassis.settings import load_settings
+from libs.kernel import new_id
+from services.gateway.cache import RedisBuckets
+from services.gateway.domain.limits import Charge, Limit
+from services.gateway.settings import GatewaySettings
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+async def redis(stack, monkeypatch):
+    """The gateway's own account, which may touch the gateway's keys alone."""
+    for name, value in stack.service_environment("gateway").items():
+        monkeypatch.setenv(name, str(value))
+    async with open_redis(load_settings(GatewaySettings)) as opened:
+        yield opened
+
+
+async def test_several_gateways_share_one_limit(redis) -> None:
+    """RL-1: accepted <= burst + rate * t + 1 over three callers at once."""
+    limit, subject = Limit(rate_per_second=50, burst=20), f"test:address:{new_id()}"
+    buckets = [RedisBuckets(redis) for _ in range(3)]
+    accepted = 0
+    started = time.monotonic()
+
+    async def hammer(gateway: RedisBuckets) -> None:
+        nonlocal accepted
+        while time.monotonic() - started < 1.0:
+            decision = await gateway.charge([Charge(subject, limit)])
+            accepted += decision.is_allowed
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(hammer(b) for b in buckets for _ in range(5)))
+    seconds = time.monotonic() - started
+    assert 20 <= accepted <= 20 + 50 * seconds + 1
+
+
+async def test_waiting_as_told_succeeds_and_keys_vanish(redis) -> None:
+    """RL-3; a key lives no longer than it matters."""
+    limit, subject = Limit(rate_per_second=10, burst=1), f"test:user:{new_id()}"
+    charges = [Charge(subject, limit)]
+    assert (await RedisBuckets(redis).charge(charges)).is_allowed
+    refused = await RedisBuckets(redis).charge(charges)
+    assert 0 < refused.retry_after_seconds <= 0.1
+    await asyncio.sleep(refused.retry_after_seconds)
+    assert (await RedisBuckets(redis).charge(charges)).is_allowed
+    await asyncio.sleep(0.15)
+    assert await redis.exists(f"gateway:limit:{subject}") == 0
+
+
+async def test_a_refusal_charges_no_limit(redis) -> None:
+    """All or none, in the script too."""
+    wide = Charge(f"test:address:{new_id()}", Limit(0.1, 3))
+    strict = Charge(f"test:user:{new_id()}", Limit(0.1, 1))
+    buckets = RedisBuckets(redis)
+    assert (await buckets.charge([wide, strict])).is_allowed
+    for _ in range(5):
+        assert (await buckets.charge([wide, strict])).subject == strict.subject
+    assert (await buckets.charge([wide])).is_allowed
+    assert (await buckets.charge([wide])).is_allowed
+    assert not (await buckets.charge([wide])).is_allowed
+
+
+async def test_a_user_is_slowed_down_and_told_how_long(strict_gateway) -> None:
+    """RL-2, RL-3: 429 with Retry-After; another user of the address goes on."""
+    token = strict_gateway.tokens.access()
+    headers = {
+        "Authorization": f"Bearer {token}",
+        "X-Forwarded-For": "192.0.2.10",
+    }
+    path = "/api/v1/conversations/echo"
+    answers = [await strict_gateway.ask("GET", path, headers=headers) for _ in range(5)]
+    statuses = [status for status, _, _ in answers]
+    assert statuses[:3] == [200, 200, 200]
+    assert 429 in statuses
+    _, sent, body = next(answer for answer in answers if answer[0] == 429)
+    problem = json.loads(body)
+    assert (problem["code"], problem["limit"]) == ("rate_limited", "user")
+    assert sent["Retry-After"] == "1"
+    status, _, _ = await strict_gateway.ask(
+        "GET", path, headers={"X-Forwarded-For": "192.0.2.10"}
+    )
+    assert status == 200
+
+
+async def test_sign_in_is_slowed_down_by_address(strict_gateway) -> None:
+    """LT-4: what a client says of its address changes nothing but the edge's word."""
+    statuses = []
+    for number in range(4):
+        status, _, _ = await strict_gateway.ask(
+            "POST",
+            "/api/v1/auth/login",
+            json={},
+            headers={"X-Forwarded-For": f"6.6.6.{number}, 192.0.2.20"},
+        )
+        statuses.append(status)
+    assert statuses == [200, 200, 429, 429]
+    status, _, _ = await strict_gateway.ask(
+        "POST", "/api/v1/auth/login", json={}, headers={"X-Forwarded-For": "192.0.2.21"}
+    )
+    assert status == 200
