@@ -9,7 +9,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 
 CHUNK = 1 << 22
-SINK_FOLDERS = ("mails", "smtp")
+SINK_FOLDERS = ("mail",)
 """Where the SMTP sink keeps what it delivered: an inbox is clear by its nature."""
 
 

@@ -1,6 +1,7 @@
 """Acceptance 6: bad input gets 4xx or an error acknowledgement, and hurts nothing."""
 
 import asyncio
+import io
 import json
 import time
 from typing import Any
@@ -49,11 +50,12 @@ async def send(
         content = json.dumps(fill(bad.body, names)).encode()
     if content is not None:
         headers.setdefault("Content-Type", "application/json")
+    stream = None if content is None else io.BytesIO(content)
     target = aiohttp.client.URL(url, encoded=True)
     timeout = aiohttp.ClientTimeout(total=20)
     async with (
         aiohttp.ClientSession(timeout=timeout) as http,
-        http.request(bad.method, target, data=content, headers=headers) as answer,
+        http.request(bad.method, target, data=stream, headers=headers) as answer,
     ):
         return answer.status, answer.content_type, await answer.read()
 

@@ -1,4 +1,4 @@
-"""One trace and one correlation id follow a message from the socket to the mail."""
+"""One trace follows a message from the socket to the push and the mail."""
 
 import json
 
@@ -6,43 +6,55 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 
+SERVICES = ("auth", "chat", "gateway", "media", "notification", "project")
+
+
+def message_traces(told) -> set[str]:
+    """Return the trace ids of the story's messages, as their events carry them."""
+    return {
+        line["event"]["traceparent"].split("-")[1]
+        for line in told.seen
+        if line["event"]["type"] == "message.sent"
+        and line["event"]["subject"] == told.story.group_id
+    }
+
 
 def lines_of(house, service: str) -> list[dict]:
     """Return a service's log as parsed lines."""
     text = house.log_path(service).read_text(encoding="utf-8")
-    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_every_message_has_a_trace_of_its_own(told) -> None:
+    """Each send over the socket begins a trace."""
+    assert len(message_traces(told)) >= 6
 
 
 def test_trace_reaches_the_mail(house, told) -> None:
-    """A missed message's trace id stands in chat's and notification's logs."""
-    missed = [
-        line["event"]
-        for line in told.seen
-        if line["event"]["type"] == "message.sent"
-        and line["event"]["subject"] == told.story.group_id
-    ][-1]
-    trace_id = missed["traceparent"].split("-")[1]
-    sent = [
-        line["event"]
-        for line in told.seen
-        if line["event"]["type"] == "notification.sent"
-    ]
-    assert {event["traceparent"].split("-")[1] for event in sent} & {
-        event["event"]["traceparent"].split("-")[1]
-        for event in told.seen
-        if event["event"]["type"] == "message.sent"
-    }
-    for service in ("chat", "notification"):
-        assert any(
-            line.get("trace_id") == trace_id for line in lines_of(house, service)
-        )
+    """The mail of a missed message names the trace of that message."""
+    mail = house.mails(to=told.story.grace.email)[-1]
+    assert mail["headers"]["x-parley-trace"] in message_traces(told)
 
 
-def test_every_log_line_of_a_service_is_json(house, told) -> None:
-    """Services log JSON objects with an event and a time, nothing else."""
-    for service in ("auth", "chat", "gateway", "media", "notification", "project"):
-        text = house.log_path(service).read_text(encoding="utf-8")
-        for line in text.splitlines():
-            entry = json.loads(line)
-            assert entry["event"]
-            assert entry["service"] == service
+def test_trace_reaches_the_push(house, told) -> None:
+    """The push of a missed message names the trace of that message."""
+    pushes = house.pushes(token=told.story.device_token)
+    traces = {push["message"]["data"]["trace_id"] for push in pushes}
+    assert traces
+    assert traces <= message_traces(told)
+
+
+def test_trace_stands_in_the_logs(house, told) -> None:
+    """Who looks for a missed mail finds the message's trace in notification's log."""
+    logged = {line.get("trace_id") for line in lines_of(house, "notification")}
+    assert message_traces(told) <= logged
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_log_line_of_a_service_is_json(house, told, service) -> None:
+    """Services log JSON objects with an event, a time and their name."""
+    lines = lines_of(house, service)
+    assert told.story.group_id
+    assert lines
+    assert all(line["event"] and line["timestamp"] for line in lines)
+    assert {line["service"] for line in lines} == {service}
