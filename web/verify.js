@@ -7,10 +7,8 @@ const button = document.getElementById("confirm");
 const token = new URLSearchParams(location.hash.slice(1)).get("token");
 history.replaceState(null, "", location.pathname);
 
-const REASONS = {
-  token_invalid: "This link does not work any more. Ask for a new mail and try again.",
-  rate_limited: "Too many attempts. Wait a minute and try again.",
-};
+const GONE = "This link does not work any more. Ask for a new mail and try again.";
+const BUSY = "The server is busy. Wait a minute and try again.";
 
 async function confirmAddress() {
   button.hidden = true;
@@ -27,12 +25,9 @@ async function confirmAddress() {
       outcome.textContent = "Your address is confirmed. You can sign in now.";
       return;
     }
-    const problem = await response.json().catch(() => ({}));
-    const isLasting = response.status >= 400 && response.status < 500;
-    outcome.textContent =
-      REASONS[problem.code] ||
-      (isLasting ? REASONS.token_invalid : "The server is busy. Try again shortly.");
-    button.hidden = isLasting && response.status !== 429;
+    const isGone = response.status < 500 && response.status !== 429;
+    outcome.textContent = isGone ? GONE : BUSY;
+    button.hidden = isGone;
   } catch {
     outcome.textContent = "The server could not be reached. Try again shortly.";
     button.hidden = false;

@@ -37,13 +37,11 @@ def ask(stack: Stack, request: Mapping[str, Any]) -> Iterator[Message]:
     """
     with _connect(stack) as connection:
         connection.settimeout(_ANSWER_SECONDS)
-        connection.sendall(json.dumps(dict(request)).encode() + b"\n")
-        with connection.makefile("rb") as lines:
-            for line in lines:
-                message: Message = json.loads(line)
-                if "error" in message:
-                    raise StackError(message["error"])
-                yield message
+        for line in _exchange(connection, request):
+            message: Message = json.loads(line)
+            if "error" in message:
+                raise StackError(message["error"])
+            yield message
 
 
 def ask_once(stack: Stack, request: Mapping[str, Any]) -> Message:
@@ -52,6 +50,17 @@ def ask_once(stack: Stack, request: Mapping[str, Any]) -> Message:
     for message in ask(stack, request):  # noqa: B007 - the last one counts
         pass
     return message
+
+
+def _exchange(connection: socket.socket, request: Mapping[str, Any]) -> Iterator[bytes]:
+    try:
+        connection.sendall(json.dumps(dict(request)).encode() + b"\n")
+        with connection.makefile("rb") as lines:
+            yield from lines
+    except TimeoutError:
+        raise StackError("the supervisor does not answer") from None
+    except ConnectionError:
+        raise NotRunningError("the supervisor went away meanwhile") from None
 
 
 def is_supervised(stack: Stack) -> bool:

@@ -41,7 +41,7 @@ def programs_of(stack: Stack) -> dict[str, Program]:
         *service_programs(stack),
         edge_program(stack),
     ]
-    return ordered(program for program in programs if program is not None)
+    return ordered(programs)
 
 
 def ordered(programs: Iterable[Program]) -> dict[str, Program]:

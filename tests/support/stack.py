@@ -34,6 +34,7 @@ from deploy.embedded.servers.valkey import redis_url
 LOWEST_BASE = 22000
 HIGHEST_BASE = 31900
 _POLL_SECONDS = 0.05
+_NOTICE_SECONDS = 10
 
 
 class RunningStack:
@@ -150,9 +151,16 @@ class RunningStack:
         ask_once(self.stack, {"command": "stop", "programs": [program]})
 
     def kill(self, program: str) -> int:
-        """Kill -9 a program's process, nothing else; return its pid."""
+        """Kill -9 a program's process, nothing else; return its pid.
+
+        Returns when the supervisor has seen it.
+        """
         pid = self.pid(program)
         os.kill(pid, signal.SIGKILL)
+        limit = time.monotonic() + _NOTICE_SECONDS
+        while self._state()["programs"][program]["pid"] == pid:
+            assert time.monotonic() < limit, f"nobody saw that {program} died"
+            time.sleep(_POLL_SECONDS / 10)
         return pid
 
     def pid(self, program: str) -> int:

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 from types import MappingProxyType
 
-import aiohttp
 import aiormq
 from aiormq.exceptions import AMQPError
 
@@ -25,7 +24,6 @@ from deploy.embedded.readiness import PROBE_SECONDS, NotReadyError, tcp_open
 
 SERVER_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
 EPMD = Path("/usr/bin/epmd")
-_VIRTUAL_HOST = "%2F"
 
 
 def amqp_url(stack: Stack, user: str) -> str:
@@ -63,29 +61,26 @@ def rabbitmq_program(stack: Stack) -> Program:
         ),
         after=("epmd",),
         prepare=lambda: _prepare(stack),
-        settle=lambda: _settle(stack),
+        settle=lambda: _log_in(stack),
         check=lambda: _log_in(stack),
         start_seconds=60,
         stop_seconds=30,
     )
 
 
-def topology_program(stack: Stack) -> Program | None:
+def topology_program(stack: Stack) -> Program:
     """Describe the step that declares exchanges and queues and grants rights.
 
-    Returns:
-        None while no service consumes or the tool is not there.
+    It runs at every `up`: a checkout with a new subscription gets its queue.
     """
     workers = [
         f"services.{service}.consumers:worker"
         for service in SERVICES
         if (CHECKOUT / "services" / service / "consumers.py").exists()
     ]
-    if not workers or not has_topology_tool():
-        return None
     return Program(
         name="topology",
-        group=Group.SERVICE,
+        group=Group.SERVER,
         command=(
             *(sys.executable, "-m", "libs.events", "topology", "apply"),
             *("--workers", *workers),
@@ -96,18 +91,13 @@ def topology_program(stack: Stack) -> Program | None:
     )
 
 
-def has_topology_tool() -> bool:
-    """Tell whether `python -m libs.events` exists in this checkout."""
-    return (CHECKOUT / "libs" / "events" / "__main__.py").exists()
-
-
 def topology_environment(stack: Stack) -> dict[str, str]:
     """Return what `libs.events topology` needs to act as administrator."""
     password = Passwords(stack).of("rabbitmq", ADMIN)
     address = stack.address("rabbitmq_management")
     return {
-        "PARLEY_AMQP_ADMIN_URL": amqp_url(stack, ADMIN),
-        "PARLEY_RABBITMQ_MANAGEMENT_URL": f"http://{ADMIN}:{password}@{address}",
+        "EVENTS_ADMIN_AMQP_URL": amqp_url(stack, ADMIN),
+        "EVENTS_MANAGEMENT_URL": f"http://{ADMIN}:{password}@{address}",
     }
 
 
@@ -209,27 +199,3 @@ async def _log_in(stack: Stack) -> None:
             await connection.close()
     except (AMQPError, OSError) as error:
         raise NotReadyError(f"no AMQP login: {error}") from error
-
-
-async def _settle(stack: Stack) -> None:
-    await _log_in(stack)
-    if not has_topology_tool():
-        await _grant_everything(stack)
-
-
-async def _grant_everything(stack: Stack) -> None:
-    """Give every service all rights, as long as topology cannot set them."""
-    password = Passwords(stack).of("rabbitmq", ADMIN)
-    timeout = aiohttp.ClientTimeout(total=PROBE_SECONDS)
-    rights = {"configure": ".*", "write": ".*", "read": ".*"}
-    base = f"{stack.url('rabbitmq_management')}/api/permissions/{_VIRTUAL_HOST}"
-    try:
-        async with aiohttp.ClientSession(
-            timeout=timeout, auth=aiohttp.BasicAuth(ADMIN, password)
-        ) as session:
-            for service in SERVICES:
-                url = f"{base}/{service}"
-                async with session.put(url, json=rights) as response:
-                    response.raise_for_status()
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise NotReadyError(f"no rights granted: {error}") from error
