@@ -24,6 +24,7 @@ _log = structlog.get_logger(__name__)
 class Persistence:
     """What an open bus has in the service's database."""
 
+    store: OutboxStore
     transactions: Transactions
     inbox: MongoInbox
     relay: Relay
@@ -64,7 +65,7 @@ async def open_persistence(
         asyncio.create_task(_supervise("sweeper", sweeper.run())),
     ]
     try:
-        yield Persistence(transactions, inbox, relay, sweeper)
+        yield Persistence(store, transactions, inbox, relay, sweeper)
     finally:
         await _drain(relay, settings.drain_timeout.total_seconds())
         for task in tasks:

@@ -1,7 +1,8 @@
 """Declare a topology, as administrator; again and again without harm."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -12,9 +13,15 @@ from aio_pika.exceptions import ChannelPreconditionFailed
 from libs.events.names import UNROUTABLE
 from libs.events.settings import AdminSettings
 from libs.events.topology.management import Management, ManagementError
-from libs.events.topology.model import Permission, Policy, Queue, Topology
+from libs.events.topology.model import (
+    Binding,
+    Permission,
+    Policy,
+    Queue,
+    Topology,
+)
 
-_CHANNELS = 8  # a quorum queue takes tens of milliseconds to declare
+_CHANNELS = 16  # a quorum queue takes tens of milliseconds to declare
 _SECONDS = 60
 
 
@@ -47,14 +54,35 @@ async def apply_topology(
     """
     management = Management(settings.management_url, virtual_host_of(settings.amqp_url))
     async with asyncio.timeout(_SECONDS):
+        queues, bindings = await asyncio.gather(
+            management.list("queues"), management.list("bindings")
+        )
         connection = await aio_pika.connect(settings.amqp_url)
         async with connection:
-            _, missing = await asyncio.gather(
-                _declare(connection, topology),
+            _, missing, _ = await asyncio.gather(
+                _declare(connection, without_existing(topology, queues, bindings)),
                 _configure(management, topology, user_prefix),
+                _remove_stale_bindings(management, topology, bindings),
             )
-        await _remove_stale_bindings(management, topology)
     return missing
+
+
+def without_existing(
+    topology: Topology,
+    queues: Sequence[Mapping[str, Any]],
+    bindings: Sequence[Mapping[str, Any]],
+) -> Topology:
+    """Leave out queues and bindings that the broker has just so.
+
+    What it has with other arguments stays in, so that declaring it is refused.
+    """
+    known = {queue["name"]: queue["arguments"] for queue in queues}
+    bound = {Binding(b["source"], b["destination"], b["routing_key"]) for b in bindings}
+    return replace(
+        topology,
+        queues=tuple(q for q in topology.queues if known.get(q.name) != q.arguments),
+        bindings=tuple(b for b in topology.bindings if b not in bound),
+    )
 
 
 async def _declare(connection: Any, topology: Topology) -> None:  # noqa: ANN401 - aio_pika
@@ -147,14 +175,17 @@ async def _permit(management: Management, user: str, right: Permission) -> bool:
     return True
 
 
-async def _remove_stale_bindings(management: Management, topology: Topology) -> None:
-    wanted = {(b.exchange, b.queue, b.routing_key) for b in topology.bindings}
+async def _remove_stale_bindings(
+    management: Management, topology: Topology, bindings: Sequence[Mapping[str, Any]]
+) -> None:
+    wanted = set(topology.bindings)
     queues = {queue.name for queue in topology.queues} - {UNROUTABLE}
     stale = [
-        found
-        for found in await management.list("bindings")
+        dict(found)
+        for found in bindings
         if found["destination"] in queues
         and found["source"].endswith((".events", ".direct"))
-        and (found["source"], found["destination"], found["routing_key"]) not in wanted
+        and Binding(found["source"], found["destination"], found["routing_key"])
+        not in wanted
     ]
     await asyncio.gather(*(management.unbind(binding) for binding in stale))

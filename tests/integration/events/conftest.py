@@ -37,6 +37,7 @@ class Servers:
     amqp_url: str
     management_url: str
     mongo_url: str
+    is_own: bool = False
 
 
 @pytest.fixture(scope="session")
@@ -52,6 +53,7 @@ def servers(request) -> Servers:
         stack.admin_amqp_url,
         f"http://{amqp.username}:{amqp.password}@127.0.0.1:{port}",
         stack.admin_mongo_url,
+        is_own=True,
     )
 
 
@@ -143,6 +145,35 @@ class RabbitRig(Rig):
             await self.until(lambda: all(bus.health()["subscriptions"].values()))
             yield bus
 
+    @asynccontextmanager
+    async def consuming_only(self, worker):
+        """Run a worker whose bus is opened without touching other accounts."""
+        self._workers.pop("producer")
+        async with self.consuming(worker) as bus:
+            self._workers["producer"] = self.producer
+            yield bus
+
+    async def delete_queue(self, name):
+        """Delete a queue as administrator."""
+        await self._management._call("DELETE", f"queues/{self.host}/{name}")
+
+    async def redeclare_without_alternate(self, exchange):
+        """Let what nobody wants be returned, so that the relay sees a refusal."""
+        await self._redeclare(exchange, {})
+
+    async def redeclare_with_alternate(self, exchange):
+        """Put an exchange back as the topology has it."""
+        await self._redeclare(exchange, {"alternate-exchange": "unroutable"})
+
+    async def _redeclare(self, exchange, arguments):
+        async with await aio_pika.connect(self.admin.amqp_url) as connection:
+            channel = await connection.channel()
+            await channel.exchange_delete(exchange)
+            await channel.declare_exchange(
+                exchange, "topic", durable=True, arguments=arguments
+            )
+            await channel.close()
+
     async def dead_letters(self, worker, name):
         """Take the dead letters off their queue."""
         queue = dead_letter_queue(queue_name(worker.service, name))
@@ -160,6 +191,13 @@ class RabbitRig(Rig):
             await channel.close()
         return found
 
+    async def take_some(self, queue):
+        """Take what is on a queue as soon as there is anything."""
+        async with asyncio.timeout(5):
+            while not (found := await self.take(queue)):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.05)
+        return found
+
     async def send_raw(self, exchange, routing_key, body):
         """Publish bytes as administrator."""
         async with await aio_pika.connect(self.admin.amqp_url) as connection:
@@ -169,11 +207,23 @@ class RabbitRig(Rig):
             await channel.close()
 
     async def close_connections(self):
-        """Close every connection of the virtual host by force."""
-        for connection in await self._management._call("GET", "connections"):
-            if connection.get("vhost") == self.host:
-                name = quote(connection["name"], safe="")
-                await self._management._call("DELETE", f"connections/{name}")
+        """Close every connection of the virtual host by force.
+
+        The management API hears of a connection only seconds after it was opened.
+        """
+        async with asyncio.timeout(15):
+            while (  # noqa: ASYNC110 - the API tells no event
+                len(names := await self._connections()) < 2 * len(self._buses)
+            ):
+                await asyncio.sleep(0.2)
+        for name in names:
+            await self._management._call(
+                "DELETE", f"connections/{quote(name, safe='')}"
+            )
+
+    async def _connections(self):
+        found = await self._management._call("GET", "connections")
+        return [c["name"] for c in found if c.get("vhost") == self.host]
 
     async def remove(self):
         """Delete the virtual host, its users and the databases."""
