@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 
+import orjson
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from prometheus_client import Counter
 
@@ -227,4 +228,16 @@ def _is_control(text: str) -> bool:
     CONNECT and DISCONNECT of the default namespace, close, pong. Acknowledgements
     are never asked for, binary packets and other namespaces are not served.
     """
-    return text in {"1", "3", "40", "41"} or text.startswith("40{")
+    return text in {"1", "3", "41"} or _is_connect(text)
+
+
+def _is_connect(text: str) -> bool:
+    """Tell whether a packet is a CONNECT of the default namespace with an object."""
+    if text == "40":
+        return True
+    if not text.startswith("40{"):
+        return False
+    try:
+        return isinstance(orjson.loads(text[2:]), dict)
+    except orjson.JSONDecodeError:
+        return False

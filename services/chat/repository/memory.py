@@ -1,0 +1,329 @@
+"""Chat's storage in memory; a contract test holds it to MongoDB's behaviour.
+
+Sessions are ignored and nothing rolls back: what can fail is checked before anything
+is changed.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from libs.kernel import ConflictError, ConversationId, MessageId, UserId
+from services.chat.domain.conversation import Conversation, Member, Role
+from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
+from services.chat.domain.message import Message
+from services.chat.domain.user import User
+from services.chat.ports import Append, Page, SentKey, Session, WriteState
+
+
+class MemoryConversations:
+    """`ConversationRepository` and `WriterStore` in dictionaries."""
+
+    def __init__(self) -> None:
+        self.conversations: dict[ConversationId, Conversation] = {}
+        self.members: dict[tuple[ConversationId, UserId], Member] = {}
+        self.messages: dict[MessageId, Message] = {}
+
+    async def get(
+        self, conversation_id: ConversationId, *, session: Session = None
+    ) -> Conversation | None:
+        """Return a conversation, or None."""
+        del session
+        return self.conversations.get(conversation_id)
+
+    async def get_many(
+        self, conversation_ids: Sequence[ConversationId]
+    ) -> list[Conversation]:
+        """Return those that exist."""
+        known = self.conversations
+        return [known[c] for c in conversation_ids if c in known]
+
+    async def find_by_key(
+        self, unique_key: str, *, session: Session = None
+    ) -> Conversation | None:
+        """Return the conversation with a unique key, or None."""
+        del session
+        for conversation in self.conversations.values():
+            if conversation.unique_key == unique_key:
+                return conversation
+        return None
+
+    async def insert(
+        self,
+        conversation: Conversation,
+        members: Sequence[Member],
+        *,
+        session: Session,
+    ) -> None:
+        """Store a new conversation."""
+        key = conversation.unique_key
+        is_taken = conversation.conversation_id in self.conversations
+        if is_taken or (key and await self.find_by_key(key, session=session)):
+            raise ConflictError(
+                "conversation_exists", "There is such a conversation already."
+            )
+        self.conversations[conversation.conversation_id] = conversation
+        for member in members:
+            self.members[member.conversation_id, member.user_id] = member
+
+    async def replace(
+        self, conversation: Conversation, *, before: Conversation, session: Session
+    ) -> None:
+        """Store a changed conversation by compare-and-set on its counters."""
+        del session
+        known = self.conversations.get(before.conversation_id)
+        if known is None or _counters(known) != _counters(before):
+            raise StaleConversationError
+        self.conversations[before.conversation_id] = conversation
+
+    async def revisions(
+        self, conversation_ids: Sequence[ConversationId]
+    ) -> dict[ConversationId, int]:
+        """Return the current revision of each that exists."""
+        found = await self.get_many(conversation_ids)
+        return {found_one.conversation_id: found_one.revision for found_one in found}
+
+    async def get_member(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        *,
+        session: Session = None,
+    ) -> Member | None:
+        """Return a membership, a tombstone too, or None."""
+        del session
+        return self.members.get((conversation_id, user_id))
+
+    async def put_member(self, member: Member, *, session: Session) -> None:
+        """Store a membership; its read marker never goes back."""
+        del session
+        key = (member.conversation_id, member.user_id)
+        known = self.members.get(key)
+        read_seq = max(member.read_seq, known.read_seq if known else 0)
+        self.members[key] = msgspec.structs.replace(member, read_seq=read_seq)
+
+    async def count_members(
+        self,
+        conversation_id: ConversationId,
+        *,
+        role: Role | None = None,
+        session: Session = None,
+    ) -> int:
+        """Count active members, all or of one role."""
+        del session
+        active = self._active(conversation_id)
+        return sum(1 for member in active if role in (None, member.role))
+
+    async def members_page(
+        self, conversation_id: ConversationId, *, after: str, limit: int
+    ) -> list[Member]:
+        """Return active members in the order of their user ids."""
+        found = [m for m in self._active(conversation_id) if m.user_id > after]
+        return sorted(found, key=lambda member: member.user_id)[:limit]
+
+    async def memberships_page(
+        self, user_id: UserId, *, before: str | None, limit: int
+    ) -> list[Member]:
+        """Return a user's active memberships, newest conversation first."""
+        found = [
+            member
+            for member in self.members.values()
+            if member.user_id == user_id and member.is_active
+            if before is None or member.conversation_id < before
+        ]
+        found.sort(key=lambda member: member.conversation_id, reverse=True)
+        return found[:limit]
+
+    async def memberships_in(
+        self, user_id: UserId, conversation_ids: Sequence[ConversationId]
+    ) -> list[Member]:
+        """Return a user's active memberships among some conversations."""
+        found = [self.members.get((c, user_id)) for c in conversation_ids]
+        return [member for member in found if member and member.is_active]
+
+    async def advance_read(
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        seq: int,
+        *,
+        session: Session = None,
+    ) -> bool:
+        """Move a read marker forward; tell whether it moved."""
+        del session
+        member = self.members.get((conversation_id, user_id))
+        if member is None or member.read_seq >= seq:
+            return False
+        moved = msgspec.structs.replace(member, read_seq=seq)
+        self.members[conversation_id, user_id] = moved
+        return True
+
+    # What the writer needs.
+
+    async def load_states(
+        self, wanted: Mapping[ConversationId, Iterable[UserId]]
+    ) -> dict[ConversationId, WriteState]:
+        """Read conversations with the roles of some users."""
+        states = {}
+        for conversation in await self.get_many(list(wanted)):
+            known = [
+                self.members.get((conversation.conversation_id, user_id))
+                for user_id in wanted[conversation.conversation_id]
+            ]
+            states[conversation.conversation_id] = WriteState(
+                conversation=conversation,
+                last_seq=conversation.last_seq,
+                revision=conversation.revision,
+                members_version=conversation.members_version,
+                roles={m.user_id: m.role for m in known if m and m.is_active},
+            )
+        return states
+
+    async def append(self, appends: Sequence[Append], *, session: Session) -> None:
+        """Write a batch by compare-and-set, all of it or nothing."""
+        for append in appends:
+            known = self.conversations[append.conversation_id]
+            expected = (
+                append.expected_seq,
+                append.expected_revision,
+                append.expected_members_version,
+            )
+            if _counters(known) != expected:
+                raise StaleConversationError
+        messages = [message for append in appends for message in append.messages]
+        if await self.find_sent([sent_key(message) for message in messages]):
+            raise DuplicateMessageError
+        for append in appends:
+            last = append.messages[-1]
+            self.conversations[append.conversation_id] = msgspec.structs.replace(
+                self.conversations[append.conversation_id],
+                last_seq=last.seq,
+                revision=last.revision,
+            )
+        for message in messages:
+            self.messages[message.message_id] = message
+            await self.advance_read(
+                message.conversation_id, message.sender_id, message.seq, session=session
+            )
+
+    async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
+        """Return those of the messages that are stored."""
+        stored = {sent_key(message): message for message in self.messages.values()}
+        return {key: stored[key] for key in keys if key in stored}
+
+    def _active(self, conversation_id: ConversationId) -> list[Member]:
+        return [
+            member
+            for member in self.members.values()
+            if member.conversation_id == conversation_id and member.is_active
+        ]
+
+
+class MemoryMessages:
+    """`MessageRepository` over the same dictionaries."""
+
+    def __init__(self, store: MemoryConversations) -> None:
+        self._store = store
+
+    async def get(
+        self,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        *,
+        session: Session = None,
+    ) -> Message | None:
+        """Return a message of the conversation, or None."""
+        del session
+        message = self._store.messages.get(message_id)
+        is_here = message is not None and message.conversation_id == conversation_id
+        return message if is_here else None
+
+    async def replace(self, message: Message, *, session: Session) -> None:
+        """Store a changed message."""
+        del session
+        self._store.messages[message.message_id] = message
+
+    async def page(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+    ) -> Page:
+        """Return up to `limit` messages next to a seq, or the newest ones."""
+        found = sorted(
+            (m for m in self._of(conversation_id)),
+            key=lambda message: message.seq,
+        )
+        if after is not None:
+            found = [message for message in found if message.seq > after]
+            return Page(tuple(found[:limit]), has_more=len(found) > limit)
+        if before is not None:
+            found = [message for message in found if message.seq < before]
+        return Page(tuple(found[-limit:]), has_more=len(found) > limit)
+
+    async def changed(
+        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
+    ) -> tuple[list[Message], list[Member]]:
+        """Return messages and members with since < revision <= until."""
+        messages = [m for m in self._of(conversation_id) if since < m.revision <= until]
+        members = [
+            member
+            for member in self._store.members.values()
+            if member.conversation_id == conversation_id
+            and since < member.revision <= until
+        ]
+        messages.sort(key=lambda message: message.revision)
+        members.sort(key=lambda member: member.revision)
+        end = min(limit, len(members))
+        while 0 < end < len(members) and (
+            members[end].revision == members[end - 1].revision
+        ):
+            end += 1
+        return messages[:limit], members[:end]
+
+    def _of(self, conversation_id: ConversationId) -> list[Message]:
+        return [
+            message
+            for message in self._store.messages.values()
+            if message.conversation_id == conversation_id
+        ]
+
+
+class MemoryUsers:
+    """`UserRepository` in a dictionary."""
+
+    def __init__(self) -> None:
+        self.users: dict[UserId, User] = {}
+
+    async def get(self, user_id: UserId, *, session: Session = None) -> User | None:
+        """Return a user, or None."""
+        del session
+        return self.users.get(user_id)
+
+    async def active_among(
+        self, user_ids: Sequence[UserId], *, session: Session = None
+    ) -> set[UserId]:
+        """Return those of the users that can take part."""
+        del session
+        known = [self.users.get(user_id) for user_id in user_ids]
+        return {user.user_id for user in known if user and user.is_active}
+
+    async def put(self, user: User, *, session: Session) -> None:
+        """Store a user, new or changed."""
+        del session
+        self.users[user.user_id] = user
+
+
+def sent_key(message: Message) -> SentKey:
+    """Return what names a sent message for ever."""
+    return (message.conversation_id, message.sender_id, message.client_message_id)
+
+
+def _counters(conversation: Conversation) -> tuple[int, int, int]:
+    return (
+        conversation.last_seq,
+        conversation.revision,
+        conversation.members_version,
+    )

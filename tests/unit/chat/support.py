@@ -1,0 +1,140 @@
+"""A chat of memory adapters: what the unit tests stand on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from libs.crypto import FieldSealer, KeyRing
+from libs.events.memory import InMemoryBus
+from libs.kernel import ConversationId, FrozenClock, UserId, new_id
+from services.chat.domain.conversation import (
+    Conversation,
+    ConversationKind,
+    Member,
+    Role,
+)
+from services.chat.domain.message import Draft
+from services.chat.domain.user import User
+from services.chat.repository.memory import (
+    MemoryConversations,
+    MemoryMessages,
+    MemoryUsers,
+)
+from services.chat.service.announcements import Announcements
+from services.chat.service.conversations import Conversations
+from services.chat.service.live import LiveDelivery, LiveLimits
+from services.chat.service.members import Members
+from services.chat.service.messages import Messages
+from services.chat.service.sync import Sync
+from services.chat.writer import GroupCommitWriter, WriterLimits
+
+
+def user(number: int) -> UserId:
+    """Return the id of a user by a small number."""
+    return UserId(str(UUID(int=number, version=4)))
+
+
+ADA, GRACE, MALLORY = user(1), user(2), user(3)
+
+
+@dataclass
+class RecordingRooms:
+    """`Rooms` that remembers what was emitted where."""
+
+    emitted: list[tuple[tuple[str, ...], str, Mapping[str, object]]] = field(
+        default_factory=list
+    )
+    removed: list[tuple[str, UserId]] = field(default_factory=list)
+
+    def emit(self, rooms, event, payload, **_) -> int:
+        """Remember."""
+        self.emitted.append((rooms, event, payload))
+        return 1
+
+    def remove_user(self, room: str, user_id: UserId) -> int:
+        """Remember."""
+        self.removed.append((room, user_id))
+        return 1
+
+    def has(self, _room: str) -> bool:
+        """Everybody is always here."""
+        return True
+
+    def revisions(self) -> list[object]:
+        """Return the revisions that were emitted, in order."""
+        return [payload["revision"] for _, _, payload in self.emitted]
+
+
+class Chat:
+    """Every use case over memory adapters."""
+
+    def __init__(self, **limits: int) -> None:
+        self.clock = FrozenClock()
+        self.bus = InMemoryBus("chat", clock=self.clock)
+        self.store = MemoryConversations()
+        self.message_store = MemoryMessages(self.store)
+        self.users = MemoryUsers()
+        self.sealer = FieldSealer(KeyRing.generate())
+        self.rooms = RecordingRooms()
+        self.writer = GroupCommitWriter(
+            self.bus,
+            self.store,
+            self.sealer,
+            self.clock,
+            limits=WriterLimits(**{"lanes": 2, **limits}),
+        )
+        self.announcements = Announcements(self.sealer)
+        shared = {"writer": self.writer, "clock": self.clock}
+        self.conversations = Conversations(
+            self.bus,
+            self.store,
+            self.users,
+            announcements=self.announcements,
+            **shared,
+        )
+        self.members = Members(self.bus, self.store, self.users, **shared)
+        self.messages = Messages(
+            self.bus, self.store, self.message_store, sealer=self.sealer, **shared
+        )
+        self.sync = Sync(self.store, self.message_store)
+        self.live = LiveDelivery(
+            self.rooms,
+            self.store,
+            self.sync,
+            clock=self.clock,
+            limits=LiveLimits(),
+        )
+        for known in (ADA, GRACE, MALLORY):
+            self.users.users[known] = User(user_id=known, is_verified=True)
+
+    async def group(self, *members: UserId, owner: UserId = ADA) -> ConversationId:
+        """Store a group directly, without events."""
+        conversation = Conversation(
+            conversation_id=ConversationId(new_id()),
+            kind=ConversationKind.GROUP,
+            title="Group",
+            project_id=None,
+            created_by=owner,
+            created_at=self.clock.now(),
+        )
+        roles = {owner: Role.OWNER} | dict.fromkeys(members, Role.MEMBER)
+        rows = [
+            Member(
+                conversation_id=conversation.conversation_id,
+                user_id=member_id,
+                role=role,
+                joined_at=self.clock.now(),
+                revision=1,
+            )
+            for member_id, role in roles.items()
+        ]
+        await self.store.insert(conversation, rows, session=None)
+        return conversation.conversation_id
+
+
+def draft(
+    conversation_id: ConversationId, sender: UserId = ADA, text: str = "hello", **more
+) -> Draft:
+    """Return a draft with a client_message_id of its own."""
+    more.setdefault("client_message_id", new_id())
+    return Draft(conversation_id=conversation_id, sender_id=sender, text=text, **more)
