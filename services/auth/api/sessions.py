@@ -1,5 +1,6 @@
 """Routes of signing in, staying signed in and signing out."""
 
+from contextlib import suppress
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
@@ -83,11 +84,12 @@ async def logout(
     """End the session of the access token, and that of the refresh token."""
     token = _refresh_token(body, request)
     if principal.is_user:
-        await control.revoke_own(
-            UserId(principal.user_id),
-            SessionId(principal.session_id),
-            RevokeReason.LOGOUT,
-        )
+        with suppress(SessionMissingError):  # it is long gone: signed out all the same
+            await control.revoke_own(
+                UserId(principal.user_id),
+                SessionId(principal.session_id),
+                RevokeReason.LOGOUT,
+            )
     if token is not None:
         await renewal.logout(token)
     drop_refresh_cookie(response)
