@@ -86,47 +86,62 @@ def create_app(settings: GatewaySettings) -> Gateway:
 def _lifespan(settings: GatewaySettings, health: Health, table: RouteTable) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[GatewayState]:
-        clock = SystemClock()
-        signer = InternalTokenSigner(settings.internal_key_file, "gateway")
         async with AsyncExitStack() as stack:
-            redis = await stack.enter_async_context(open_redis(settings))
-            health.add("redis", lambda: ping(redis), is_critical=False)
-            auth = await stack.enter_async_context(
-                ServiceClient(settings.auth_url, signer, "auth")
-            )
-            watch = await stack.enter_async_context(
-                SessionWatch(redis, auth, clock).run()
-            )
-            health.add("sessions", watch.check, is_critical=False)
-            bus = await stack.enter_async_context(
-                open_bus(_bus_settings(settings), None, worker)
-            )
-            health.add("rabbitmq", _bus_check(bus), is_critical=False)
-            await stack.enter_async_context(bus.run_worker(worker, watch))
-            keys = JwksSource(
-                jwks_over_http(auth.session, settings.auth_url + _JWKS_PATH), clock
-            )
-            stack.push_async_callback(keys.aclose)
-            verifier = AccessTokenVerifier(keys, settings.issuer, clock)
-            upstreams = await stack.enter_async_context(
-                open_upstreams(settings.upstream_urls())
-            )
-            yield GatewayState(
-                proxy=Proxy(
-                    table=table,
-                    edge=_edge(settings),
-                    authenticator=Authenticator(
-                        AuthTokenVerifier(verifier), watch, clock
-                    ),
-                    limiter=Limiter(
-                        RedisBuckets(redis), settings.limit_classes(), clock
-                    ),
-                    credentials=InternalCredentials(signer),
-                    upstreams=upstreams,
-                )
-            )
+            yield GatewayState(proxy=await _open_proxy(settings, health, table, stack))
 
     return lifespan
+
+
+async def _open_proxy(
+    settings: GatewaySettings,
+    health: Health,
+    table: RouteTable,
+    stack: AsyncExitStack,
+) -> Proxy:
+    """Open what the proxy needs; the stack closes it, last opened first."""
+    clock = SystemClock()
+    signer = InternalTokenSigner(settings.internal_key_file, "gateway")
+    redis = await stack.enter_async_context(open_redis(settings))
+    health.add("redis", lambda: ping(redis), is_critical=False)
+    auth = await stack.enter_async_context(
+        ServiceClient(settings.auth_url, signer, "auth")
+    )
+    watch = await stack.enter_async_context(SessionWatch(redis, auth, clock).run())
+    health.add("sessions", watch.check, is_critical=False)
+    await _listen(settings, health, watch, stack)
+    keys = JwksSource(
+        jwks_over_http(auth.session, settings.auth_url + _JWKS_PATH), clock
+    )
+    stack.push_async_callback(keys.aclose)
+    verifier = AccessTokenVerifier(keys, settings.issuer, clock)
+    upstreams = await stack.enter_async_context(
+        open_upstreams(settings.upstream_urls())
+    )
+    return Proxy(
+        table=table,
+        edge=_edge(settings),
+        authenticator=Authenticator(AuthTokenVerifier(verifier), watch, clock),
+        limiter=Limiter(RedisBuckets(redis), settings.limit_classes(), clock),
+        credentials=InternalCredentials(signer),
+        upstreams=upstreams,
+    )
+
+
+async def _listen(
+    settings: GatewaySettings,
+    health: Health,
+    watch: SessionWatch,
+    stack: AsyncExitStack,
+) -> None:
+    """Have ended sessions told by live events; RabbitMQ may be away."""
+    bus_settings = BusSettings(
+        service="gateway",
+        instance_id=settings.instance_id,
+        amqp_url=settings.amqp_url.get_secret_value(),
+    )
+    bus = await stack.enter_async_context(open_bus(bus_settings, None, worker))
+    health.add("rabbitmq", _bus_check(bus), is_critical=False)
+    await stack.enter_async_context(bus.run_worker(worker, watch))
 
 
 def _read_table(settings: GatewaySettings) -> RouteTable:
@@ -143,14 +158,6 @@ def _read_table(settings: GatewaySettings) -> RouteTable:
 
 def _edge(settings: GatewaySettings) -> Edge:
     return Edge([ipaddress.ip_network(text) for text in settings.trusted_proxies])
-
-
-def _bus_settings(settings: GatewaySettings) -> BusSettings:
-    return BusSettings(
-        service="gateway",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
-    )
 
 
 def _bus_check(bus: RabbitBus) -> Check:
