@@ -80,6 +80,7 @@ class _Service:
         self._settings = settings
         self._create_app: Callable[[], ASGIApp] = lambda: create_app(settings)
         self._stop = asyncio.Event()
+        self._requests: set[asyncio.Task[Any]] = set()
 
     async def run(self) -> int:
         """Return the exit code.
@@ -111,7 +112,7 @@ class _Service:
     async def _serve(
         self, app: ASGIApp, lifespan: LifespanRunner, listener: socket.socket
     ) -> int:
-        server = _Granian(_with_state(app, lifespan.state), listener)
+        server = _Granian(self._with_state(app, lifespan.state), listener)
         serving = asyncio.create_task(server.serve())
         stopping = asyncio.create_task(self._stop.wait())
         lag = asyncio.create_task(watch_loop_lag())
@@ -129,7 +130,7 @@ class _Service:
                 server.stop()  # type: ignore[no-untyped-call]  # granian's
                 await asyncio.wait({serving})
         except TimeoutError:
-            _log.warning("requests_cut")
+            await self._cut_requests()
         lag.cancel()
         return await self._close(lifespan, is_orderly=is_orderly)
 
@@ -140,6 +141,26 @@ class _Service:
         if is_orderly:
             _log.info("service_draining")
             await asyncio.sleep(self._settings.drain_seconds)
+
+    async def _cut_requests(self) -> None:
+        # Before the lifespan closes what they use.
+        running = set(self._requests)
+        _log.warning("requests_cut", count=len(running))
+        for task in running:
+            task.cancel()
+        if running:
+            await asyncio.wait(running, timeout=_LEAST_STOP_SECONDS)
+
+    def _with_state(self, app: ASGIApp, state: dict[str, Any]) -> ASGIApp:
+        async def stateful(scope: Scope, receive: Receive, send: Send) -> None:
+            scope["state"] = dict(state)
+            task = asyncio.current_task()
+            if task is not None:
+                self._requests.add(task)
+                task.add_done_callback(self._requests.discard)
+            await app(scope, receive, send)
+
+        return stateful
 
     async def _close(self, lifespan: LifespanRunner, *, is_orderly: bool) -> int:
         seconds = max(_LEAST_STOP_SECONDS, self._settings.shutdown_seconds)
@@ -211,14 +232,6 @@ def _bind(settings: ServiceSettings) -> socket.socket:
             raise StartError(f"port {where} is taken by another process") from None
         raise StartError(f"cannot listen on {where}: {error.strerror}") from None
     return listener
-
-
-def _with_state(app: ASGIApp, state: dict[str, Any]) -> ASGIApp:
-    async def stateful(scope: Scope, receive: Receive, send: Send) -> None:
-        scope["state"] = dict(state)
-        await app(scope, receive, send)
-
-    return stateful
 
 
 def _health_of(app: ASGIApp) -> Health | None:
