@@ -14,6 +14,7 @@ from deploy.embedded.errors import NotRunningError, StackError, StartError
 from deploy.embedded.launch import bring_down, bring_up
 from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
 from deploy.embedded.log_files import last_lines
+from deploy.embedded.packages import ensure_packages
 from deploy.embedded.passwords import SERVICES
 from deploy.embedded.progress import Progress, status_table, urls
 
@@ -123,6 +124,11 @@ def _service_environment(stack: Stack, service: str) -> dict[str, str]:
     return service_environment(stack, service)
 
 
+def _packages(stack: Stack, options: argparse.Namespace) -> None:
+    del stack, options
+    ensure_packages()
+
+
 def _logs(stack: Stack, options: argparse.Namespace) -> None:
     names = set(options.words)
     paths = [
@@ -132,7 +138,7 @@ def _logs(stack: Stack, options: argparse.Namespace) -> None:
     ]
     for path in paths:
         print(f"==> {path} <==\n{last_lines(path, options.count)}")
-    if options.is_following:
+    if options.is_following or sys.stdout.isatty():
         _follow({path: path.stat().st_size for path in paths})
 
 
@@ -157,5 +163,6 @@ _COMMANDS = (
     ("restart", _restart, "stop programs and start them again", "+"),
     ("logs", _logs, "show the ends of log files", "*"),
     ("env", _environment, "print a service's settings", 1),
+    ("packages", _packages, "install the Debian packages that are missing", None),
     ("run-env", _run_environment, "run a command with a service's settings", "..."),
 )
