@@ -107,11 +107,12 @@ class ServiceClient:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """The connection pool, for `jwks_over_http`; follows no proxy settings."""
+        """The connection pool, for `jwks_over_http`; its users bring a deadline."""
         if self._session is None:
+            # No total of aiohttp's own: two deadlines that end together can swallow
+            # each other's cancellation, and the second try would have none.
             connect = aiohttp.ClientTimeout(
-                total=self._timeouts.total_seconds,
-                sock_connect=self._timeouts.connect_seconds,
+                total=None, sock_connect=self._timeouts.connect_seconds
             )
             self._session = aiohttp.ClientSession(
                 timeout=connect,

@@ -1,0 +1,102 @@
+"""MongoDB, Redis and the session watch on real servers."""
+
+import asyncio
+import json
+
+import pytest
+from pymongo.errors import DuplicateKeyError
+
+from libs.chassis import mongo, redis
+from libs.chassis.health import Health, status_of
+from libs.chassis.sessions import CHANNEL, SessionWatch
+from libs.chassis.settings import MongoSettings, RedisSettings
+from libs.kernel import SystemClock, UnavailableError
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def mongo_settings(stack):
+    """Chat's own account and database."""
+    return MongoSettings(
+        mongo_url=stack.database_url("chat"), mongo_database="parley_chat"
+    )
+
+
+async def test_the_database_is_opened_as_the_house_wants_it(mongo_settings):
+    """Majority, journal, aware times; a duplicate is no outage."""
+    async with mongo.open_mongo(mongo_settings) as database:
+        await mongo.ping(database)
+        concern = database.client.write_concern.document
+        assert concern == {"w": "majority", "j": True}
+        things = database.chassis_things
+        now = SystemClock().now()
+        await things.delete_many({})
+        await things.insert_one({"_id": 1, "at": now})
+        found = await things.find_one({"_id": 1})
+        assert found["at"] == now
+        with pytest.raises(DuplicateKeyError), mongo.map_mongo_errors():
+            await things.insert_one({"_id": 1})
+        await things.drop()
+
+
+async def test_a_missing_database_is_noticed_in_time():
+    """Within the deadline of a health check, and as unavailable elsewhere."""
+    settings = MongoSettings(
+        mongo_url="mongodb://127.0.0.1:9/", mongo_database="parley_chat"
+    )
+    async with mongo.open_mongo(settings) as database:
+        health = Health()
+        health.add("mongodb", lambda: mongo.ping(database), deadline_seconds=0.5)
+        assert status_of(await health.check()) == "failed"
+        with pytest.raises(UnavailableError), mongo.map_mongo_errors():
+            async with asyncio.timeout(6):
+                await database.things.find_one({})
+
+
+async def test_a_missing_cache_is_noticed_in_time():
+    """As the database."""
+    settings = RedisSettings(redis_url="redis://127.0.0.1:9/")
+    async with redis.open_redis(settings) as client:
+        with pytest.raises(UnavailableError), redis.map_redis_errors():
+            async with asyncio.timeout(3):
+                await redis.ping(client)
+
+
+class SilentAuth:
+    """Auth that nothing can be had from."""
+
+    async def get(self, _path, *, params=None):  # noqa: ARG002 - as the client's
+        """Fail."""
+        raise UnavailableError("auth_unavailable", "no")
+
+
+async def test_a_revocation_is_heard_within_a_second(stack):
+    """SR-1: the channel alone is enough, between two accounts of their own."""
+    chat = RedisSettings(redis_url=redis_url(stack, "chat"))
+    auth = RedisSettings(redis_url=redis_url(stack, "auth"))
+    heard = asyncio.Event()
+    async with (
+        redis.open_redis(chat) as listening,
+        redis.open_redis(auth) as announcing,
+        SessionWatch(listening, SilentAuth(), SystemClock()).run() as watch,
+    ):
+        watch.on_revoked(lambda _: heard.set())
+        message = json.dumps({"session_id": "s1", "user_id": "u1"})
+        async with asyncio.timeout(10):
+            while not await announcing.publish(CHANNEL, message):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        async with asyncio.timeout(1):
+            await heard.wait()
+        assert watch.is_revoked("s1")
+        with pytest.raises(UnavailableError):
+            await watch.check()
+
+
+def redis_url(stack, service):
+    """Return a service's own connection string, from its secret file."""
+    from pathlib import Path  # noqa: PLC0415 - the one place
+
+    environment = stack.service_environment(service)
+    folder = Path(environment["PARLEY_SECRETS_DIR"])
+    return (folder / f"{service}_redis_url").read_text().strip()
