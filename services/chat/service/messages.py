@@ -174,14 +174,7 @@ class Messages:
             )
             if message.is_deleted:
                 return
-            tombstone = msgspec.structs.replace(
-                message,
-                text=None,
-                attachments=(),
-                mentions=(),
-                is_deleted=True,
-                revision=conversation.revision + 1,
-            )
+            tombstone = _tombstone(message, conversation.revision + 1)
             await self._store(conversation, tombstone, transaction.session)
             transaction.publish(
                 MessageDeleted(
@@ -266,3 +259,14 @@ class Messages:
             mentions=message.mentions,
         )
         transaction.publish(event, event_id=event_id)
+
+
+def _tombstone(message: Message, revision: int) -> Message:
+    return msgspec.structs.replace(
+        message,
+        text=None,
+        attachments=(),
+        mentions=(),
+        is_deleted=True,
+        revision=revision,
+    )

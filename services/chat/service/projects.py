@@ -86,26 +86,8 @@ class ProjectChannels:
                 member, joined_at=known.joined_at, read_seq=known.read_seq
             )
         await self._store(transaction, conversation, member)
-        if known is not None and known.is_active:
-            transaction.publish(
-                ConversationRoleChanged(
-                    conversation_id=conversation.conversation_id,
-                    revision=member.revision,
-                    user_id=user_id,
-                    role=given,
-                    changed_by=user_id,
-                )
-            )
-            return
-        transaction.publish(
-            ConversationMemberAdded(
-                conversation_id=conversation.conversation_id,
-                revision=member.revision,
-                user_id=user_id,
-                role=given,
-                added_by=None,
-            )
-        )
+        is_new = known is None or not known.is_active
+        transaction.publish(_added(member) if is_new else _role_changed(member))
 
     async def remove_collaborator(
         self,
@@ -224,3 +206,23 @@ class ProjectChannels:
             self._repository, conversation, member, session=transaction.session
         )
         self._writer.forget(conversation.conversation_id)
+
+
+def _added(member: Member) -> ConversationMemberAdded:
+    return ConversationMemberAdded(
+        conversation_id=member.conversation_id,
+        revision=member.revision,
+        user_id=member.user_id,
+        role=member.role,
+        added_by=None,
+    )
+
+
+def _role_changed(member: Member) -> ConversationRoleChanged:
+    return ConversationRoleChanged(
+        conversation_id=member.conversation_id,
+        revision=member.revision,
+        user_id=member.user_id,
+        role=member.role,
+        changed_by=member.user_id,
+    )

@@ -8,5 +8,14 @@ from services.chat.sockets.dispatch import Dispatcher, EventRates
 from services.chat.sockets.gate import SocketGate
 from services.chat.sockets.handlers import SocketHandlers
 from services.chat.sockets.rooms import LocalRooms
+from services.chat.sockets.transport import MESSAGE_BYTES, socketio_server
 
-__all__ = ["Dispatcher", "EventRates", "LocalRooms", "SocketGate", "SocketHandlers"]
+__all__ = [
+    "MESSAGE_BYTES",
+    "Dispatcher",
+    "EventRates",
+    "LocalRooms",
+    "SocketGate",
+    "SocketHandlers",
+    "socketio_server",
+]

@@ -7,11 +7,11 @@ from libs.kernel import Clock
 from services.chat.ports import (
     ConversationRepository,
     MessageRepository,
+    MessageWriter,
     PresenceStore,
     Rooms,
     TransportSealer,
     UserRepository,
-    WriterStore,
 )
 from services.chat.service.announcements import Announcements
 from services.chat.service.conversations import Conversations
@@ -24,8 +24,6 @@ from services.chat.service.messages import Messages
 from services.chat.service.presence import Presence
 from services.chat.service.projects import ProjectChannels
 from services.chat.service.sync import Sync
-from services.chat.settings import ChatSettings
-from services.chat.writer import GroupCommitWriter, WriterLimits
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,7 @@ class Outside:
     conversations: ConversationRepository
     messages: MessageRepository
     users: UserRepository
-    writing: WriterStore
+    writer: MessageWriter
     presence: PresenceStore
     rooms: Rooms
     sealer: TransportSealer
@@ -47,7 +45,6 @@ class Outside:
 class Core:
     """Every use case, put together."""
 
-    writer: GroupCommitWriter
     conversations: Conversations
     members: Members
     messages: Messages
@@ -60,94 +57,95 @@ class Core:
     presence: Presence
 
 
-def build_core(outside: Outside, settings: ChatSettings) -> Core:
+@dataclass(frozen=True)
+class CoreLimits:
+    """What of the settings the core needs.
+
+    Attributes:
+        members_max: Members of a conversation.
+        live: Patience of live delivery.
+        presence_grace_seconds: After a user's last socket.
+        presence_heartbeat_seconds: Between two heartbeats of a device.
+    """
+
+    members_max: int
+    live: LiveLimits
+    presence_grace_seconds: float
+    presence_heartbeat_seconds: float
+
+
+def build_core(outside: Outside, limits: CoreLimits) -> Core:
     """Put the use cases together."""
-    writer = GroupCommitWriter(
-        outside.bus,
-        outside.writing,
-        outside.sealer,
-        outside.clock,
-        limits=WriterLimits(
-            lanes=settings.writer_lanes,
-            batch=settings.writer_batch,
-            queue=settings.writer_queue,
-        ),
-    )
     sync = Sync(outside.conversations, outside.messages)
     live = LiveDelivery(
         outside.rooms,
         outside.conversations,
         sync,
         clock=outside.clock,
-        limits=LiveLimits(patience_seconds=settings.live_patience_seconds),
+        limits=limits.live,
     )
     return Core(
-        writer=writer,
-        conversations=_conversations(outside, settings, writer),
-        members=_members(outside, settings, writer),
-        messages=_messages(outside, writer),
+        conversations=_conversations(outside, limits),
+        members=_members(outside, limits),
+        messages=_messages(outside),
         sync=sync,
         markers=ReadMarkers(outside.bus, outside.conversations, outside.clock),
         directory=Directory(outside.users),
-        channels=_channels(outside, writer),
+        channels=_channels(outside),
         live=live,
         feed=LiveFeed(live, outside.rooms, outside.conversations, outside.sealer),
-        presence=_presence(outside, settings),
+        presence=_presence(outside, limits),
     )
 
 
-def _conversations(
-    outside: Outside, settings: ChatSettings, writer: GroupCommitWriter
-) -> Conversations:
+def _conversations(outside: Outside, limits: CoreLimits) -> Conversations:
     return Conversations(
         outside.bus,
         outside.conversations,
         outside.users,
-        writer=writer,
+        writer=outside.writer,
         announcements=Announcements(outside.sealer),
         clock=outside.clock,
-        members_max=settings.members_max,
+        members_max=limits.members_max,
     )
 
 
-def _members(
-    outside: Outside, settings: ChatSettings, writer: GroupCommitWriter
-) -> Members:
+def _members(outside: Outside, limits: CoreLimits) -> Members:
     return Members(
         outside.bus,
         outside.conversations,
         outside.users,
-        writer=writer,
+        writer=outside.writer,
         clock=outside.clock,
-        members_max=settings.members_max,
+        members_max=limits.members_max,
     )
 
 
-def _messages(outside: Outside, writer: GroupCommitWriter) -> Messages:
+def _messages(outside: Outside) -> Messages:
     return Messages(
         outside.bus,
         outside.conversations,
         outside.messages,
-        writer=writer,
+        writer=outside.writer,
         sealer=outside.sealer,
         clock=outside.clock,
     )
 
 
-def _channels(outside: Outside, writer: GroupCommitWriter) -> ProjectChannels:
+def _channels(outside: Outside) -> ProjectChannels:
     return ProjectChannels(
         outside.conversations,
-        writer=writer,
+        writer=outside.writer,
         announcements=Announcements(outside.sealer),
         clock=outside.clock,
     )
 
 
-def _presence(outside: Outside, settings: ChatSettings) -> Presence:
+def _presence(outside: Outside, limits: CoreLimits) -> Presence:
     return Presence(
         outside.bus,
         outside.presence,
         outside.clock,
-        grace_seconds=settings.presence_grace_seconds,
-        heartbeat_seconds=settings.presence_heartbeat_seconds,
+        grace_seconds=limits.presence_grace_seconds,
+        heartbeat_seconds=limits.presence_heartbeat_seconds,
     )

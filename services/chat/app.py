@@ -1,0 +1,295 @@
+"""Composition root of chat: everything is opened and put together here.
+
+One process and one loop with two listeners: HTTP for the gateway (the chassis opens
+it) and WebSockets for the edge (opened in the lifespan).
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+
+from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.health import Check, Health
+from libs.chassis.http import ServiceClient
+from libs.chassis.mongo import open_mongo
+from libs.chassis.mongo import ping as ping_mongo
+from libs.chassis.redis import open_redis
+from libs.chassis.redis import ping as ping_redis
+from libs.chassis.security import (
+    AccessTokenVerifier,
+    InternalTokenSigner,
+    JwksSource,
+    jwks_over_http,
+)
+from libs.chassis.sessions import RevokedSession, SessionWatch
+from libs.chassis.tasks import TaskSupervisor
+from libs.crypto import DataKeys, FieldSealer, KeyRing
+from libs.events import BusSettings
+from libs.events.rabbitmq import RabbitBus, open_bus
+from libs.kernel import SystemClock, UnavailableError
+from services.chat import api
+from services.chat.api import ChatState
+from services.chat.cache import RedisPresenceStore, RedisTypingChannel
+from services.chat.consumers import worker
+from services.chat.listener import SocketLimits, SocketListener
+from services.chat.repository import (
+    ConversationVault,
+    MongoConversationRepository,
+    MongoMessageRepository,
+    MongoUserRepository,
+    MongoWriterStore,
+    ensure_indexes,
+)
+from services.chat.service.core import Core, CoreLimits, Outside, build_core
+from services.chat.service.directory import Directory
+from services.chat.service.feed import LiveFeed
+from services.chat.service.live import LiveLimits
+from services.chat.service.projects import ProjectChannels
+from services.chat.settings import ChatSettings
+from services.chat.sockets import (
+    MESSAGE_BYTES,
+    Dispatcher,
+    EventRates,
+    LocalRooms,
+    SocketGate,
+    SocketHandlers,
+    socketio_server,
+)
+from services.chat.writer import GroupCommitWriter, WriterLimits
+
+if TYPE_CHECKING:  # the driver stays in the adapters; this is its name alone
+    from redis.asyncio import Redis
+
+_JWKS_PATH = "/api/v1/auth/jwks.json"
+
+
+@dataclass(frozen=True)
+class _Adapters:
+    """What the core stands on, and what only the edges need."""
+
+    outside: Outside
+    writer: GroupCommitWriter
+    bus: RabbitBus
+    redis: "Redis"
+    rooms: LocalRooms
+    typing: RedisTypingChannel
+
+
+@dataclass(frozen=True)
+class _Identity:
+    """How the gate knows who may come in."""
+
+    tokens: AccessTokenVerifier
+    sessions: SessionWatch
+
+
+@dataclass(frozen=True)
+class ConsumerApp:
+    """What the handlers of `consumers` find in ``context.app``."""
+
+    directory: Directory
+    channels: ProjectChannels
+    feed: LiveFeed
+    sessions: SessionWatch
+
+
+def create_app(settings: ChatSettings) -> FastAPI:
+    """Return the app; its lifespan opens what it needs."""
+    health = Health()
+    return create_http_app(
+        settings,
+        lifespan=_lifespan(settings, health),
+        routers=[api.router],
+        title="Parley chat",
+        health=health,
+    )
+
+
+def _lifespan(settings: ChatSettings, health: Health) -> Lifespan:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[ChatState]:
+        async with AsyncExitStack() as stack:
+            adapters = await _open_adapters(settings, health, stack)
+            core = build_core(adapters.outside, _core_limits(settings))
+            identity = await _open_identity(settings, health, stack, adapters.redis)
+            await _start(core, adapters, identity, stack)
+            await stack.enter_async_context(
+                _listening(settings, core, adapters, identity)
+            )
+            yield ChatState(
+                conversations=core.conversations,
+                members=core.members,
+                messages=core.messages,
+                sync=core.sync,
+                markers=core.markers,
+            )
+
+    return lifespan
+
+
+async def _open_adapters(
+    settings: ChatSettings, health: Health, stack: AsyncExitStack
+) -> _Adapters:
+    clock, rooms = SystemClock(), LocalRooms()
+    sealer = FieldSealer(KeyRing.from_file(settings.message_transport_keys_file))
+    vault = ConversationVault(DataKeys(KeyRing.from_file(settings.storage_keys_file)))
+    database = await stack.enter_async_context(open_mongo(settings))
+    health.add("mongodb", lambda: ping_mongo(database))
+    await ensure_indexes(database)
+    redis = await stack.enter_async_context(open_redis(settings))
+    health.add("redis", lambda: ping_redis(redis), is_critical=False)
+    bus_settings = BusSettings(
+        service="chat",
+        instance_id=settings.instance_id,
+        amqp_url=settings.amqp_url.get_secret_value(),
+    )
+    bus = await stack.enter_async_context(open_bus(bus_settings, database, worker))
+    health.add("rabbitmq", _bus_check(bus), is_critical=False)
+    store = MongoWriterStore(database, vault)
+    limits = _writer_limits(settings)
+    writer = GroupCommitWriter(bus, store, sealer, clock, limits=limits)
+    outside = Outside(
+        bus=bus,
+        conversations=MongoConversationRepository(database, vault),
+        messages=MongoMessageRepository(database, vault),
+        users=MongoUserRepository(database),
+        writer=writer,
+        presence=RedisPresenceStore(redis, clock),
+        rooms=rooms,
+        sealer=sealer,
+        clock=clock,
+    )
+    return _Adapters(outside, writer, bus, redis, rooms, RedisTypingChannel(redis))
+
+
+async def _open_identity(
+    settings: ChatSettings, health: Health, stack: AsyncExitStack, redis: "Redis"
+) -> _Identity:
+    clock = SystemClock()
+    signer = InternalTokenSigner(settings.internal_key_file, "chat")
+    auth = await stack.enter_async_context(
+        ServiceClient(settings.auth_url, signer, "auth")
+    )
+    sessions = await stack.enter_async_context(SessionWatch(redis, auth, clock).run())
+    health.add("sessions", sessions.check, is_critical=False)
+    fetch = jwks_over_http(auth.session, settings.auth_url + _JWKS_PATH)
+    keys = JwksSource(fetch, clock)
+    stack.push_async_callback(keys.aclose)
+    return _Identity(AccessTokenVerifier(keys, settings.issuer, clock), sessions)
+
+
+async def _start(
+    core: Core, adapters: _Adapters, identity: _Identity, stack: AsyncExitStack
+) -> None:
+    """Start what runs beside the listeners; it ends in the opposite order."""
+    bus, typing = adapters.bus, adapters.typing
+    await stack.enter_async_context(adapters.writer.running())
+    stack.push_async_callback(core.markers.flush)
+    app = ConsumerApp(core.directory, core.channels, core.feed, identity.sessions)
+    bus.on_live_change(core.live.live_changed)
+    await stack.enter_async_context(bus.run_worker(worker, app))
+    tasks = await stack.enter_async_context(TaskSupervisor())
+    tasks.start("read-markers", core.markers.run)
+    tasks.start("live-holes", core.live.fill_holes)
+    tasks.start("live-poll", core.live.poll)
+    tasks.start("presence", core.presence.run)
+    tasks.start("typing", lambda: typing.listen(core.feed.typing))
+
+
+@asynccontextmanager
+async def _listening(
+    settings: ChatSettings, core: Core, adapters: _Adapters, identity: _Identity
+) -> AsyncIterator[None]:
+    """Serve sockets while the block runs; leaving it drains them."""
+    gate = _gate(settings, core, adapters, identity)
+    dispatcher = _dispatcher(settings, core, adapters, gate)
+    server = socketio_server(
+        ping_seconds=settings.socket_ping_seconds,
+        pong_seconds=settings.socket_pong_seconds,
+    )
+
+    def on_revoked(ended: RevokedSession) -> None:
+        gate.revoke(ended.session_id, "revoked")
+
+    identity.sessions.on_revoked(on_revoked)
+    listener = SocketListener(gate.app(dispatcher, server), _socket_limits(settings))
+    async with listener.listening(settings.host, settings.socket_port):
+        try:
+            yield
+        finally:
+            listener.stop_accepting()
+            await gate.drain()
+            await core.presence.close()
+
+
+def _gate(
+    settings: ChatSettings, core: Core, adapters: _Adapters, identity: _Identity
+) -> SocketGate:
+    return SocketGate(
+        identity.tokens,
+        identity.sessions,
+        adapters.rooms,
+        live=core.live,
+        presence=core.presence,
+        clock=adapters.outside.clock,
+        sockets_per_user=settings.sockets_per_user,
+    )
+
+
+def _dispatcher(
+    settings: ChatSettings, core: Core, adapters: _Adapters, gate: SocketGate
+) -> Dispatcher:
+    handlers = SocketHandlers(
+        core.conversations,
+        core.messages,
+        core.markers,
+        live=core.live,
+        rooms=adapters.rooms,
+        presence=core.presence,
+        typing=adapters.typing,
+    )
+    rates = EventRates(
+        events=(settings.socket_events_per_second, settings.socket_events_burst),
+        messages=(settings.socket_messages_per_second, settings.socket_messages_burst),
+    )
+    return Dispatcher(handlers.routes(gate), rates, adapters.outside.clock)
+
+
+def _core_limits(settings: ChatSettings) -> CoreLimits:
+    return CoreLimits(
+        members_max=settings.members_max,
+        live=LiveLimits(patience_seconds=settings.live_patience_seconds),
+        presence_grace_seconds=settings.presence_grace_seconds,
+        presence_heartbeat_seconds=settings.presence_heartbeat_seconds,
+    )
+
+
+def _writer_limits(settings: ChatSettings) -> WriterLimits:
+    return WriterLimits(
+        lanes=settings.writer_lanes,
+        batch=settings.writer_batch,
+        queue=settings.writer_queue,
+    )
+
+
+def _socket_limits(settings: ChatSettings) -> SocketLimits:
+    return SocketLimits(
+        allowed_origins=settings.allowed_origins,
+        message_bytes=MESSAGE_BYTES,
+        authenticate_seconds=settings.socket_authenticate_seconds,
+        sockets=settings.sockets_max,
+        anonymous_per_address=settings.sockets_anonymous_per_address,
+    )
+
+
+def _bus_check(bus: RabbitBus) -> Check:
+    async def check() -> Mapping[str, object]:
+        report = bus.health()
+        if not report["is_healthy"]:
+            raise UnavailableError("broker_unavailable", "RabbitMQ is away.", **report)
+        return report
+
+    return check
