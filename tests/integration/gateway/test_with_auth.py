@@ -1,0 +1,113 @@
+"""The gateway with the real auth, project and notification behind it."""
+
+import asyncio
+import secrets
+import time
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+
+from scripts.demo.client import ApiError, Person
+from scripts.demo.house import House
+
+pytestmark = pytest.mark.integration
+NEEDED = ("auth", "project", "notification", "gateway")
+
+
+@dataclass
+class Door:
+    """The gateway's own listener; the edge is tested elsewhere."""
+
+    url: str
+    house: House
+
+    async def person(self, http: aiohttp.ClientSession) -> Person:
+        """Return somebody who registered, verified by mail and signed in."""
+        del http
+        name = f"p{secrets.token_hex(6)}"
+        person = Person(
+            self.url, f"{name}@example.org", secrets.token_urlsafe(16), name
+        )
+        await person.register()
+        token = await self.house.verification_token(person.email)
+        await person.verify(token)
+        await person.sign_in()
+        return person
+
+
+@pytest.fixture(scope="session")
+def door(stack) -> Door:
+    """The gateway before the real services."""
+    for program in NEEDED:
+        stack.start(program)
+    house = House(
+        stack.edge_url, stack.stack.url("smtp_view"), stack.stack.url("fcm_control")
+    )
+    return Door(stack.stack.url("gateway"), house)
+
+
+@pytest.fixture
+async def ann(door):
+    """A person of this test."""
+    async with await door.person() as person:
+        yield person
+
+
+async def _answer(person: Person, method: str, path: str) -> tuple[int, str | None]:
+    """Return status and code; (200, None) for success."""
+    try:
+        await person.call(method, path)
+    except ApiError as error:
+        return error.status, error.code
+    return 200, None
+
+
+async def test_a_user_signs_in_and_works(ann) -> None:
+    """Register, verify by mail, sign in, open a project: all through the gateway."""
+    me = await ann.call("GET", "me")
+    assert me["user_id"] == ann.user_id
+    project = await ann.call("POST", "projects", {"name": "Apollo"})
+    page = await ann.call("GET", "projects")
+    assert [p["project_id"] for p in page["items"]] == [project["project_id"]]
+
+
+async def test_a_stranger_sees_nothing(ann, door) -> None:
+    """Another user's project is 404, without a token it is 401."""
+    project = await ann.call("POST", "projects", {"name": "Apollo"})
+    path = f"projects/{project['project_id']}"
+    async with await door.person() as bob:
+        assert await _answer(bob, "GET", path) == (404, "project_not_found")
+        bob.access_token = ""
+        assert await _answer(bob, "GET", path) == (401, "token_missing")
+
+
+async def test_a_refreshed_token_works_and_logout_ends_both_within_a_second(
+    ann,
+) -> None:
+    """SR-1 over REST, with the real announcement of auth."""
+    old = ann.access_token
+    await ann.refresh()
+    assert ann.access_token != old
+    await ann.call("GET", "me")
+    await ann.call("POST", "auth/logout")
+    started = time.monotonic()
+    for token in (old, ann.access_token):
+        ann.access_token = token
+        while (answer := await _answer(ann, "GET", "me")) == (200, None):
+            assert time.monotonic() - started < 1
+            await asyncio.sleep(0.02)
+        assert answer == (401, "session_revoked")
+
+
+async def test_internal_routes_of_auth_are_not_reachable(ann) -> None:
+    """Neither with a user's token nor by another spelling of the path."""
+    for path in ("../../internal/sessions", "auth/../../../internal/sessions"):
+        async with (
+            aiohttp.ClientSession() as http,
+            http.get(
+                aiohttp.client.URL(f"{ann.edge_url}/api/v1/{path}", encoded=True),
+                headers={"Authorization": f"Bearer {ann.access_token}"},
+            ) as response,
+        ):
+            assert response.status in (400, 404)
