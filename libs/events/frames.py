@@ -20,6 +20,7 @@ class Row:
         sequence: CloudEvents ``sequence``; orders the rows of a key when swept.
         body: The encoded CloudEvent.
         is_alone: Refused before: travels in a frame of its own.
+        traceparent: Of the span that published it, while that is known.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Row:
     sequence: int | None
     body: bytes
     is_alone: bool = False
+    traceparent: str | None = None
 
 
 @dataclass(eq=False, slots=True)

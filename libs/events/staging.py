@@ -38,6 +38,7 @@ class Stager:
                 f"{self._source[1:]} does not emit {event.event_type}"
             )
         known_id = event_id or EventId(new_id())
+        cause = current_cause()
         return Row(
             id=known_id,
             type=event.event_type,
@@ -49,8 +50,9 @@ class Stager:
                 known_id,
                 source=self._source,
                 time=self._clock.now(),
-                cause=current_cause(),
+                cause=cause,
             ),
+            traceparent=cause.traceparent,
         )
 
 

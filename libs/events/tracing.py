@@ -5,7 +5,7 @@ What is published meanwhile carries it on. A writer that commits for many reques
 once keeps each one's `Cause` beside its command and publishes inside `caused_by`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import structlog
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import Span, SpanContext, SpanKind, TraceFlags
+from opentelemetry.trace import Link, Span, SpanContext, SpanKind, TraceFlags
 
 correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 """Id of the user action that is being served; None outside of one."""
@@ -111,20 +111,31 @@ def consume_span(
 
 
 @contextmanager
-def publish_span(exchange: str, event_type: str, count: int) -> Iterator[Span]:
-    """Open the span of publishing one frame; its events keep their own parents."""
+def publish_span(
+    exchange: str, event_type: str, traceparents: Sequence[str | None]
+) -> Iterator[Span]:
+    """Open the span of publishing one frame.
+
+    A frame of one event belongs to that event's trace; a frame of several is a trace
+    of its own with a link to each.
+    """
+    parents = [found for text in traceparents if (found := parse_traceparent(text))]
+    context = otel_context.Context()
+    if len(traceparents) == len(parents) == 1:
+        context = trace.set_span_in_context(trace.NonRecordingSpan(parents.pop()))
     attributes: dict[str, str | int] = {
         "messaging.system": "rabbitmq",
         "messaging.operation.type": "send",
         "messaging.destination.name": exchange,
-        "messaging.batch.message_count": count,
+        "messaging.batch.message_count": len(traceparents),
         "parley.event.type": event_type,
     }
     with tracer.start_as_current_span(
         f"send {event_type}",
-        context=otel_context.Context(),
+        context=context,
         kind=SpanKind.PRODUCER,
         attributes=attributes,
+        links=[Link(parent) for parent in parents],
     ) as span:
         yield span
 

@@ -44,7 +44,8 @@ class Publisher:
         """Publish a frame of events; see `libs.events.outbox.FramePublisher`."""
         count = len(frame.rows)
         metrics.published.labels(frame.type).inc(count)
-        with publish_span(frame.exchange, frame.type, count):
+        traceparents = [row.traceparent for row in frame.rows]
+        with publish_span(frame.exchange, frame.type, traceparents):
             await self.publish(
                 frame.exchange,
                 frame.type,

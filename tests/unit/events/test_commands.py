@@ -1,0 +1,32 @@
+"""The part of the command line that needs no server."""
+
+import pytest
+
+from libs.events.__main__ import main
+
+
+def test_documents_are_written_and_checked(tmp_path):
+    """A stale or missing document fails the check, a fresh one passes."""
+    docs = ("docs", "--folder", str(tmp_path / "docs"))
+    assert main([*docs, "--check"]) == 1
+    assert main([*docs]) == 0
+    assert main([*docs, "--check"]) == 0
+    (tmp_path / "docs" / "events.md").write_text("old")
+    assert main([*docs, "--check"]) == 1
+
+
+def test_golden_schemas_are_written_and_checked(tmp_path):
+    """The same for the schemas; a changed one is refused."""
+    schemas = ("schemas", "--folder", str(tmp_path))
+    assert main([*schemas, "--check"]) == 1
+    assert main([*schemas]) == 0
+    assert main([*schemas, "--check"]) == 0
+    (tmp_path / "user.created.1.json").write_text("{}")
+    assert main([*schemas]) == 2
+    assert main([*schemas, "--force"]) == 0
+
+
+def test_a_wrong_command_is_refused():
+    """Argparse ends the program with its usage."""
+    with pytest.raises(SystemExit):
+        main(["nonsense"])
