@@ -59,6 +59,9 @@ def mongod_program(stack: Stack) -> Program:
             *("--keyFile", str(key_file)),
             *("--wiredTigerCacheSizeGB", _CACHE_GIGABYTES),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            # A service that dies inside a transaction leaves its locks behind until
+            # this runs out; no transaction of ours may take longer than 5 s.
+            *("--setParameter", "transactionLifetimeLimitSeconds=6"),
             "--nounixsocket",
             "--noscripting",
             "--quiet",
