@@ -48,9 +48,7 @@ class EmailAddress:
             )
         except (EmailNotValidError, UnicodeError):
             raise EmailInvalidError from None
-        written = found.ascii_email
-        if written is None or len(written) > EMAIL_CODE_POINTS_MAX:
-            raise EmailInvalidError
+        written = f"{found.local_part}@{found.ascii_domain}"
         return cls(written=written, key=written.lower())
 
 

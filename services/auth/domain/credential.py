@@ -6,7 +6,7 @@ from services.auth.domain.errors import PasswordInvalidError
 
 PASSWORD_CODE_POINTS_MIN = 15
 PASSWORD_CODE_POINTS_MAX = 256
-PASSWORD_BYTES_MAX = 1_024
+"""At most four bytes each: no password has more than 1,024 bytes (PW-3)."""
 
 
 def check_new_password(password: str) -> None:
@@ -16,8 +16,8 @@ def check_new_password(password: str) -> None:
         password: As typed. Any character counts, spaces and emoji too.
 
     Raises:
-        PasswordInvalidError: Shorter than 15 or longer than 256 code points, longer
-            than 1,024 bytes of UTF-8, or not encodable at all.
+        PasswordInvalidError: Shorter than 15 or longer than 256 code points, or not
+            encodable at all.
     """
     if len(password) < PASSWORD_CODE_POINTS_MIN:
         raise PasswordInvalidError("too_short", PASSWORD_CODE_POINTS_MIN)
@@ -27,7 +27,7 @@ def check_new_password(password: str) -> None:
 def normalise_password(password: str) -> bytes:
     """Return the bytes that are hashed: NFKC, UTF-8.
 
-    Both caps are checked before any work that grows with the length.
+    The cap is checked before any work that grows with the length.
 
     Raises:
         PasswordInvalidError: As for `check_new_password`, apart from the minimum.
@@ -35,8 +35,6 @@ def normalise_password(password: str) -> bytes:
     if len(password) > PASSWORD_CODE_POINTS_MAX:
         raise PasswordInvalidError("too_long", PASSWORD_CODE_POINTS_MAX)
     try:
-        if len(password.encode()) > PASSWORD_BYTES_MAX:
-            raise PasswordInvalidError("too_long", PASSWORD_BYTES_MAX)
         return unicodedata.normalize("NFKC", password).encode()
     except UnicodeEncodeError:
         raise PasswordInvalidError("not_text", 0) from None

@@ -121,13 +121,6 @@ class RefreshTokenInvalidError(UnauthenticatedError):
         super().__init__("refresh_token_invalid", "Sign in again.")
 
 
-class SessionRevokedError(UnauthenticatedError):
-    """The session of this request has ended."""
-
-    def __init__(self) -> None:
-        super().__init__("session_revoked", "Sign in again.")
-
-
 class SessionMissingError(NotFoundError):
     """The caller has no such session."""
 

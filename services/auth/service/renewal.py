@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from libs.events import EventBus, Transaction
+from libs.events import EventBus, Transaction, WriteConflictError
 from libs.events.catalog import SessionReused
 from libs.kernel import Clock
 from services.auth.domain import (
@@ -95,10 +95,8 @@ class SessionRenewal:
         child = self.refresh_tokens.child(token, self.refresh_tokens.current_key_id)
         rotated = session.rotated(child.hash, child.key_id, now)
         if not await self.sessions.rotate(rotated, transaction.session):
-            # A parallel refresh was first and has made the same child.
-            again = await self.sessions.get(token.session_id, transaction.session)
-            if again is None or again.token_hash != child.hash:
-                raise RefreshTokenInvalidError
+            # A parallel refresh was first: run again, as its token's parent.
+            raise WriteConflictError
         return SignedIn.issue(self.access, user, rotated, child)
 
     async def _end_family(self, session: Session, transaction: Transaction) -> Session:

@@ -24,6 +24,7 @@ from services.auth.repository import (
 )
 from services.auth.service import PasswordHasher
 from services.auth.settings import AuthSettings
+from tests.support.asgi import InternalCallers
 
 PASSWORD = "correct horse battery"
 EMAIL = "ann@example.test"
@@ -73,7 +74,7 @@ class House:
         return self.transport.open(event.token, *context)
 
 
-def _settings(folder):
+def _settings(folder, callers):
     rings = {}
     for name in ("pepper", "refresh", "storage", "account_transport"):
         path = folder / f"{name}.json"
@@ -86,7 +87,7 @@ def _settings(folder):
     return AuthSettings(
         public_url="https://chat.example.test",
         issuer="https://chat.example.test",
-        internal_jwks_file=folder / "jwks.json",
+        internal_jwks_file=callers.jwks_file,
         data_dir=folder,
         mongo_url="mongodb://nowhere",
         amqp_url="amqp://nowhere",
@@ -97,9 +98,15 @@ def _settings(folder):
 
 
 @pytest.fixture(scope="session")
-def settings(tmp_path_factory):
+def callers(tmp_path_factory):
+    """Keys of the services that may call auth."""
+    return InternalCallers(tmp_path_factory.mktemp("callers"), "gateway", "chat")
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory, callers):
     """Settings with fresh keys."""
-    return _settings(tmp_path_factory.mktemp("keys"))
+    return _settings(tmp_path_factory.mktemp("keys"), callers)
 
 
 @pytest.fixture(scope="session")

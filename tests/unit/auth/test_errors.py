@@ -1,0 +1,40 @@
+"""Codes of errors are part of the API: this list changes with a changelog entry."""
+
+import inspect
+
+from libs.kernel import AppError, ErrorKind
+from services.auth.domain import errors
+
+ARGUMENTS = {
+    "PasswordInvalidError": ("too_short", 15),
+    "HandleInvalidError": ("pattern",),
+    "LoginThrottledError": (2.0,),
+}
+
+
+def test_codes_and_kinds_are_stable():
+    """Every error of auth with its code and what it maps to."""
+    made = [
+        error(*ARGUMENTS.get(name, ()))
+        for name, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, AppError) and error.__module__ == errors.__name__
+    ]
+    assert {error.code: error.kind for error in made} == {
+        "credentials_invalid": ErrorKind.UNAUTHENTICATED,
+        "display_name_invalid": ErrorKind.INVALID,
+        "email_invalid": ErrorKind.INVALID,
+        "email_taken": ErrorKind.CONFLICT,
+        "handle_invalid": ErrorKind.INVALID,
+        "handle_taken": ErrorKind.CONFLICT,
+        "locale_invalid": ErrorKind.INVALID,
+        "login_throttled": ErrorKind.RATE_LIMITED,
+        "origin_refused": ErrorKind.FORBIDDEN,
+        "password_invalid": ErrorKind.INVALID,
+        "refresh_token_invalid": ErrorKind.UNAUTHENTICATED,
+        "session_not_found": ErrorKind.NOT_FOUND,
+        "status_text_invalid": ErrorKind.INVALID,
+        "time_zone_invalid": ErrorKind.INVALID,
+        "user_changed": ErrorKind.CONFLICT,
+        "user_not_found": ErrorKind.NOT_FOUND,
+        "verification_token_invalid": ErrorKind.INVALID,
+    }
