@@ -181,8 +181,10 @@ def _outcome(response: messaging.SendResponse, now: datetime) -> Outcome:
     error = response.exception
     if error is None:
         return Accepted(response.message_id)
-    if isinstance(error, messaging.UnregisteredError | messaging.SenderIdMismatchError):
-        return Rejected(_slug(error), is_target_dead=True)
+    if isinstance(error, messaging.UnregisteredError):
+        return Rejected("fcm_unregistered", is_target_dead=True)
+    if isinstance(error, messaging.SenderIdMismatchError):
+        return Rejected("fcm_sender_id_mismatch", is_target_dead=True)
     if error.http_response is None:
         return _unanswered(error)
     return _refused(error, error.http_response, now)

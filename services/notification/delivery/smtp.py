@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE_POLICY
@@ -98,7 +99,7 @@ class SmtpMailSender:
         """
         try:
             content = wire_form(mail, self._settings.sender)
-        except (ValueError, IndexError):  # the header registry's words for no address
+        except ValueError:
             return Rejected("address_malformed", is_target_dead=True)
         async with self._slots:
             try:
@@ -241,7 +242,7 @@ def wire_form(mail: Mail, sender: str) -> bytes:
     domain = sender_address.rpartition("@")[2] or "localhost"
     message = EmailMessage(policy=WIRE_POLICY.clone(utf8=not mail.address.isascii()))
     message["From"] = Address(sender_name, addr_spec=sender_address)
-    message["To"] = Address(_header(mail.name), addr_spec=mail.address)
+    message["To"] = _recipient(mail)
     message["Subject"] = _header(mail.subject)
     message["Date"] = mail.created_at
     message["Message-ID"] = f"<{mail.mail_id}@{domain}>"
@@ -254,6 +255,14 @@ def wire_form(mail: Mail, sender: str) -> bytes:
     # A boundary of our own: the library's random one would differ with each try.
     message.set_boundary(f"=_{mail.mail_id}")
     return message.as_bytes()
+
+
+def _recipient(mail: Mail) -> Address:
+    try:
+        return Address(_header(mail.name), addr_spec=mail.address)
+    except (ValueError, IndexError, MessageError):  # the parser's words for no address
+        # Not chained: they quote it.
+        raise ValueError("the recipient's address is none") from None
 
 
 def _header(text: str) -> str:

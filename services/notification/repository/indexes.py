@@ -60,6 +60,10 @@ _INDEXES = {
             partialFilterExpression={"is_open": True},
         ),
         IndexModel(
+            [("holder", ASCENDING)],
+            partialFilterExpression={"holder": {"$exists": True}},
+        ),
+        IndexModel(
             [("finished_at", ASCENDING)],
             expireAfterSeconds=int(DELIVERIES_KEPT.total_seconds()),
         ),

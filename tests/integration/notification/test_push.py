@@ -98,7 +98,7 @@ async def test_a_dead_token_is_removed_at_once(
     await pair.say()
 
     failed = await final_state(database, user_id=pair.bob, channel="push")
-    assert failed["reason"] == "fcm_not_found"
+    assert failed["reason"] == "fcm_unregistered"
     assert await database["devices"].find_one({"user_id": pair.bob}) is None
     await pair.say("still there?")
 
