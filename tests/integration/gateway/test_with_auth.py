@@ -22,13 +22,10 @@ class Door:
     url: str
     house: House
 
-    async def person(self, http: aiohttp.ClientSession) -> Person:
+    async def person(self) -> Person:
         """Return somebody who registered, verified by mail and signed in."""
-        del http
-        name = f"p{secrets.token_hex(6)}"
-        person = Person(
-            self.url, f"{name}@example.org", secrets.token_urlsafe(16), name
-        )
+        name, password = f"p{secrets.token_hex(6)}", secrets.token_urlsafe(16)
+        person = Person(self.url, f"{name}@example.org", password, name)
         await person.register()
         token = await self.house.verification_token(person.email)
         await person.verify(token)
