@@ -154,6 +154,10 @@ class SessionRepository(Protocol):
 class LoginAttempt(Protocol):
     """One admitted attempt: counted as a failure until told otherwise."""
 
+    async def failed(self) -> None:
+        """Say that it was a failure, no longer one that is being looked at."""
+        ...
+
     async def succeeded(self) -> None:
         """Clear the account's failures, and this attempt of the client address."""
         ...

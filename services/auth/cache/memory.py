@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from libs.kernel import Clock, new_id
-from services.auth.cache.throttle import LoginLimits, network_of
+from services.auth.cache.throttle import RUNNING_WAIT_SECONDS, LoginLimits, network_of
 from services.auth.domain import EmailAddress, LoginThrottledError
 
 
@@ -15,7 +15,8 @@ class MemoryLoginThrottle:
         self._limits = limits or LoginLimits()
         self._failures: dict[str, int] = defaultdict(int)
         self._last: dict[str, float] = {}
-        self._attempts: dict[str, dict[str, float]] = defaultdict(dict)
+        self._running: dict[str, dict[str, float]] = defaultdict(dict)
+        self._failed: dict[str, list[float]] = defaultdict(list)
 
     async def begin(
         self, email: EmailAddress, client_address: str
@@ -33,15 +34,20 @@ class MemoryLoginThrottle:
             self._failures[key] += 1
             self._last[key] = now
         attempt = MemoryLoginAttempt(self, keys, network, new_id())
-        self._attempts[network][attempt.attempt_id] = now
+        self._running[network][attempt.attempt_id] = now
         return attempt
 
     def end(self, attempt: "MemoryLoginAttempt", *, is_success: bool) -> None:
         """Take back an attempt, and on success every failure of the account."""
-        self._attempts[attempt.network].pop(attempt.attempt_id, None)
+        self._running[attempt.network].pop(attempt.attempt_id, None)
         for key in attempt.keys:
             left = 0 if is_success else max(0, self._failures[key] - 1)
             self._failures[key] = left
+
+    def keep(self, attempt: "MemoryLoginAttempt") -> None:
+        """Count an attempt as failed for its client address."""
+        begun = self._running[attempt.network].pop(attempt.attempt_id)
+        self._failed[attempt.network].append(begun)
 
     def _wait_of(self, key: str, free: int, now: float) -> float:
         surplus = self._failures[key] - free
@@ -52,11 +58,12 @@ class MemoryLoginThrottle:
 
     def _wait_of_address(self, network: str, now: float) -> float:
         window = self._limits.address_window_seconds
-        recent = sorted(at for at in self._attempts[network].values())
-        recent = [at for at in recent if at > now - window]
-        if len(recent) < self._limits.address_limit:
-            return 0
-        return recent[0] + window - now
+        failed = [at for at in self._failed[network] if at > now - window]
+        running = [at for at in self._running[network].values() if at > now - window]
+        if len(failed) >= self._limits.address_limit:
+            return min(failed) + window - now
+        is_full = len(failed) + len(running) >= self._limits.address_limit
+        return RUNNING_WAIT_SECONDS if is_full else 0
 
 
 class MemoryLoginAttempt:
@@ -73,6 +80,10 @@ class MemoryLoginAttempt:
         self.keys = keys
         self.network = network
         self.attempt_id = attempt_id
+
+    async def failed(self) -> None:
+        """Count it for the client address."""
+        self._throttle.keep(self)
 
     async def succeeded(self) -> None:
         """Clear the account's failures."""

@@ -19,12 +19,14 @@ from libs.kernel import UnavailableError, new_id
 from services.auth.domain import BlindIndex, EmailAddress, LoginThrottledError
 
 _HOUR_MS: Final = 3_600_000
+RUNNING_WAIT_SECONDS: Final = 1
 _IPV6_PREFIX: Final = 64  # a network: one customer holds 2 ** 64 addresses of it
 _log = structlog.get_logger(__name__)
 
-# KEYS: pair, account, address. ARGV: attempt, pair_free, account_free,
-# address_limit, address_window_ms, delay_max_ms, remembered_ms.
-# Returns 0, or the milliseconds to wait. A refused attempt counts for nothing.
+# KEYS: pair, account, failed, running. ARGV: attempt, pair_free, account_free,
+# address_limit, address_window_ms, delay_max_ms, remembered_ms, running_wait_ms.
+# Returns 0, or the milliseconds to wait. A refused attempt counts for nothing. An
+# attempt that nobody ends (its process died) counts until the window has passed it.
 _BEGIN = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -36,11 +38,15 @@ local function wait_of(key, free)
   return tonumber(state[2]) + delay - now
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[5])
+redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[5])
 local wait = math.max(wait_of(KEYS[1], tonumber(ARGV[2])),
                       wait_of(KEYS[2], tonumber(ARGV[3])))
-if redis.call('ZCARD', KEYS[3]) >= tonumber(ARGV[4]) then
+local failed = redis.call('ZCARD', KEYS[3])
+if failed >= tonumber(ARGV[4]) then
   local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
   wait = math.max(wait, tonumber(oldest[2]) + ARGV[5] - now)
+elseif failed + redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[4]) then
+  wait = math.max(wait, tonumber(ARGV[8]))
 end
 if wait > 0 then return math.ceil(wait) end
 for index = 1, 2 do
@@ -48,15 +54,20 @@ for index = 1, 2 do
   redis.call('HSET', KEYS[index], 'last', now)
   redis.call('PEXPIRE', KEYS[index], ARGV[7])
 end
-redis.call('ZADD', KEYS[3], now, ARGV[1])
-redis.call('PEXPIRE', KEYS[3], ARGV[5])
+redis.call('ZADD', KEYS[4], now, ARGV[1])
+redis.call('PEXPIRE', KEYS[4], ARGV[5])
 return 0
 """
 
-# KEYS: pair, account, address. ARGV: attempt, 'succeeded' or 'withdrawn'.
+# KEYS: pair, account, failed, running. ARGV: attempt, outcome, address_window_ms.
 _END = """
-redis.call('ZREM', KEYS[3], ARGV[1])
+local begun = redis.call('ZSCORE', KEYS[4], ARGV[1])
+redis.call('ZREM', KEYS[4], ARGV[1])
 if ARGV[2] == 'succeeded' then return redis.call('DEL', KEYS[1], KEYS[2]) end
+if ARGV[2] == 'failed' then
+  if begun then redis.call('ZADD', KEYS[3], begun, ARGV[1]) end
+  return redis.call('PEXPIRE', KEYS[3], ARGV[3])
+end
 for index = 1, 2 do
   if tonumber(redis.call('HGET', KEYS[index], 'failures') or 0) > 0 then
     redis.call('HINCRBY', KEYS[index], 'failures', -1)
@@ -83,7 +94,8 @@ class LoginLimits:
     Attributes:
         pair_free: Failures of one account from one client address.
         account_free: Failures of one account from anywhere.
-        address_limit: Failed attempts of one client address in the window.
+        address_limit: Attempts of one client address that failed in the window or
+            are still being looked at.
         address_window_seconds: Length of that sliding window.
         remembered_seconds: After this long without a failure all is forgotten.
     """
@@ -102,15 +114,16 @@ class ThrottleKeys:
     def __init__(self, index: BlindIndex) -> None:
         self._index = index
 
-    def login(self, email: EmailAddress, client_address: str) -> tuple[str, str, str]:
-        """Return the keys of pair, account and client address."""
+    def login(self, email: EmailAddress, client_address: str) -> list[str]:
+        """Return the keys of pair, account, and the address's failed and running."""
         account = self._index.value(f"account|{email.key}")
         network = self._index.value(f"network|{network_of(client_address)}")
-        return (
+        return [
             f"auth:login-pair:{account}:{network}",
             f"auth:login-account:{account}",
-            f"auth:login-address:{network}",
-        )
+            f"auth:login-failed:{network}",
+            f"auth:login-running:{network}",
+        ]
 
     def mail(self, email: EmailAddress) -> str:
         """Return the key of the mails to an address."""
@@ -131,19 +144,21 @@ class RedisLoginThrottle:
     ) -> "RedisLoginAttempt":
         """Admit and count an attempt; see `LoginThrottle.begin`."""
         keys = self._keys.login(email, client_address)
-        attempt = RedisLoginAttempt(self._end, keys, new_id())
         limits = self._limits
+        window_ms = limits.address_window_seconds * 1_000
+        attempt = RedisLoginAttempt(self._end, keys, new_id(), window_ms)
         arguments: list[str | int] = [
             attempt.attempt_id,
             limits.pair_free,
             limits.account_free,
             limits.address_limit,
-            limits.address_window_seconds * 1_000,
+            window_ms,
             limits.delay_max_seconds * 1_000,
             limits.remembered_seconds * 1_000,
+            RUNNING_WAIT_SECONDS * 1_000,
         ]
         try:
-            wait = int(await self._begin(list(keys), arguments))
+            wait = int(await self._begin(keys, arguments))
         except (RedisError, OSError, TimeoutError) as error:
             raise _unavailable(error) from error
         if wait > 0:
@@ -155,11 +170,16 @@ class RedisLoginAttempt:
     """See `LoginAttempt`; a lost answer leaves it counted as a failure."""
 
     def __init__(
-        self, end: AsyncScript, keys: tuple[str, str, str], attempt_id: str
+        self, end: AsyncScript, keys: list[str], attempt_id: str, window_ms: int
     ) -> None:
         self._end = end
         self._keys = keys
+        self._window_ms = window_ms
         self.attempt_id = attempt_id
+
+    async def failed(self) -> None:
+        """Count it for the client address."""
+        await self._finish("failed")
 
     async def succeeded(self) -> None:
         """Clear the account's failures."""
@@ -171,7 +191,8 @@ class RedisLoginAttempt:
 
     async def _finish(self, outcome: str) -> None:
         try:
-            await self._end(keys=list(self._keys), args=[self.attempt_id, outcome])
+            arguments: list[str | int] = [self.attempt_id, outcome, self._window_ms]
+            await self._end(self._keys, arguments)
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("login_counter_not_cleared", error_class=type(error).__name__)
 

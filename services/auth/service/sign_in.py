@@ -83,6 +83,7 @@ class SignIn:
             user = await self._authenticate(address, password)
         except CredentialsInvalidError:
             _log.warning("sign_in_failed")
+            await attempt.failed()
             raise
         except AppError:
             await attempt.withdraw()

@@ -89,9 +89,26 @@ async def test_lt_4_address_is_bounded_over_accounts(redis, address):
     throttle = RedisLoginThrottle(redis, KEYS, FAST)
     emails = [EmailAddress.parse(f"{new_id()}@example.test") for _ in range(60)]
     admitted = [await _admitted(throttle, one, address) for one in emails]
-    assert sum(attempt is not None for attempt in admitted) == 50
+    attempts = [attempt for attempt in admitted if attempt is not None]
+    assert len(attempts) == 50
+    for attempt in attempts:
+        await attempt.failed()
+    assert await _admitted(throttle, emails[-1], address) is None
     await asyncio.sleep(1.1)
     assert await _admitted(throttle, emails[0], address)
+
+
+async def test_lt_4_crowd_behind_one_address_waits_a_second(redis, address):
+    """LT-4: a full room of running sign-ins is told to come back soon."""
+    throttle = RedisLoginThrottle(redis, KEYS, LoginLimits())
+    emails = [EmailAddress.parse(f"{new_id()}@example.test") for _ in range(51)]
+    attempts = [await throttle.begin(one, address) for one in emails[:50]]
+    with pytest.raises(LoginThrottledError) as caught:
+        await throttle.begin(emails[50], address)
+    assert caught.value.retry_after_seconds == 1
+    for attempt in attempts:
+        await attempt.succeeded()
+    await throttle.begin(emails[50], address)
 
 
 async def test_success_and_withdrawal_uncount(redis, email, address):
@@ -110,7 +127,9 @@ async def test_success_and_withdrawal_uncount(redis, email, address):
 
 async def test_counters_expire(redis, email, address):
     """No counter is kept for ever."""
-    await RedisLoginThrottle(redis, KEYS, LoginLimits()).begin(email, address)
+    throttle = RedisLoginThrottle(redis, KEYS, LoginLimits())
+    await (await throttle.begin(email, address)).failed()
+    await throttle.begin(email, address)
     await RedisMailThrottle(redis, KEYS, hourly_limit=1).is_admitted(email)
     for key in (*KEYS.login(email, address), KEYS.mail(email)):
         assert 0 < await redis.ttl(key) <= 86_400
