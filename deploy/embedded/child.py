@@ -32,10 +32,17 @@ class Child:
 
     Attributes:
         pid: Its id, which is the program's own: nothing stands between.
+        log_start_bytes: Where its output begins in the program's log file.
         started_at: When it was made, seconds since the epoch as the kernel knows it.
     """
 
-    def __init__(self, running: asyncio.subprocess.Process, program: Program) -> None:
+    def __init__(
+        self,
+        running: asyncio.subprocess.Process,
+        program: Program,
+        log_start_bytes: int,
+    ) -> None:
+        self.log_start_bytes = log_start_bytes
         self.pid = running.pid
         self.started_at = _create_time(running.pid)
         self._running = running
@@ -47,6 +54,7 @@ class Child:
     ) -> "Child":
         """Start a program, on the supervisor's leash, its output in its log file."""
         with open_log(stack.log(program.name)) as log:
+            log_start_bytes = os.fstat(log).st_size
             running = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-S", str(_LEASH), str(os.getpid())),
                 *program.command,
@@ -57,7 +65,7 @@ class Child:
                 stderr=log,
                 start_new_session=True,
             )
-        return cls(running, program)
+        return cls(running, program, log_start_bytes)
 
     @property
     def is_running(self) -> bool:

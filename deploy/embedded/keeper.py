@@ -96,12 +96,12 @@ class Keeper:
         Args:
             wait_for: Awaited before the first start: the programs it comes after.
         """
+        self.failure = None
         if self._task is not None and not self._task.done():
             if self.state is not State.BACKOFF:
                 return
             # Asked for by name: not after the rest of the pause, but now.
             self._task.cancel()
-        self.failure = None
         self.restarts = 0
         self._ready.clear()
         self._set(State.WAITING)
@@ -220,6 +220,6 @@ class Keeper:
 
     def _error(self, kind: type[StartError], what: str) -> StartError:
         path = self._stack.log(self.program.name)
-        return kind(
-            f"{self.program.name} {what}\nlast lines of {path}:\n{last_lines(path)}"
-        )
+        start = self.child.log_start_bytes if self.child else 0
+        said = last_lines(path, since_bytes=start)
+        return kind(f"{self.program.name} {what}\nlast lines of {path}:\n{said}")

@@ -26,12 +26,20 @@ def open_log(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def last_lines(path: Path, count: int = 20) -> str:
-    """Return the last lines of a file, an empty text if there is none."""
+def last_lines(path: Path, count: int = 20, since_bytes: int = 0) -> str:
+    """Return the last lines of a file, an empty text if there is none.
+
+    Args:
+        path: A log file.
+        count: Lines at most; each is cut after 300 characters.
+        since_bytes: Only what was written from this position on.
+    """
     try:
         with path.open("rb") as file:
             size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - _TAIL_BYTES))
+            # A rotation has made the position meaningless if it lies behind the end.
+            start = since_bytes if since_bytes <= size else 0
+            file.seek(max(start, size - _TAIL_BYTES))
             text = file.read().decode(errors="replace")
     except FileNotFoundError:
         return ""

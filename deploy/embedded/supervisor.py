@@ -37,7 +37,6 @@ class Supervisor:
         self.stopped = asyncio.Event()
         self._programs: dict[str, Program] = {}
         self._keepers: dict[str, Keeper] = {}
-        self._is_going_down = False
 
     async def up(self, words: Iterable[str]) -> AsyncIterator[Message]:
         """Start what is missing; yield the programs' states as they change.
@@ -133,7 +132,9 @@ class Supervisor:
 
     async def status(self) -> Message:
         """Return what runs, with a fresh probe of each program."""
-        keepers = list(self._keepers.values())
+        keepers = [
+            self._keepers[name] for name in self._programs if name in self._keepers
+        ]
         reports = await asyncio.gather(
             *(program_status(self.stack, keeper) for keeper in keepers)
         )

@@ -21,7 +21,7 @@ from pymongo import MongoClient
 
 from deploy.embedded.control import ask_once
 from deploy.embedded.environment import service_environment
-from deploy.embedded.errors import NotRunningError
+from deploy.embedded.errors import NotRunningError, StackError
 from deploy.embedded.launch import bring_down, bring_up, discard
 from deploy.embedded.layout import DEFAULT_ROOT, HOST, Stack, open_stack
 from deploy.embedded.passwords import ADMIN
@@ -33,6 +33,7 @@ from deploy.embedded.servers.valkey import redis_url
 
 LOWEST_BASE = 22000
 HIGHEST_BASE = 31900
+KEEP = "keep"
 _POLL_SECONDS = 0.05
 _NOTICE_SECONDS = 10
 
@@ -248,6 +249,7 @@ def running_stack(
         go_up(stack, words)
         yield RunningStack(stack)
         return
+    sweep_abandoned_stacks()
     with claimed_base() as base:
         root = DEFAULT_ROOT / "test" / f"{name}-{os.getpid()}"
         stack = open_stack(root, base)
@@ -255,8 +257,24 @@ def running_stack(
             go_up(stack, words)
             yield RunningStack(stack)
         finally:
-            if os.environ.get("PARLEY_KEEP_STACK") != "1":
+            if os.environ.get("PARLEY_KEEP_STACK") == "1":
+                (root / KEEP).touch()
+            else:
                 throw_away(stack)
+
+
+def sweep_abandoned_stacks() -> None:
+    """Throw away stacks whose test run was killed before it could.
+
+    A folder's name ends with the pid of its test run. One that was to be kept has
+    the file ``keep``.
+    """
+    for root in (DEFAULT_ROOT / "test").glob("*-*"):
+        pid = root.name.rpartition("-")[2]
+        is_abandoned = pid.isdigit() and not psutil.pid_exists(int(pid))
+        if is_abandoned and not (root / KEEP).exists():
+            with contextlib.suppress(StackError):
+                throw_away(open_stack(root))
 
 
 def go_up(stack: Stack, words: tuple[str, ...]) -> None:
