@@ -179,3 +179,5 @@ def _install(handler: logging.Handler, level: str) -> None:
     for name in _NOISY:
         logging.getLogger(name).setLevel("WARNING")  # noqa: TID251 - a library's own
     logging.captureWarnings(capture=True)
+    # Looked up for every record and shown in none.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -3,6 +3,7 @@
 import re
 import traceback
 from collections.abc import Mapping
+from functools import lru_cache
 
 from structlog.typing import EventDict, WrappedLogger
 
@@ -101,6 +102,7 @@ def _clean_nested(value: object, depth: int) -> object:
     return value
 
 
+@lru_cache(maxsize=4096)
 def _is_secret_name(name: str) -> bool:
     plain = name.lower().replace("-", "_")
     return plain in _SECRET_NAMES or plain.endswith(_SECRET_SUFFIXES)

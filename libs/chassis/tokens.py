@@ -56,11 +56,9 @@ class UnverifiedToken:
             TokenInvalidError: It did not, or they are no JSON object.
         """
         try:
-            payload = _jws.decode(self.text, key, algorithms=[_ALGORITHM])
+            payload: bytes = _jws.decode(self.text, key, algorithms=[_ALGORITHM])
         except jwt.InvalidTokenError:
             raise TokenInvalidError("signature") from None
-        if not isinstance(payload, bytes):
-            raise TokenInvalidError("payload")
         return _parse_object(payload)
 
 

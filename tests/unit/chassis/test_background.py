@@ -1,14 +1,17 @@
 """Supervised tasks, the breaker, the session watch, and pages."""
 
 import asyncio
+import time
 from datetime import timedelta
 
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 
 from libs.chassis.breaker import Breaker
+from libs.chassis.metrics import watch_loop_lag
 from libs.chassis.pagination import decode_cursor, encode_cursor
 from libs.chassis.sessions import RevokedSession, SessionWatch
 from libs.chassis.tasks import TaskSupervisor
@@ -110,6 +113,17 @@ async def test_a_spawned_task_runs_once(logs):
         await tasks.spawn("once", work)
     assert runs == [1]
     assert logs[0]["event"] == "background_task_failed"
+
+
+async def test_the_loops_lag_is_measured(monkeypatch):
+    """A blocked loop shows in the metrics."""
+    monkeypatch.setattr("libs.chassis.metrics._LAG_SECONDS", 0.05)
+    watching = asyncio.create_task(watch_loop_lag())
+    await asyncio.sleep(0)
+    time.sleep(0.1)  # noqa: ASYNC251 - that is the point
+    await asyncio.sleep(0.001)
+    watching.cancel()
+    assert REGISTRY.get_sample_value("event_loop_lag_seconds") > 0.01
 
 
 # ---- the breaker

@@ -114,6 +114,18 @@ def test_a_rule_between_two_settings_is_checked(environment):
         load_settings(FullSettings)
 
 
+def test_a_value_that_is_no_json_is_named(environment):
+    """A list that is not comma-separated is JSON; its text is not shown."""
+
+    class Listed(FullSettings):
+        numbers: list[int] = Field(default=[], description="Numbers.")
+
+    environment.setenv("FULL_NUMBERS", "hunter2")
+    with pytest.raises(StartError, match="numbers") as caught:
+        load_settings(Listed)
+    assert "hunter2" not in str(caught.value)
+
+
 def test_a_missing_secrets_folder_is_named(environment):
     """It would otherwise look as if all secrets were missing."""
     environment.setenv("PARLEY_SECRETS_DIR", "/nowhere")
