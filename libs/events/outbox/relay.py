@@ -94,6 +94,12 @@ class Relay:
         """Note that rows may have been committed without our knowing."""
         self._is_suspect = True
 
+    def recover(self) -> None:
+        """Begin anew from the outbox: what is in memory may be half done."""
+        self._queue = FrameQueue()
+        self._slots = asyncio.Semaphore(self._settings.confirm_window)
+        self._is_suspect = True
+
     def block(self, keys: set[str]) -> None:
         """Hold back these keys and no others: a refused event waits in each."""
         if self.blocked_keys - keys:

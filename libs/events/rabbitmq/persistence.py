@@ -1,7 +1,7 @@
 """Outbox and inbox of an open bus, with the tasks that serve them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +18,7 @@ from libs.events.staging import Stager
 from libs.kernel import Clock, new_id
 
 _log = structlog.get_logger(__name__)
+_RESTART_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ async def open_persistence(
     )
     await lease.beat()
     tasks = [
-        asyncio.create_task(_supervise("relay", relay.run())),
-        asyncio.create_task(_supervise("sweeper", sweeper.run())),
+        asyncio.create_task(_supervise("relay", relay.run, relay)),
+        asyncio.create_task(_supervise("sweeper", sweeper.run, relay)),
     ]
     try:
         yield Persistence(store, transactions, inbox, relay, sweeper)
@@ -89,9 +90,14 @@ async def _release(lease: Lease) -> None:
         return  # it runs out by itself
 
 
-async def _supervise(name: str, work: Coroutine[Any, Any, None]) -> None:
-    try:
-        await work
-    except Exception as err:
-        _log.critical("events_task_died", task=name, exc_info=err)
-        raise
+async def _supervise(
+    name: str, work: Callable[[], Coroutine[Any, Any, None]], relay: Relay
+) -> None:
+    """Run a task for ever: what it did not expect is logged, then it begins again."""
+    while True:
+        try:
+            await work()
+        except Exception as err:  # noqa: BLE001 - the task supervisor is an edge
+            _log.critical("events_task_died", task=name, exc_info=err)
+            relay.recover()
+        await asyncio.sleep(_RESTART_SECONDS)

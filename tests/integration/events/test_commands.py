@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 
@@ -108,9 +109,8 @@ async def test_the_outbox_tells_its_backlog(rig, command, capsys, monkeypatch):
         await rig.database("producer").outbox.insert_one(
             {"_id": row.id + "x", "t": row.type, "k": "k", "n": 1, "p": "gone"}
         )
-    await store.refuse(
-        [type(row)(row.id + "x", *["a"] * 3, 1, b"")], "no", park_after=1
-    )
+    refused = replace(row, id=row.id + "x")
+    await store.refuse([refused], "no", park_after=1)
     url = f"{rig.servers.mongo_url}".replace("/?", f"/{rig.host}-producer?")
     joint = "&" if "?" in url else "?"
     monkeypatch.setenv("EVENTS_MONGO_URL", f"{url}{joint}authSource=admin")
