@@ -18,7 +18,7 @@ from libs.chassis.tasks import TaskSupervisor
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import BusSettings, EventBus
 from libs.events.rabbitmq import open_bus
-from libs.kernel import SystemClock
+from libs.kernel import Clock, SystemClock
 from services.media.api import MediaState, router
 from services.media.consumers import worker
 from services.media.ports import (
@@ -26,6 +26,7 @@ from services.media.ports import (
     DocumentRepository,
     Lease,
     ObjectStore,
+    PictureRenderer,
 )
 from services.media.renditions.child import ChildPictureRenderer
 from services.media.repository import (
@@ -38,6 +39,7 @@ from services.media.service import (
     DocumentService,
     ProcessingService,
     SweepingService,
+    SweepTimes,
     UploadPolicy,
     UploadService,
 )
@@ -45,6 +47,20 @@ from services.media.settings import MediaSettings
 from services.media.storage import S3Options, open_s3
 
 _LEAST_LEASE = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """What the use cases stand on, open."""
+
+    documents: DocumentRepository
+    access: AccessRepository
+    store: ObjectStore
+    renderer: PictureRenderer
+    bus: EventBus
+    lease: Lease
+    clock: Clock
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -79,6 +95,18 @@ async def _open(
     settings: MediaSettings, health: Health, stack: AsyncExitStack
 ) -> Application:
     """Open what media needs, in the order in which it can be closed in reverse."""
+    adapters = await _open_adapters(settings, health, stack)
+    application = build_application(settings, adapters)
+    tasks = await stack.enter_async_context(TaskSupervisor())
+    every = timedelta(seconds=settings.sweep_seconds)
+    tasks.start("sweep", partial(application.sweeping.sweep_forever, every))
+    await stack.enter_async_context(adapters.bus.run_worker(worker, application))
+    return application
+
+
+async def _open_adapters(
+    settings: MediaSettings, health: Health, stack: AsyncExitStack
+) -> Adapters:
     sealer = FieldSealer(KeyRing.from_file(settings.storage_keys_file))
     folder = await stack.enter_async_context(_open_folder(settings))
     database = await stack.enter_async_context(open_mongo(settings))
@@ -87,85 +115,71 @@ async def _open(
     await documents.ensure_indexes()
     await access.ensure_indexes()
     store = await stack.enter_async_context(open_s3(_s3_options(settings)))
-    bus_settings = BusSettings(
-        service="media",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
+    bus = await stack.enter_async_context(
+        open_bus(_bus_settings(settings), database, worker)
     )
-    bus = await stack.enter_async_context(open_bus(bus_settings, database, worker))
     health.add("mongodb", partial(ping, database))
     health.add("rabbitmq", bus.check, is_critical=False)
     health.add("s3", store.ping, is_critical=False)
-    lease = MongoLease(database, holder=settings.instance_id, clock=SystemClock())
-    application = build_application(
-        settings,
+    clock = SystemClock()
+    return Adapters(
         documents=documents,
         access=access,
         store=store,
+        renderer=ChildPictureRenderer(concurrency=settings.image_children),
         bus=bus,
-        lease=lease,
+        lease=MongoLease(database, holder=settings.instance_id, clock=clock),
+        clock=clock,
         folder=folder,
     )
-    tasks = await stack.enter_async_context(TaskSupervisor())
-    every = timedelta(seconds=settings.sweep_seconds)
-    tasks.start("sweep", partial(application.sweeping.sweep_forever, every))
-    await stack.enter_async_context(bus.run_worker(worker, application))
-    return application
 
 
-def build_application(
-    settings: MediaSettings,
-    *,
-    documents: DocumentRepository,
-    access: AccessRepository,
-    store: ObjectStore,
-    bus: EventBus,
-    lease: Lease,
-    folder: Path,
-) -> Application:
+def build_application(settings: MediaSettings, adapters: Adapters) -> Application:
     """Put the use cases together over open adapters."""
-    clock = SystemClock()
-    policy = AccessPolicy(access)
+    documents, store, bus = adapters.documents, adapters.store, adapters.bus
+    clock, policy = adapters.clock, AccessPolicy(adapters.access)
+    uploads = UploadPolicy(
+        max_bytes=settings.max_document_bytes,
+        ticket_lifetime=timedelta(seconds=settings.upload_seconds),
+    )
+    link_lifetime = timedelta(seconds=settings.download_seconds)
     processing = ProcessingService(
+        documents, store, adapters.renderer, bus, folder=adapters.folder
+    )
+    sweeping = SweepingService(
         documents,
         store,
-        ChildPictureRenderer(concurrency=settings.image_children),
-        bus,
-        folder=folder,
+        processing,
+        adapters.lease,
+        clock=clock,
+        times=_sweep_times(settings),
     )
     return Application(
-        access=access,
+        access=adapters.access,
         uploads=UploadService(
-            documents,
-            store,
-            policy,
-            bus,
-            clock=clock,
-            policy=UploadPolicy(
-                max_bytes=settings.max_document_bytes,
-                ticket_lifetime=timedelta(seconds=settings.upload_seconds),
-            ),
+            documents, store, policy, bus, clock=clock, policy=uploads
         ),
         documents=DocumentService(
-            documents,
-            store,
-            policy,
-            bus,
-            clock=clock,
-            link_lifetime=timedelta(seconds=settings.download_seconds),
+            documents, store, policy, bus, clock=clock, link_lifetime=link_lifetime
         ),
         processing=processing,
-        sweeping=SweepingService(
-            documents,
-            store,
-            processing,
-            lease,
-            clock=clock,
-            abandoned_after=timedelta(hours=settings.abandoned_hours),
-            lease_duration=max(
-                _LEAST_LEASE, 2 * timedelta(seconds=settings.sweep_seconds)
-            ),
-        ),
+        sweeping=sweeping,
+    )
+
+
+def _sweep_times(settings: MediaSettings) -> SweepTimes:
+    every = timedelta(seconds=settings.sweep_seconds)
+    return SweepTimes(
+        abandoned_after=timedelta(hours=settings.abandoned_hours),
+        lease_duration=max(_LEAST_LEASE, 2 * every),
+    )
+
+
+def _bus_settings(settings: MediaSettings) -> BusSettings:
+    return BusSettings(
+        service="media",
+        instance_id=settings.instance_id,
+        amqp_url=settings.amqp_url.get_secret_value(),
     )
 
 

@@ -12,6 +12,7 @@ from services.media.domain.access import (
 )
 from services.media.domain.content import ContentInspector, Inspection
 from services.media.domain.document import (
+    RENDITION_NAMES,
     Document,
     DocumentStatus,
     Rendition,
@@ -44,6 +45,7 @@ from services.media.domain.types import (
 
 __all__ = [
     "OCTET_STREAM",
+    "RENDITION_NAMES",
     "ContentInspector",
     "ContentTypeMismatchError",
     "Document",

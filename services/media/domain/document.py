@@ -36,6 +36,10 @@ _NEXT = {
 }
 
 
+RENDITION_NAMES = ("thumbnail", "preview")
+"""Every rendition a document can have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rendition:
     """A smaller picture made from an image.
@@ -110,6 +114,15 @@ class Document:
     def rendition_key(self, name: str) -> str:
         """Object of one rendition."""
         return f"renditions/{self.storage_key}/{name}"
+
+    @property
+    def kept_keys(self) -> list[str]:
+        """Every object it can have outside of quarantine.
+
+        Also those that the document does not know of: checks that lost against a
+        deletion may have stored them.
+        """
+        return [self.content_key, *(self.rendition_key(n) for n in RENDITION_NAMES)]
 
     def rendition(self, name: str) -> Rendition | None:
         """Return a rendition by its name, or None where there is none."""

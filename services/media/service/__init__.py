@@ -3,7 +3,7 @@
 from services.media.service.access import AccessPolicy
 from services.media.service.documents import DocumentService, DownloadLink
 from services.media.service.processing import ProcessingService
-from services.media.service.sweeping import SweepingService, SweepReport
+from services.media.service.sweeping import SweepingService, SweepReport, SweepTimes
 from services.media.service.uploads import UploadPolicy, UploadRequest, UploadService
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "DownloadLink",
     "ProcessingService",
     "SweepReport",
+    "SweepTimes",
     "SweepingService",
     "UploadPolicy",
     "UploadRequest",

@@ -174,7 +174,6 @@ async def erase_objects(store: ObjectStore, document: Document) -> None:
     What lies in quarantine is emptied, not removed: while its upload ticket works, an
     empty object keeps it from being used again. The sweep removes it.
     """
-    kept = (document.rendition_key(item.name) for item in document.renditions)
-    await store.delete([document.content_key, *kept])
+    await store.delete(document.kept_keys)
     if not document.is_quarantine_cleared:
         await store.blank(document.quarantine_key)

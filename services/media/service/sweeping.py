@@ -34,6 +34,20 @@ class SweepReport:
     stalled: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class SweepTimes:
+    """How long things may lie about.
+
+    Attributes:
+        abandoned_after: Age at which an upload that did not come, or checks that did
+            not end, are given up.
+        lease_duration: Of the duty; longer than the time between two sweeps.
+    """
+
+    abandoned_after: timedelta
+    lease_duration: timedelta
+
+
 class SweepingService:
     """The periodic duty; one process of all does it at a time."""
 
@@ -45,16 +59,14 @@ class SweepingService:
         lease: Lease,
         *,
         clock: Clock,
-        abandoned_after: timedelta,
-        lease_duration: timedelta,
+        times: SweepTimes,
     ) -> None:
         self._documents = documents
         self._store = store
         self._processing = processing
         self._lease = lease
         self._clock = clock
-        self._abandoned_after = abandoned_after
-        self._lease_duration = lease_duration
+        self._times = times
 
     async def sweep(self) -> SweepReport | None:
         """Do the duty once, in pages.
@@ -67,7 +79,7 @@ class SweepingService:
 
         Emits: media.rejected, for documents whose checks never ended.
         """
-        if not await self._lease.acquire("sweep", duration=self._lease_duration):
+        if not await self._lease.acquire("sweep", duration=self._times.lease_duration):
             return None
         report = SweepReport(
             cleared=await self._clear_settled(),
@@ -124,5 +136,5 @@ class SweepingService:
         return count
 
     async def _older(self, status: DocumentStatus) -> list[Leftover]:
-        before = self._clock.now() - self._abandoned_after
+        before = self._clock.now() - self._times.abandoned_after
         return await self._documents.uncleared([status], before=before, limit=_PAGE)

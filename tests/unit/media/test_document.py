@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from services.media.domain import (
+    RENDITION_NAMES,
     Document,
     DocumentStateError,
     DocumentStatus,
@@ -16,6 +17,7 @@ from services.media.domain import (
     private_scope,
     project_scope,
 )
+from services.media.renditions.images import RENDITION_SIDES
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -94,6 +96,13 @@ def test_objects_of_a_document():
     assert document.quarantine_key == "quarantine/k"
     assert document.content_key == "documents/k"
     assert document.rendition_key("thumbnail") == "renditions/k/thumbnail"
+
+
+def test_all_objects_are_known():
+    """What the child makes is what a deletion removes."""
+    assert set(RENDITION_SIDES) == set(RENDITION_NAMES)
+    names = [key.rpartition("/")[2] for key in a_document().kept_keys]
+    assert names == ["k", *RENDITION_NAMES]
 
 
 def test_rendition_by_name():
