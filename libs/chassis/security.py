@@ -40,16 +40,23 @@ async def _any_principal(request: Request) -> Principal:
     verifier: InternalTokenVerifier = request.app.state.internal_tokens
     values = request.headers.getlist("authorization")
     if len(values) != 1 or not values[0].lower().startswith(_BEARER):
-        raise UnauthenticatedError("token_missing", "An internal token is needed.")
+        raise _refused()
     try:
         principal = verifier.verify(values[0][len(_BEARER) :].strip())
     except TokenInvalidError as error:
         _log.warning("internal_token_refused", reason=error.reason)
-        raise
+        raise _refused() from None
     structlog.contextvars.bind_contextvars(
         user_id=principal.user_id, caller=principal.caller
     )
     return principal
+
+
+def _refused() -> UnauthenticatedError:
+    # A code of its own: a client that sees `token_invalid` would renew its token.
+    return UnauthenticatedError(
+        "internal_token_invalid", "Only other services may call this one."
+    )
 
 
 AnyPrincipal = Annotated[Principal, Depends(_any_principal)]

@@ -427,7 +427,7 @@ async def test_without_a_valid_internal_token_nobody_asks(client, authorization)
         response = await client.request(
             "GET", f"/api/v1/things/{path}", headers=headers
         )
-        assert response.status == 401
+        assert_problem(response, 401, "internal_token_invalid")
         assert response.header("www-authenticate") == "Bearer"
 
 
