@@ -30,6 +30,7 @@ from services.auth.service.sessions import SessionControl
 from services.auth.service.signed_in import SignedIn
 from services.auth.service.tokens import AccessTokens, RefreshTokens
 
+_NOBODY = UserId("")
 _log = structlog.get_logger(__name__)
 
 
@@ -96,7 +97,9 @@ class SignIn:
 
     async def _authenticate(self, address: EmailAddress, password: str) -> User:
         user = await self.users.find_by_email(address, None)
-        stored = await self.credentials.get(user.user_id, None) if user else None
+        # The same look-ups and the same hash in every case (EN-2).
+        user_id = user.user_id if user else _NOBODY
+        stored = await self.credentials.get(user_id, None)
         is_match = await self.hasher.verify(password, stored)
         if user is None or stored is None or not is_match:
             raise CredentialsInvalidError

@@ -16,6 +16,7 @@ from services.auth.cache import (
     MemoryLoginThrottle,
     MemoryMailThrottle,
 )
+from services.auth.consumers import worker as declared
 from services.auth.repository import (
     MemoryCredentialRepository,
     MemorySessionRepository,
@@ -147,3 +148,5 @@ async def house(settings, hasher):
 
     async with bus.run_worker(worker, None):
         yield made
+    # The bus in memory lets any event pass, the broker only the declared ones.
+    assert {type(event) for event in bus.published} <= set(declared.emits)

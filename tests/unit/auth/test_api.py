@@ -64,6 +64,24 @@ async def ann(house, api):
     return who
 
 
+def _dependencies(dependant):
+    for inner in dependant.dependencies:
+        yield inner.call.__name__
+        yield from _dependencies(inner)
+
+
+def test_az_1_no_route_without_a_policy():
+    """AZ-1: each route needs an internal token; the public keys alone do not."""
+    policies = {"_any_principal", "_current_principal", "_service_principal"}
+    without = [
+        route.path
+        for router in ROUTERS
+        for route in router.routes
+        if not policies & set(_dependencies(route.dependant))
+    ]
+    assert without == ["/api/v1/auth/jwks.json"]
+
+
 async def test_registration_and_verification(api, house):
     """202 with one body, then 200, then 400 for the used link."""
     body = {"email": EMAIL, "password": PASSWORD, "display_name": "Ann"}
