@@ -60,6 +60,7 @@ class Person:
         self.live: deque[tuple[str, Json, float]] = deque(maxlen=100_000)
         self._arrived = asyncio.Condition()
         self._session: aiohttp.ClientSession | None = None
+        self._socket_session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
         """Open nothing: the session opens at its first use."""
@@ -168,7 +169,13 @@ class Person:
     # --- real time --------------------------------------------------------------
     async def come_online(self, *conversation_ids: str) -> Json:
         """Open the socket and subscribe; return the acknowledgement."""
-        socket = socketio.AsyncClient(reconnection=False)
+        await self.go_away()
+        # The library leaves its session open when a connection breaks: it gets one.
+        self._socket_session = aiohttp.ClientSession()
+        socket = socketio.AsyncClient(
+            reconnection=False, http_session=self._socket_session
+        )
+        self.socket = socket
         for event in LIVE_EVENTS:
             socket.on(event, self._listener(event))
         await socket.connect(
@@ -177,7 +184,6 @@ class Person:
             transports=["websocket"],
             wait_timeout=ACK_SECONDS,
         )
-        self.socket = socket
         return await self.emit(
             "conversation.subscribe", {"conversation_ids": list(conversation_ids)}
         )
@@ -185,9 +191,13 @@ class Person:
     async def go_away(self) -> None:
         """Close the socket."""
         if self.socket is not None:
-            await self.socket.disconnect()
-            await self.socket.shutdown()
-            self.socket = None
+            socket, self.socket = self.socket, None
+            try:
+                await socket.disconnect()
+                await socket.shutdown()
+            finally:
+                if self._socket_session is not None:
+                    await self._socket_session.close()
 
     async def emit(self, event: str, payload: object) -> Json:
         """Send an event and return its acknowledgement."""

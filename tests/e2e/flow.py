@@ -121,15 +121,11 @@ class Reader:
 
 async def reconnect(person: Person, conversation_id: str) -> None:
     """Open the socket again, patiently; a fresh access token where it is needed."""
-    with contextlib.suppress(*CONNECTION_LOST):
-        await person.go_away()
-    person.socket = None
     try:
         await person.come_online(conversation_id)
     except CONNECTION_LOST:
         with contextlib.suppress(*CONNECTION_LOST):
             await person.go_away()
-        person.socket = None
         await asyncio.sleep(0.3)
 
 
