@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from deploy.embedded.control import ask, ask_once
-from deploy.embedded.environment import service_environment
 from deploy.embedded.errors import NotRunningError, StackError, StartError
 from deploy.embedded.launch import bring_down, bring_up
 from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
@@ -117,6 +116,9 @@ def _run_environment(stack: Stack, options: argparse.Namespace) -> None:
 
 
 def _service_environment(stack: Stack, service: str) -> dict[str, str]:
+    # The servers' client libraries, half a second that `status` does not owe.
+    from deploy.embedded.environment import service_environment  # noqa: PLC0415
+
     if service not in SERVICES:
         raise StackError(f"no service is called {service!r}: {', '.join(SERVICES)}")
     if not stack.secrets.exists():

@@ -12,13 +12,11 @@ from deploy.embedded.keys import (
     signing_file,
 )
 from deploy.embedded.layout import HOST, Stack, write_private
-from deploy.embedded.passwords import SERVICES, STORES, Passwords
+from deploy.embedded.passwords import SERVICES, SMTP_USER, STORES, Passwords
 from deploy.embedded.servers.mongodb import database_of, database_url
 from deploy.embedded.servers.rabbitmq import amqp_url
 from deploy.embedded.servers.seaweedfs import BUCKET, REGION, access_key
 from deploy.embedded.servers.valkey import redis_url
-
-SMTP_USER = "notification"
 
 
 def service_environment(stack: Stack, service: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from deploy.embedded.certificates import ensure_certificates
 from deploy.embedded.control import Message, ask, ask_once, is_supervised
 from deploy.embedded.errors import NotRunningError, StackError
 from deploy.embedded.keys import ensure_keys
-from deploy.embedded.layout import CHECKOUT, Stack, record_stack
+from deploy.embedded.layout import CHECKOUT, Stack, open_stack, record_stack
 from deploy.embedded.locks import SUPERVISOR_LOCK, stack_lock, try_lock
 from deploy.embedded.log_files import last_lines, open_log
 from deploy.embedded.orphans import end_processes, processes_of
@@ -31,11 +31,22 @@ def bring_up(stack: Stack, words: Sequence[str]) -> Iterator[Message]:
         StackError: The machine or the stack cannot do it.
     """
     with stack_lock(stack):
-        if not is_supervised(stack):
+        if is_supervised(stack):
+            _refuse_other_ports(stack)
+        else:
             check_machine(stack)
             prepare(stack)
             launch_supervisor(stack)
         yield from ask(stack, {"command": "up", "programs": list(words)})
+
+
+def _refuse_other_ports(stack: Stack) -> None:
+    running = open_stack(stack.root)
+    if running.base != stack.base:
+        raise StackError(
+            f"the stack in {stack.root} runs on ports from {running.base}, not "
+            f"{stack.base}: stop it first, or leave PARLEY_PORT_BASE out"
+        )
 
 
 def bring_down(stack: Stack) -> Iterator[Message]:

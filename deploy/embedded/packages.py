@@ -6,9 +6,12 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from deploy.embedded.errors import PackageMissingError
-from deploy.embedded.servers.rabbitmq import EPMD, SERVER_SCRIPT
+
+RABBITMQ_SERVER = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+EPMD = Path("/usr/bin/epmd")
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ NEEDED = (
     DebianPackage(
         "rabbitmq-server",
         "the message broker",
-        lambda: SERVER_SCRIPT.exists() and EPMD.exists(),
+        lambda: RABBITMQ_SERVER.exists() and EPMD.exists(),
     ),
     DebianPackage(
         "libcurl4",

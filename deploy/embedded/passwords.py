@@ -12,13 +12,14 @@ STORES = ("auth", "project", "chat", "media", "notification")
 
 SERVICES = ("gateway", *STORES)
 S3_CLIENTS = ("media",)
+SMTP_USER = "notification"
 
 _ACCOUNTS = {
     "mongodb": (ADMIN, *STORES),
     "valkey": (ADMIN, *SERVICES),
     "rabbitmq": (ADMIN, *SERVICES),
     "s3": (ADMIN, *S3_CLIENTS),
-    "smtp": ("notification",),
+    "smtp": (SMTP_USER,),
 }
 
 

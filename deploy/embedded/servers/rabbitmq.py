@@ -11,19 +11,16 @@ import hashlib
 import json
 import secrets
 import sys
-from pathlib import Path
 from types import MappingProxyType
 
 import aiormq
 from aiormq.exceptions import AMQPError
 
 from deploy.embedded.layout import CHECKOUT, HOST, Stack, write_private
+from deploy.embedded.packages import EPMD, RABBITMQ_SERVER
 from deploy.embedded.passwords import ADMIN, SERVICES, Passwords
 from deploy.embedded.program import Group, Program
 from deploy.embedded.readiness import PROBE_SECONDS, NotReadyError, tcp_open
-
-SERVER_SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
-EPMD = Path("/usr/bin/epmd")
 
 
 def amqp_url(stack: Stack, user: str) -> str:
@@ -51,7 +48,7 @@ def rabbitmq_program(stack: Stack) -> Program:
     return Program(
         name="rabbitmq",
         group=Group.SERVER,
-        command=(str(SERVER_SCRIPT),),
+        command=(str(RABBITMQ_SERVER),),
         environment=MappingProxyType(node_environment(stack)),
         ports=(
             "amqp",

@@ -38,41 +38,43 @@ def access_key(client: str) -> str:
 
 
 def seaweedfs_program(stack: Stack) -> Program:
-    """Describe the SeaweedFS server for the supervisor."""
-    run = stack.run("seaweedfs")
-    data = stack.data("seaweedfs")
-    port = {name: stack.port(name) for name in _PORTS}
+    """Describe the SeaweedFS server for the supervisor.
+
+    It stops in 15 s: the filer waits that long for subscriptions of its own.
+    """
+    run = str(stack.run("seaweedfs"))
     return Program(
         name="seaweedfs",
         group=Group.SERVER,
-        command=(
-            *(str(_binary()), "-logtostderr=true", "server"),
-            *(f"-ip={HOST}", f"-ip.bind={HOST}", f"-dir={data}", "-filer", "-s3"),
-            f"-master.port={port['master']}",
-            f"-master.port.grpc={port['master_grpc']}",
-            f"-volume.port={port['volume']}",
-            f"-volume.port.grpc={port['volume_grpc']}",
-            f"-filer.port={port['filer']}",
-            f"-filer.port.grpc={port['filer_grpc']}",
-            f"-s3.port={port['s3']}",
-            f"-s3.port.grpc={port['s3_grpc']}",
-            # Two more listeners that nobody asked for, and a call home.
-            *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
-            # Recovery after a kill takes 3 s instead of 22.
-            "-master.electionTimeout=1s",
-            "-volume.preStopSeconds=0",
-            # A bucket takes about 7 volumes.
-            *("-volume.max=100", "-master.volumeSizeLimitMB=256"),
-            f"-s3.config={run / 's3.json'}",
-        ),
-        environment=MappingProxyType({"HOME": str(run), "TMPDIR": str(run)}),
+        command=_command(stack),
+        environment=MappingProxyType({"HOME": run, "TMPDIR": run}),
         ports=_PORTS,
         prepare=lambda: _prepare(stack),
         settle=lambda: _settle(stack),
         check=lambda: _check(stack),
         start_seconds=60,
         stop_seconds=30,
-        working_folder=str(run),
+        working_folder=run,
+    )
+
+
+def _command(stack: Stack) -> tuple[str, ...]:
+    return (
+        *(str(_binary()), "-logtostderr=true", "server"),
+        *(f"-ip={HOST}", f"-ip.bind={HOST}", "-filer", "-s3"),
+        f"-dir={stack.data('seaweedfs')}",
+        *(
+            f"-{name.replace('_', '.port.') if '_' in name else f'{name}.port'}"
+            f"={stack.port(name)}"
+            for name in _PORTS
+        ),
+        # Two more listeners that nobody asked for, and a call home.
+        *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
+        # Recovery after a kill takes 3 s instead of 22.
+        *("-master.electionTimeout=1s", "-volume.preStopSeconds=0"),
+        # A bucket takes about 7 volumes.
+        *("-volume.max=100", "-master.volumeSizeLimitMB=256"),
+        f"-s3.config={stack.run('seaweedfs') / 's3.json'}",
     )
 
 

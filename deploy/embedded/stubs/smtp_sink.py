@@ -15,9 +15,8 @@ from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from deploy.embedded.certificates import certificate_files
-from deploy.embedded.environment import SMTP_USER
 from deploy.embedded.layout import HOST, Stack, open_stack
-from deploy.embedded.passwords import Passwords
+from deploy.embedded.passwords import SMTP_USER, Passwords
 from deploy.embedded.stubs.mailbox import Mailbox
 from deploy.embedded.stubs.serving import run_until_signal, start_site
 

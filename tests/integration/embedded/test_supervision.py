@@ -14,7 +14,7 @@ from pymongo import MongoClient
 from redis import Redis
 
 from deploy.embedded.control import is_supervised
-from deploy.embedded.errors import PortTakenError
+from deploy.embedded.errors import PortTakenError, StackError
 from deploy.embedded.launch import bring_up
 from deploy.embedded.layout import DEFAULT_ROOT, open_stack
 from deploy.embedded.orphans import processes_of
@@ -170,6 +170,13 @@ def test_stopped_program_stays_stopped_until_it_is_started(own):
     assert is_free(own.port("smtp"))
     own.start("smtp", {"PARLEY_PROBE": "1"})
     assert psutil.Process(own.pid("smtp")).environ()["PARLEY_PROBE"] == "1"
+
+
+def test_running_stack_does_not_change_its_ports(own):
+    """Another base on a running stack is refused, not half applied."""
+    other = open_stack(own.root, own.stack.base - 100)
+    with pytest.raises(StackError, match=f"runs on ports from {own.stack.base}"):
+        go_up(other, QUICK)
 
 
 def test_hang_up_does_not_end_the_stack(own):
