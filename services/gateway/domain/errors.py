@@ -109,5 +109,8 @@ class UpstreamFailedError(UnavailableError):
         )
 
 
-class ClientGoneError(Exception):
-    """The client went away; nobody is left to answer."""
+class ClientGoneError(InvalidError):
+    """The client went away, or broke its body off; mostly nobody hears this."""
+
+    def __init__(self) -> None:
+        super().__init__("request_broken_off", "The request did not arrive in full.")

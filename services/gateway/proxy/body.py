@@ -36,6 +36,9 @@ class RequestBody:
         self._end = asyncio.Event()
         self.declared_bytes = _declared(first(scope["headers"], b"content-length"))
         is_chunked = first(scope["headers"], b"transfer-encoding") is not None
+        if is_chunked and self.declared_bytes is not None:
+            # Two lengths are two readings of where the request ends (HT-4).
+            raise InvalidError("request_ambiguous", "The body has two lengths.")
         self.is_empty = not is_chunked and not self.declared_bytes
         if (self.declared_bytes or 0) > self._max_bytes:
             raise BodyTooLargeError(self._max_bytes)
@@ -87,6 +90,13 @@ class RequestBody:
             raise self._failed(ClientGoneError())
         part: bytes = message.get("body", b"")
         self.received_bytes += len(part)
+        if (
+            self.declared_bytes is not None
+            and self.received_bytes > self.declared_bytes
+        ):
+            raise self._failed(
+                InvalidError("request_ambiguous", "The body is longer than declared.")
+            )
         if self.received_bytes > self._max_bytes:
             raise self._failed(BodyTooLargeError(self._max_bytes))
         if not message.get("more_body", False):

@@ -67,7 +67,10 @@ class Proxy:
         ):
             try:
                 await self._serve(exchange, scope, receive, send)
-            except ClientGoneError:
+            except ClientGoneError as error:
+                # A body in broken chunks looks the same, and its sender listens.
+                if not exchange.is_started:
+                    await _answer(error, exchange, send)
                 exchange.status = _STATUS_CLIENT_GONE
             except Exception as error:  # noqa: BLE001 - the edge: every error is answered
                 await _answer(error, exchange, send)

@@ -14,6 +14,7 @@ from libs.chassis.problems import (
 from libs.kernel import AppError
 from services.gateway.domain.errors import (
     BodyTimeoutError,
+    ClientGoneError,
     MethodNotAllowedError,
     TokenRefusedError,
     UpstreamFailedError,
@@ -41,7 +42,7 @@ def problem_for(error: Exception) -> Problem:
     headers = dict(problem.headers)
     if isinstance(known, MethodNotAllowedError):
         headers[b"allow"] = ", ".join(known.allowed).encode()
-    elif isinstance(known, BodyTimeoutError):
+    elif isinstance(known, BodyTimeoutError | ClientGoneError):
         # The rest of the body would be read as the next request.
         headers[b"connection"] = b"close"
     elif isinstance(known, TokenRefusedError) and known.code != "token_missing":

@@ -132,6 +132,38 @@ async def test_a_chunked_body_is_refused_when_it_gets_too_large(gateway) -> None
     assert gateway.rss() - before < 20_000_000
 
 
+SMUGGLED = b"GET /api/v1/conversations/smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+AMBIGUOUS = {
+    "length and coding": (
+        {"Content-Length": "5", "Transfer-Encoding": "chunked"},
+        b"0\r\n\r\n" + SMUGGLED,
+    ),
+    "two lengths": (
+        {"Content-Length": "0", "content-length": str(len(SMUGGLED))},
+        SMUGGLED,
+    ),
+    "unknown coding": ({"Transfer-Encoding": "gzip, chunked"}, b"0\r\n\r\n"),
+    "coding twice": (
+        {"Transfer-Encoding": "chunked", "transfer-encoding": "identity"},
+        b"0\r\n\r\n" + SMUGGLED,
+    ),
+    "length with sign": ({"Content-Length": "+5"}, b"hello"),
+    "chunk size garbage": ({"Transfer-Encoding": "chunked"}, b"zz\r\nxx\r\n0\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", AMBIGUOUS)
+async def test_a_request_with_two_ends_is_none(gateway, name) -> None:
+    """HT-4, even without nginx in front: no second request reaches the service."""
+    fields, body = AMBIGUOUS[name]
+    headers = {"Authorization": f"Bearer {gateway.tokens.access()}"} | fields
+    before = (await gateway.counts()).get("smuggled", 0)
+    head = _head("POST", "/api/v1/conversations/echo", headers)
+    answer = await _raw(gateway.port, [head, body], seconds=6)
+    assert not answer.startswith(b"HTTP/1.1 5"), answer[:200]
+    assert (await gateway.counts()).get("smuggled", 0) == before
+
+
 @pytest.mark.parametrize("kind", ["sized", "chunked", "large"])
 async def test_a_body_that_drips_is_ended(gateway, kind) -> None:
     """HT-2: one deadline for the whole body; single bytes do not move it."""

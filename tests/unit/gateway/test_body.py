@@ -81,6 +81,19 @@ async def test_a_length_that_is_none_is_refused(length: bytes) -> None:
         body_of([], sized(length))
 
 
+async def test_two_lengths_are_refused() -> None:
+    """HT-4: CL+TE is how one request becomes two behind a proxy."""
+    with pytest.raises(InvalidError):
+        body_of([], sized(b"3"), CHUNKED)
+
+
+async def test_a_body_longer_than_declared_is_refused() -> None:
+    """Not a byte more than announced reaches the service."""
+    body = body_of([part(b"abcd")], sized(b"3"))
+    with pytest.raises(InvalidError):
+        await body.read()
+
+
 async def test_a_chunked_body_is_counted() -> None:
     """The part that passes the bound is the last that is read."""
     body = body_of([part(b"x" * 8, more=True), part(b"x" * 8, more=True)], CHUNKED)
