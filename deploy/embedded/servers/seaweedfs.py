@@ -63,11 +63,7 @@ def _command(stack: Stack) -> tuple[str, ...]:
         *(str(_binary()), "-logtostderr=true", "server"),
         *(f"-ip={HOST}", f"-ip.bind={HOST}", "-filer", "-s3"),
         f"-dir={stack.data('seaweedfs')}",
-        *(
-            f"-{name.replace('_', '.port.') if '_' in name else f'{name}.port'}"
-            f"={stack.port(name)}"
-            for name in _PORTS
-        ),
+        *(f"{_port_flag(name)}={stack.port(name)}" for name in _PORTS),
         # Two more listeners that nobody asked for, and a call home.
         *("-s3.port.iceberg=0", "-s3.port.lance=0", "-master.telemetry=false"),
         # Recovery after a kill takes 3 s instead of 22.
@@ -76,6 +72,12 @@ def _command(stack: Stack) -> tuple[str, ...]:
         *("-volume.max=100", "-master.volumeSizeLimitMB=256"),
         f"-s3.config={stack.run('seaweedfs') / 's3.json'}",
     )
+
+
+def _port_flag(name: str) -> str:
+    """Return ``-s3.port`` for ``s3`` and ``-s3.port.grpc`` for ``s3_grpc``."""
+    server, _, kind = name.partition("_")
+    return f"-{server}.port.{kind}" if kind else f"-{server}.port"
 
 
 def identities(passwords: Passwords) -> dict[str, object]:
