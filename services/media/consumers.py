@@ -41,6 +41,9 @@ worker = Worker(
     "media", emits=[MediaUploaded, MediaProcessed, MediaRejected, MediaDeleted]
 )
 
+_PATIENT = Retry(immediate=1, delays=("1s", "10s", "1m", "10m", "1h"))
+"""For work on the store, which may be away for a while."""
+
 
 class UseCases(Protocol):
     """What the handlers need of the application."""
@@ -99,7 +102,7 @@ async def project_access(batch: Batch[Event]) -> None:
     concurrency=2,
     prefetch=4,
     deadline=timedelta(seconds=60),
-    retry=Retry(immediate=1, delays=("1s", "10s", "1m", "10m", "1h")),
+    retry=_PATIENT,
 )
 async def process_upload(event: MediaUploaded, context: Context) -> None:
     """Check what was uploaded and make its renditions."""
@@ -111,12 +114,33 @@ async def process_upload(event: MediaUploaded, context: Context) -> None:
     MediaDeleted,
     name="erase-bytes",
     in_transaction=False,
-    retry=Retry(immediate=1, delays=("1s", "10s", "1m", "10m", "1h")),
+    retry=_PATIENT,
 )
 async def erase_bytes(event: MediaDeleted, context: Context) -> None:
     """Remove the objects of a deleted document."""
     app: UseCases = context.app
     await app.documents.erase_bytes(event.document_id)
+
+
+@worker.subscribe(
+    ConversationDeleted,
+    ProjectDeleted,
+    name="delete-scopes",
+    in_transaction=False,
+    concurrency=1,
+    deadline=timedelta(minutes=5),
+    retry=_PATIENT,
+)
+async def delete_scope(
+    event: ConversationDeleted | ProjectDeleted, context: Context
+) -> None:
+    """Delete the documents of a conversation or project that is gone."""
+    app: UseCases = context.app
+    if isinstance(event, ConversationDeleted):
+        scope = conversation_scope(event.conversation_id)
+    else:
+        scope = project_scope(event.project_id)
+    await app.documents.delete_scope(scope, event.deleted_by)
 
 
 def access_changes(event: Event) -> Changes:

@@ -78,6 +78,10 @@ class DocumentRepository(Protocol):
         """
         ...
 
+    async def living_in_scope(self, scope: Scope, *, limit: int) -> list[Document]:
+        """Return documents of a home in any status but ``deleted``, in any order."""
+        ...
+
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
     ) -> list[Leftover]:

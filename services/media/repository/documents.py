@@ -95,6 +95,15 @@ class MongoDocumentRepository:
         rows = self._collection.find(query).sort("_id", DESCENDING).limit(limit)
         return [self._decode(row) async for row in rows]
 
+    async def living_in_scope(self, scope: Scope, *, limit: int) -> list[Document]:
+        """Return documents of a home that are not deleted."""
+        living = [status.value for status in DocumentStatus]
+        living.remove(DocumentStatus.DELETED.value)
+        query = {"scope": scope.key, "status": {"$in": living}}
+        return [
+            self._decode(row) async for row in self._collection.find(query, limit=limit)
+        ]
+
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
     ) -> list[Leftover]:

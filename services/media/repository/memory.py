@@ -72,6 +72,15 @@ class MemoryDocumentRepository:
         found.sort(key=lambda row: row.document_id, reverse=True)
         return found[:limit]
 
+    async def living_in_scope(self, scope: Scope, *, limit: int) -> list[Document]:
+        """Return documents of a home that are not deleted."""
+        found = [
+            row
+            for row in self._rows.values()
+            if row.scope == scope and row.status is not DocumentStatus.DELETED
+        ]
+        return found[:limit]
+
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
     ) -> list[Leftover]:

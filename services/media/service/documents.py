@@ -21,6 +21,8 @@ from services.media.service.access import AccessPolicy
 
 log = structlog.get_logger()
 
+_PAGE = 100
+
 
 @dataclass(frozen=True, slots=True)
 class DownloadLink:
@@ -125,6 +127,20 @@ class DocumentService:
             document = await self._access.require_owned(found, user_id)
             is_done = await self._commit_deletion(document, user_id)
         log.info("document_deleted", document_id=document_id)
+
+    async def delete_scope(self, scope: Scope, deleted_by: str | None) -> None:
+        """Delete every document of a home that is gone. Idempotent, in pages.
+
+        Args:
+            scope: A conversation or project that was deleted.
+            deleted_by: Who deleted it; None: nobody, each document's owner stands in.
+
+        Emits: media.deleted, one a document.
+        """
+        while page := await self._documents.living_in_scope(scope, limit=_PAGE):
+            for document in page:
+                await self._commit_deletion(document, deleted_by or document.owner_id)
+            log.info("scope_documents_deleted", scope=scope.key, count=len(page))
 
     async def erase_bytes(self, document_id: str) -> None:
         """Remove the bytes of a deleted document from the store. Idempotent."""

@@ -137,6 +137,23 @@ async def test_documents_of_a_scope_are_paged(documents):
     assert first + rest == ready[::-1]
 
 
+async def test_living_documents_of_a_scope(documents):
+    """Every status counts as living but the last."""
+    home = conversation_scope(new_id())
+    living = [
+        a_document(scope=home),
+        a_document(scope=home).completed(NOW),
+        a_document(scope=home).completed(NOW).rejected("type_mismatch"),
+        a_ready_document(scope=home),
+    ]
+    for document in (*living, a_document(scope=home).deleted(), a_document()):
+        await documents.insert(document)
+    found = await documents.living_in_scope(home, limit=10)
+    ids = {document.document_id for document in found}
+    assert ids == {document.document_id for document in living}
+    assert len(await documents.living_in_scope(home, limit=2)) == 2
+
+
 async def test_uncleared_by_status_and_time(documents):
     """The sweep sees what may lie in quarantine, oldest first, until it is cleared."""
     old, older = (

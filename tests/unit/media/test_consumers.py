@@ -122,4 +122,9 @@ def test_declared_rights():
     """Media emits media.* only, and its queues are named for what they do."""
     assert {event.event_exchange() for event in worker.emits} == {"media.events"}
     names = [subscription.name for subscription in worker.subscriptions]
-    assert names == ["access-projection", "process-uploads", "erase-bytes"]
+    assert names == [
+        "access-projection",
+        "process-uploads",
+        "erase-bytes",
+        "delete-scopes",
+    ]

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from libs.events.catalog.conversation import ConversationDeleted
 from libs.events.catalog.media import MediaDeleted, MediaRejected
 from libs.kernel import new_id
 from services.media.domain import (
@@ -134,6 +135,26 @@ async def test_delete(media, ada):
             await media.documents.get_document(document.document_id, user_id)
     with pytest.raises(DocumentNotFoundError):
         await media.documents.delete_document(document.document_id, ada)
+
+
+@pytest.mark.parametrize("deleted_by", [None, "somebody"])
+async def test_documents_go_with_their_home(media, ada, deleted_by):
+    """A deleted conversation takes its documents along, in every status."""
+    ready = await shared(media, ada)
+    waiting, _ = await announced(media, ada, conversation_id="c")
+    other, _ = await announced(media, ada)
+    event = ConversationDeleted(conversation_id="c", revision=9, deleted_by=deleted_by)
+    async with media.bus.transaction() as transaction:
+        transaction.publish(event)
+    gone = await media.bus.delivered(MediaDeleted, count=2)
+    assert {event.document_id for event in gone} == {
+        ready.document_id,
+        waiting.document_id,
+    }
+    assert {event.deleted_by for event in gone} == {deleted_by or ada}
+    assert ready.content_key not in media.store.objects
+    kept = await media.repository.get(other.document_id)
+    assert kept.status is DocumentStatus.UPLOADING
 
 
 async def test_bytes_of_living_documents_stay(media, ada):
