@@ -104,7 +104,7 @@ SPOOFED = {
     "Tracestate": "evil=1",
     "Baggage": "evil=1",
     "Cookie": "a=b",
-    "TE": "trailers",
+    "TE": "trailers",  # codespell:ignore te
     "Connection": "Accept-Language",
 }
 

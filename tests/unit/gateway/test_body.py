@@ -82,7 +82,7 @@ async def test_a_length_that_is_none_is_refused(length: bytes) -> None:
 
 
 async def test_two_lengths_are_refused() -> None:
-    """HT-4: CL+TE is how one request becomes two behind a proxy."""
+    """HT-4: with length and coding one request becomes two behind a proxy."""
     with pytest.raises(InvalidError):
         body_of([], sized(b"3"), CHUNKED)
 

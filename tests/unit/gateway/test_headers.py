@@ -33,7 +33,7 @@ SPOOFED = [
     b"cookie",
     b"transfer-encoding",
     b"connection",
-    b"te",
+    b"te",  # codespell:ignore te
     b"upgrade",
     b"expect",
     b"proxy-authorization",
