@@ -1,6 +1,7 @@
 """The listening socket and the connections behind it."""
 
 import asyncio
+import logging
 import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -31,6 +32,9 @@ _SOCKETS = Gauge("chat_sockets", "Open sockets")
 _log = structlog.get_logger()
 
 Handshake = Connection | WSUpgradeResponseWithListener
+
+# It logs each connection, and what clients send wrong as errors; we count instead.
+logging.getLogger("picows").setLevel(logging.CRITICAL)  # noqa: TID251 - the library's own
 
 
 class SocketListener:

@@ -18,9 +18,13 @@ class Client:
         rooms: Kept by `LocalRooms`.
         limiters: By kind of event; filled by the dispatcher.
         in_flight: Events being handled.
+        events: Events taken since it connected.
+        connected_at: Monotonic seconds.
     """
 
     __slots__ = (
+        "connected_at",
+        "events",
         "expires_at",
         "expiry",
         "in_flight",
@@ -52,6 +56,8 @@ class Client:
         self.limiters: dict[str, Gcra] = {}
         self.violations = Violations(violations)
         self.in_flight = 0
+        self.events = 0
+        self.connected_at = 0.0
 
     def emit(self, name: str, payload: object) -> None:
         """Write one event to this client alone."""

@@ -104,6 +104,7 @@ class Dispatcher:
             self._refuse(client, event.ack_id, error, name)
             return
         client.in_flight += 1
+        client.events += 1
         task = asyncio.get_running_loop().create_task(self._run(client, event, payload))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -157,10 +157,16 @@ class SocketGate:
         task.add_done_callback(self._arriving.discard)
 
     async def _on_disconnect(self, sid: str, reason: object = None) -> None:
-        del reason
         client = self._rooms.client(sid)
         if client is None:
             return
+        _log.info(
+            "socket_session_ended",
+            user_id=client.user_id,
+            events=client.events,
+            seconds=round(self._clock.monotonic() - client.connected_at, 1),
+            reason=str(reason),
+        )
         watched = [room for room in client.rooms if room.startswith(_ROOM_PREFIX)]
         self._rooms.remove(client)
         if client.expiry is not None:
@@ -191,6 +197,7 @@ class SocketGate:
             SessionId(claims.session_id),
             violations=dispatcher.rates.violations,
         )
+        client.connected_at = self._clock.monotonic()
         self._rooms.add(client)
         self._rooms.enter(user_room(client.user_id), client)
         self.extend(client, claims.expires_at)

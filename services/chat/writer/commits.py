@@ -1,11 +1,12 @@
 """Commits a batch and settles everybody in it, whatever one item does."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 
 import structlog
 
-from libs.events import EventBus, Transaction, WriteConflictError
+from libs.events import EventBus, WriteConflictError
 from libs.events.tracing import caused_by
 from libs.kernel import Clock, UnavailableError
 from services.chat.domain.errors import (
@@ -20,8 +21,11 @@ from services.chat.writer.plan import Plan, apply_plan, plan_batch
 from services.chat.writer.states import StateCache
 
 TRIES_MAX = 6
+CONFLICTS_MAX = 200
 _WHOLE_TRIES = 2
 _PAUSE_SECONDS = 0.2
+_TURN_SECONDS = 0.008
+_CONTENDED_SECONDS = 1.0
 _log = structlog.get_logger()
 
 Batch = Sequence[Pending]
@@ -36,6 +40,10 @@ class BatchCommitter:
         states: The lane's memory of conversations.
         sealer: Seals the content of events.
         clock: Gives ``sent_at``.
+
+    Attributes:
+        contended_until: Monotonic seconds; until then other processes are given
+            a turn between two commits.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class BatchCommitter:
         self._states = states
         self._sealer = sealer
         self._clock = clock
+        self.contended_until = 0.0
 
     async def commit(self, batch: Batch) -> None:
         """Settle every item: stored, refused, or failed; raises nothing of theirs.
@@ -64,6 +73,8 @@ class BatchCommitter:
             current = open_batches.pop()
             if current:
                 open_batches.extend(reversed(await self._attempt(current)))
+        if self._clock.monotonic() < self.contended_until:
+            await asyncio.sleep(random.uniform(0, _TURN_SECONDS))  # noqa: S311 - jitter
 
     async def _attempt(self, batch: Batch) -> list[Batch]:
         """Try once; return what is left to try, in order."""
@@ -74,8 +85,7 @@ class BatchCommitter:
         except DuplicateMessageError:
             return await self._after_duplicate(batch)
         except (StaleConversationError, WriteConflictError):
-            self._forget(batch)
-            return self._retried(batch, ConversationBusyError())
+            return await self._after_conflict(batch)
         except UnavailableError as error:
             return await self._after_unavailable(batch, error)
         except Exception as error:  # noqa: BLE001 - the lane's edge: one bad item never ends the lane or its neighbours
@@ -87,14 +97,13 @@ class BatchCommitter:
         plan = plan_batch(batch, states, self._sealer, self._clock.now())
         if not plan.writes:
             return
-
-        async def write(transaction: Transaction) -> None:
+        # Not `run_transaction`: a conflict means that the numbers are taken, so the
+        # plan has to be made anew, and at once.
+        async with self._bus.transaction() as transaction:
             await self._store.append(plan.appends, session=transaction.session)
             for _, event, waiting in plan.writes:
                 with caused_by(waiting[0].cause):
                     transaction.publish(event, event_id=waiting[0].event_id)
-
-        await self._bus.run_transaction(write)
         apply_plan(plan, states)
         _settle(plan)
 
@@ -105,6 +114,13 @@ class BatchCommitter:
         if len(rest) == len(batch):  # the first one is not visible yet: a retry
             return self._retried(batch, ConversationBusyError())
         return [rest]
+
+    async def _after_conflict(self, batch: Batch) -> list[Batch]:
+        """Another process writes the same conversations: plan anew, taking turns."""
+        self._forget(batch)
+        self.contended_until = self._clock.monotonic() + _CONTENDED_SECONDS
+        await asyncio.sleep(random.uniform(0, _TURN_SECONDS))  # noqa: S311 - jitter
+        return self._retried(batch, ConversationBusyError(), CONFLICTS_MAX)
 
     async def _after_unavailable(
         self, batch: Batch, error: UnavailableError
@@ -125,7 +141,8 @@ class BatchCommitter:
     def _after_unexpected(self, batch: Batch, error: Exception) -> list[Batch]:
         self._forget(batch)
         if len(batch) > 1:
-            return _halves(batch)
+            middle = len(batch) // 2
+            return [batch[:middle], batch[middle:]]
         _log.error("message_write_failed", error=type(error).__name__)
         return _failed(batch, SendUnconfirmedError())
 
@@ -137,14 +154,16 @@ class BatchCommitter:
                 pending.settle(stored[pending.key])
         return [pending for pending in waiting if pending.key not in stored]
 
-    def _retried(self, batch: Batch, error: Exception) -> list[Batch]:
-        """Try again: first the whole batch, then ever smaller parts of it."""
+    def _retried(
+        self, batch: Batch, error: Exception, tries_max: int = TRIES_MAX
+    ) -> list[Batch]:
+        """Try again: first the whole batch, then its conversations apart."""
         waiting = [pending for pending in batch if not pending.future.done()]
-        spent = [pending for pending in waiting if pending.tries >= TRIES_MAX]
+        spent = [pending for pending in waiting if pending.tries >= tries_max]
         _failed(spent, error)
-        rest = [pending for pending in waiting if pending.tries < TRIES_MAX]
-        if len(rest) > 1 and rest[0].tries >= _WHOLE_TRIES:
-            return _halves(rest)
+        rest = [pending for pending in waiting if pending.tries < tries_max]
+        if rest and rest[0].tries >= _WHOLE_TRIES:
+            return _by_conversation(rest)
         return [rest]
 
     def _forget(self, batch: Batch) -> None:
@@ -163,14 +182,9 @@ def _failed(batch: Batch, error: Exception) -> list[Batch]:
     return []
 
 
-def _halves(batch: Batch) -> list[Batch]:
-    """Split in two, whole conversations where there are several."""
-    order = list(dict.fromkeys(pending.draft.conversation_id for pending in batch))
-    if len(order) == 1:
-        middle = len(batch) // 2
-        return [batch[:middle], batch[middle:]]
-    early = set(order[: len(order) // 2])
-    return [
-        [pending for pending in batch if pending.draft.conversation_id in early],
-        [pending for pending in batch if pending.draft.conversation_id not in early],
-    ]
+def _by_conversation(batch: Batch) -> list[Batch]:
+    """Split so that one contended conversation does not hold up the others."""
+    parts: dict[str, list[Pending]] = {}
+    for pending in batch:
+        parts.setdefault(pending.draft.conversation_id, []).append(pending)
+    return list(parts.values())

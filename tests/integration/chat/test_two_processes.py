@@ -1,0 +1,268 @@
+"""Two chat processes on the same database: order, gaps, death, sync."""
+
+import asyncio
+import contextlib
+import itertools
+import time
+
+import pytest
+import socketio
+
+from libs.events.catalog import SessionRevoked
+from libs.kernel import new_id
+
+pytestmark = pytest.mark.integration
+LOST = (socketio.exceptions.SocketIOError, ConnectionError, TimeoutError)
+
+
+async def history(member, process, group: str) -> list[dict]:
+    """Read a whole conversation, oldest first."""
+    found, after, has_more = [], 0, True
+    while has_more:
+        path = f"/{group}/messages?after={after}&limit=200"
+        status, page = await member.ask(process, "GET", path)
+        assert status == 200, page
+        found += page["items"]
+        has_more = page["has_more"]
+        after = found[-1]["seq"] if found else 0
+    return found
+
+
+async def test_twenty_senders_on_two_processes(processes, people, open_group) -> None:
+    """Seqs are 1..n without a gap, and every reader sees them in order, once."""
+    members = await people(20)
+    group = await open_group(members)
+    for member, process in zip(members, itertools.cycle(processes), strict=False):
+        await member.connect(process, group)
+
+    async def talk(member) -> list[int]:
+        answers = [await member.send(group, f"{n}") for n in range(15)]
+        return [answer["message"]["seq"] for answer in answers]
+
+    seqs = await asyncio.gather(*(talk(member) for member in members))
+    assert sorted(itertools.chain(*seqs)) == list(range(1, 301))
+    assert all(own == sorted(own) for own in seqs)
+    for member in members:
+        live = await member.until("message.sent", 300)
+        assert [event["message"]["seq"] for event in live] == list(range(1, 301))
+        assert [event["revision"] for event in live] == list(range(2, 302))
+    stored = await history(members[0], processes[1], group)
+    assert [message["seq"] for message in stored] == list(range(1, 301))
+
+
+async def test_rest_and_socket_show_the_same_message(
+    processes, people, open_group
+) -> None:
+    """The answer, the live event and history agree field by field."""
+    ada, grace = await people(2)
+    group = await open_group([ada, grace])
+    await grace.connect(processes[1], group)
+    body = {"client_message_id": new_id(), "text": "héllo", "mentions": [grace.user_id]}
+    status, sent = await ada.ask(processes[0], "POST", f"/{group}/messages", body)
+    assert status == 201
+    (live,) = await grace.until("message.sent")
+    assert live == sent
+    assert await history(grace, processes[1], group) == [sent["message"]]
+    again = await ada.ask(processes[1], "POST", f"/{group}/messages", body)
+    assert again == (201, sent)
+
+
+async def test_reconnecting_by_revision_finds_what_was_missed(
+    processes, people, open_group
+) -> None:
+    """Everything that changed meanwhile, and nothing else."""
+    ada, grace = await people(2)
+    group = await open_group([ada, grace])
+    await ada.connect(processes[0], group)
+    await grace.connect(processes[1], group)
+    first = (await ada.send(group, "first"))["message"]
+    await grace.until("message.sent")
+    await grace.disconnect()
+    await ada.send(group, "second")
+    path = f"/{group}/messages/{first['message_id']}"
+    status, _ = await ada.ask(processes[1], "PATCH", path, {"text": "edited"})
+    assert status == 200
+    await ada.ask(processes[0], "PATCH", f"/{group}", {"title": "Renamed"})
+    seen = (await grace.connect(processes[0], group))["conversations"][0]
+    assert (seen["revision"], seen["last_seq"]) == (5, 2)
+    status, changes = await grace.ask(processes[1], "GET", f"/{group}/changes?since=2")
+    assert status == 200
+    assert [m["text"] for m in changes["messages"]] == ["second", "edited"]
+    assert changes["conversation"]["title"] == "Renamed"
+    assert (changes["revision"], changes["has_more"]) == (5, False)
+    edited = (await ada.until("message.edited"))[0]["message"]
+    assert (edited["text"], edited["seq"]) == ("edited", 1)
+
+
+async def test_kill_9_loses_no_acked_message_and_doubles_none(
+    processes, people, open_group
+) -> None:
+    """A sender repeats what was not acked on the other process."""
+    ada, grace = await people(2)
+    group = await open_group([ada, grace])
+    dying, living = processes
+    await grace.connect(living, group)
+    await ada.connect(dying, group)
+    acked: dict[str, int] = {}
+    keys = [new_id() for _ in range(300)]
+
+    async def send(key: str) -> None:
+        with contextlib.suppress(*LOST):
+            answer = await ada.send(group, key, key)
+            if "message" in answer:
+                acked[key] = answer["message"]["seq"]
+
+    tasks = []
+    for number, key in enumerate(keys):
+        tasks.append(asyncio.create_task(send(key)))
+        if number == 150:
+            await asyncio.sleep(0.02)
+            dying.kill()
+        await asyncio.sleep(0.001)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    before = dict(acked)
+    with contextlib.suppress(*LOST):
+        await ada.disconnect()
+    ada.socket = None
+    dying.start()
+    await ada.connect(living, group)
+    for start in range(0, len(keys), 50):
+        await asyncio.gather(*(send(key) for key in keys[start : start + 50]))
+    assert len(acked) == len(keys)
+    assert all(acked[key] == seq for key, seq in before.items())
+    stored = await history(grace, living, group)
+    assert [message["seq"] for message in stored] == list(range(1, 301))
+    assert {m["client_message_id"]: m["seq"] for m in stored} == acked
+    live = await grace.until("message.sent", 300, seconds=15)
+    assert [event["message"]["seq"] for event in live] == list(range(1, 301))
+
+
+async def test_a_revoked_session_loses_its_sockets_within_a_second(
+    processes, people, open_group, auth_bus
+) -> None:
+    """On whichever process they are; other sessions of the user stay (SR-1)."""
+    ada, grace = await people(2)
+    group = await open_group([ada, grace])
+    await ada.connect(processes[0], group)
+    await grace.connect(processes[1], group)
+    started = time.monotonic()
+    async with auth_bus.transaction() as transaction:
+        transaction.publish(
+            SessionRevoked(
+                user_id=grace.user_id, session_id=grace.session_id, reason="revoked"
+            )
+        )
+    await grace.until("session.revoked", seconds=1)
+    while grace.socket.connected:
+        assert time.monotonic() - started < 1
+        await asyncio.sleep(0.01)
+    await ada.send(group, "after")
+    await asyncio.sleep(0.2)
+    assert not grace.live["message.sent"]
+    with pytest.raises(socketio.exceptions.ConnectionError):
+        await grace.connect(processes[0])
+
+
+async def test_a_removed_member_gets_nothing_newer(
+    processes, people, open_group
+) -> None:
+    """After the ack of the removal: no send, no event, no history (SR-3, AZ-8)."""
+    ada, grace, heidi = await people(3)
+    group = await open_group([ada, grace, heidi])
+    for member, process in ((ada, 0), (grace, 1), (heidi, 1)):
+        await member.connect(processes[process], group)
+    await ada.send(group, "before")
+    await grace.until("message.sent")
+
+    async def post() -> list[int]:
+        seqs = []
+        for number in range(60):
+            answer = await grace.send(group, f"{number}")
+            if "error" in answer:
+                assert answer["error"]["code"] == "conversation_not_found"
+                break
+            seqs.append(answer["message"]["revision"])
+        return seqs
+
+    posting = asyncio.create_task(post())
+    await asyncio.sleep(0.05)
+    path = f"/{group}/members/{grace.user_id}"
+    assert (await ada.ask(processes[0], "DELETE", path))[0] == 204
+    after = (await ada.send(group, "after the removal"))["message"]
+    posted = await posting
+    (removal,) = await grace.until("conversation.member_removed")
+    await heidi.until("conversation.member_removed")
+    async with asyncio.timeout(5):
+        while (  # noqa: ASYNC110 - the last of an unknown number
+            heidi.live["message.sent"][-1]["revision"] < after["revision"]
+        ):
+            await asyncio.sleep(0.01)
+    assert max(posted, default=0) < removal["revision"]
+    assert grace.live["message.sent"][-1]["revision"] < removal["revision"]
+    assert (await grace.ask(processes[1], "GET", f"/{group}"))[0] == 404
+    answer = await grace.emit("conversation.subscribe", {"conversation_ids": [group]})
+    assert answer["errors"] == [
+        {"conversation_id": group, "code": "conversation_not_found"}
+    ]
+
+
+async def test_presence_typing_and_receipts_reach_the_other_process(
+    processes, people, open_group
+) -> None:
+    """What is never stored travels too, and one's own typing does not come back."""
+    ada, grace = await people(2)
+    group = await open_group([ada, grace])
+    await ada.connect(processes[0], group)
+    await asyncio.sleep(0.3)
+    await grace.connect(processes[1], group)
+    online = await ada.until("presence.changed")
+    assert (online[-1]["user_id"], online[-1]["status"]) == (grace.user_id, "online")
+    assert await grace.emit("typing.start", {"conversation_id": group}) == {}
+    (typing,) = await ada.until("typing.started")
+    assert typing["user_id"] == grace.user_id
+    assert not grace.live["typing.started"]
+    await ada.send(group, "one")
+    answer = await grace.emit("receipt.read", {"conversation_id": group, "seq": 1})
+    assert answer["read_seq"] == 1
+    (receipt,) = await ada.until("receipt.read")
+    assert (receipt["user_id"], receipt["read_seq"]) == (grace.user_id, 1)
+    assert (await grace.ask(processes[0], "GET", f"/{group}"))[1]["unread"] == 0
+    await grace.emit("presence.set", {"status": "away"})
+    await ada.until("presence.changed", 2)
+    await grace.disconnect()
+    states = await ada.until("presence.changed", 3)
+    assert [state["status"] for state in states] == ["online", "away", "offline"]
+
+
+async def test_a_new_conversation_appears_on_open_sockets(
+    processes, people, open_group
+) -> None:
+    """Who is brought in learns it without polling."""
+    ada, grace = await people(2)
+    await grace.connect(processes[1])
+    group = await open_group([ada, grace], "Secret plans")
+    (created,) = await grace.until("conversation.created")
+    assert created["conversation_id"] == group
+    assert created["conversation"]["title"] == "Secret plans"
+
+
+async def test_nothing_private_is_readable_in_mongod(
+    stack, processes, people, open_group
+) -> None:
+    """A byte scan of the data folder finds neither text nor title (CR-6)."""
+    ada, grace = await people(2)
+    group = await open_group([ada, grace], "Zanzibar-title-marker")
+    body = {"client_message_id": new_id(), "text": "Quetzalcoatl-body-marker"}
+    _, sent = await ada.ask(processes[0], "POST", f"/{group}/messages", body)
+    path = f"/{group}/messages/{sent['message']['message_id']}"
+    await ada.ask(processes[0], "PATCH", path, {"text": "Quetzalcoatl-edit-marker"})
+    stack.flush_to_disk()
+    markers = (b"Zanzibar-title", b"Quetzalcoatl")
+    for file in stack.stack.data("mongod").rglob("*"):
+        if file.is_file():
+            content = file.read_bytes()
+            assert not any(marker in content for marker in markers), file
+    for process in processes:
+        assert not any(marker in process.log.read_bytes() for marker in markers)
