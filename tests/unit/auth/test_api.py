@@ -64,8 +64,8 @@ async def ann(house, api):
     return who
 
 
-def _dependencies(dependant):
-    for inner in dependant.dependencies:
+def _dependencies(tree):
+    for inner in tree.dependencies:
         yield inner.call.__name__
         yield from _dependencies(inner)
 
@@ -77,7 +77,7 @@ def test_az_1_no_route_without_a_policy():
         route.path
         for router in ROUTERS
         for route in router.routes
-        if not policies & set(_dependencies(route.dependant))
+        if not policies & set(_dependencies(route.dependant))  # codespell:ignore
     ]
     assert without == ["/api/v1/auth/jwks.json"]
 
