@@ -5,7 +5,6 @@ import json
 import os
 import resource
 import signal
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from deploy.embedded.locks import SUPERVISOR_LOCK, try_lock
 from deploy.embedded.supervisor import Supervisor
 
 _OPEN_FILES = 65536
+_GUARD_PAUSE_SECONDS = 1.0
 
 
 def main() -> None:
@@ -47,8 +47,10 @@ async def _supervise(stack: Stack) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, lambda: _go_down(supervisor))
-    guard = _start_guard(stack)
-    rotation = asyncio.create_task(supervisor.rotate_logs())
+    tasks = [
+        asyncio.create_task(_keep_guard(stack)),
+        asyncio.create_task(supervisor.rotate_logs()),
+    ]
     folder = os.open(stack.root, os.O_RDONLY | os.O_DIRECTORY)
     (stack.root / SOCKET_NAME).unlink(missing_ok=True)
     server = await asyncio.start_unix_server(
@@ -57,20 +59,29 @@ async def _supervise(stack: Stack) -> None:
     try:
         await supervisor.stopped.wait()
     finally:
-        rotation.cancel()
+        for task in tasks:
+            task.cancel()
         server.close()
         (stack.root / SOCKET_NAME).unlink(missing_ok=True)
         os.close(folder)
-        guard.communicate()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _start_guard(stack: Stack) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "deploy.embedded.guard", str(stack.root)],
-        cwd=CHECKOUT,
-        stdin=subprocess.PIPE,
-        start_new_session=True,
-    )
+async def _keep_guard(stack: Stack) -> None:
+    """Have a guard at the other end of a pipe, for as long as this process lives."""
+    while True:
+        guard = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "deploy.embedded.guard", str(stack.root)),
+            cwd=CHECKOUT,
+            stdin=asyncio.subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            await guard.wait()
+        finally:
+            if guard.stdin is not None:
+                guard.stdin.close()
+        await asyncio.sleep(_GUARD_PAUSE_SECONDS)
 
 
 _background: set[asyncio.Task[None]] = set()

@@ -1,5 +1,6 @@
 """A stack starts once, comes back after kills, and leaves nothing behind."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -146,17 +147,30 @@ def test_kill_of_the_supervisor_leaves_no_orphan(own):
     until(lambda: not listeners(own), 5, "orphans listen on")
 
 
+def guards_of(stack: RunningStack) -> list[psutil.Process]:
+    """Return the stack's guards: one, but for a moment after it was killed."""
+    found = []
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            words = process.cmdline()
+            if "deploy.embedded.guard" in words and str(stack.root) in words:
+                found.append(process)
+    return found
+
+
+def test_killed_guard_is_replaced(own):
+    """The guard itself is watched."""
+    (guard,) = guards_of(own)
+    guard.kill()
+    until(lambda: guards_of(own) not in ([], [guard]), 10, "no new guard")
+
+
 def test_up_after_a_killed_supervisor_and_guard_starts_anew(own):
     """Even what nobody was left to end does not get in the way of the next `up`."""
-    guards = [
-        process
-        for process in psutil.process_iter()
-        if "deploy.embedded.guard" in process.cmdline()
-        and str(own.root) in process.cmdline()
-    ]
-    for process in guards:
-        process.kill()
     supervisor = psutil.Process(own.supervisor_pid())
+    supervisor.suspend()
+    for guard in guards_of(own):
+        guard.kill()
     supervisor.kill()
     until(lambda: not supervisor.is_running(), 5, "the supervisor runs on")
     go_up(own.stack, ("servers",))
