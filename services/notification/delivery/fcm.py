@@ -103,7 +103,8 @@ class FcmPushSender:
     async def close(self) -> None:
         """Wait for running calls and close the SDK's connections."""
         await asyncio.to_thread(self._threads.shutdown)
-        firebase_admin.delete_app(self._app)
+        # In a thread: the SDK closes its asynchronous client in a loop of its own.
+        await asyncio.to_thread(firebase_admin.delete_app, self._app)
 
     def _call(
         self, messages: list[messaging.Message], begin_until: float

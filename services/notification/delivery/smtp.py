@@ -111,6 +111,7 @@ class SmtpMailSender:
                         limit.reschedule(None)
                         return await self._content(client, content)
             except (aiosmtplib.SMTPException, OSError, TimeoutError) as error:
+                log.warning("smtp_unreachable", error_type=type(error).__name__)
                 return Unreachable(_slug(error))
 
     async def close(self) -> None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from libs.crypto import FieldSealer, Sealed
-from libs.events import Context, Event
+from libs.crypto import DecryptError, FieldSealer, Sealed
+from libs.events import Context, Event, PermanentError
 from services.notification.ports import ConversationRepository, PeopleRepository
 from services.notification.service.accounts import AccountMails
 from services.notification.service.intake import MessageIntake
@@ -35,17 +35,24 @@ class Inbound:
         """Open a field that chat sealed.
 
         Raises:
-            DecryptError: It belongs to another place, or was altered: a dead letter.
-            KeyUnknownError: The ring does not hold its key yet: retried.
+            PermanentError: It belongs to another place, or was altered.
+            KeyUnknownError: The ring does not hold its key (yet); transient.
         """
-        return self.message_sealer.open(
-            sealed, context.event_id, event.event_type, field, event.event_key
-        )
+        return _open(self.message_sealer, sealed, field, event, context)
 
     def open_account_field(
         self, sealed: Sealed, field: str, event: Event, context: Context
     ) -> str:
         """Open a field that auth sealed; see `open_message_field`."""
-        return self.account_sealer.open(
+        return _open(self.account_sealer, sealed, field, event, context)
+
+
+def _open(
+    sealer: FieldSealer, sealed: Sealed, field: str, event: Event, context: Context
+) -> str:
+    try:
+        return sealer.open(
             sealed, context.event_id, event.event_type, field, event.event_key
         )
+    except DecryptError:
+        raise PermanentError(f"the field {field} cannot be opened") from None

@@ -24,8 +24,11 @@ from libs.events.catalog import (
     UserVerified,
 )
 from libs.events.rabbitmq import open_bus
+from libs.events.tracing import Cause, caused_by
 from libs.kernel import EventId, new_id
 from tests.support.stack import RunningStack
+
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
 @dataclass
@@ -146,9 +149,11 @@ class Outside:
 async def publish(
     bus: EventBus, event: Event, event_id: EventId | None = None
 ) -> EventId:
-    """Publish one event through the outbox; return its id."""
+    """Publish one event through the outbox, as part of `TRACE`; return its id."""
+    cause = Cause("test-correlation", None, f"00-{TRACE}-00f067aa0ba902b7-01")
     async with bus.transaction() as transaction:
-        return transaction.publish(event, event_id=event_id)
+        with caused_by(cause):
+            return transaction.publish(event, event_id=event_id)
 
 
 async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
@@ -160,12 +165,12 @@ async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 15) ->
 
 
 async def final_state(
-    database: AsyncDatabase[dict[str, Any]], **query: object
+    database: AsyncDatabase[dict[str, Any]], *, seconds: float = 15, **query: object
 ) -> dict[str, Any]:
     """Return a delivery once it is final."""
     wanted = {"state": {"$ne": "pending"}, **query}
     found: dict[str, Any] = await eventually(
-        lambda: database["deliveries"].find_one(wanted)
+        lambda: database["deliveries"].find_one(wanted), seconds
     )
     return found
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
-from tests.integration.notification.conftest import Outside, final_state
+from tests.integration.notification.conftest import TRACE, Outside, final_state
 from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.integration
@@ -24,6 +24,7 @@ async def test_verification_mail_carries_the_link(
     assert f"{service.edge_url}/verify.html#token=tok-en" in mail["text"]
     assert f"{service.edge_url}/verify.html#token=tok-en" in mail["html"]
     assert mail["headers"]["auto-submitted"] == "auto-generated"
+    assert mail["headers"]["x-parley-trace"] == TRACE
 
 
 async def test_verified_user_is_welcomed(

@@ -8,7 +8,12 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.kernel import new_id
-from tests.integration.notification.conftest import Outside, final_state, publish
+from tests.integration.notification.conftest import (
+    TRACE,
+    Outside,
+    final_state,
+    publish,
+)
 from tests.integration.notification.test_api import Client
 from tests.support.stack import RunningStack
 
@@ -57,6 +62,7 @@ async def test_somebody_offline_gets_a_push_without_the_text(
 
     assert push["message"]["notification"]["body"] == "New message from Ada"
     assert push["message"]["data"]["message_id"] == message.message_id
+    assert push["message"]["data"]["trace_id"] == TRACE
     assert "private words" not in str(push)
 
 
