@@ -69,7 +69,7 @@ def _render(
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     try:
         image = images.open_checked(source)
-        first = images.reencode(image, targets["content"])
+        first = images.encode_anew(image, targets["content"])
         size = images.PictureSize(first.width, first.height)
         renditions = images.write_renditions(first, targets)
     except images.PictureError as error:

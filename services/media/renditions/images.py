@@ -60,7 +60,7 @@ def open_checked(source: IO[bytes]) -> Image.Image:
     return image
 
 
-def reencode(image: Image.Image, target: IO[bytes]) -> Image.Image:
+def encode_anew(image: Image.Image, target: IO[bytes]) -> Image.Image:
     """Write an image anew in its own format, upright and without metadata.
 
     Args:
@@ -73,7 +73,7 @@ def reencode(image: Image.Image, target: IO[bytes]) -> Image.Image:
     image_format = str(image.format)
     kept = _kept_settings(image)
     if int(getattr(image, "n_frames", 1)) > 1:
-        return _reencode_frames(image, image_format, target)
+        return _encode_frames_anew(image, image_format, target)
     upright = ImageOps.exif_transpose(image)
     upright.load()
     if image is not upright:
@@ -117,7 +117,7 @@ def _shrunk(image: Image.Image, side: int) -> Image.Image:
     return converted
 
 
-def _reencode_frames(
+def _encode_frames_anew(
     image: Image.Image, image_format: str, target: IO[bytes]
 ) -> Image.Image:
     loop = int(image.info.get("loop", 0))

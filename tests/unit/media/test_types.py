@@ -28,7 +28,7 @@ WEBM = b"\x1aE\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm" + bytes(100)
 EXE = b"MZ" + bytes(100)
 HTML = b"<!DOCTYPE html><script>alert(1)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
-TEXT = "Grüße an alle\n".encode()
+TEXT = "Grüße aus Köln\n".encode()
 
 
 def archive():
