@@ -33,7 +33,7 @@ class BusSettings:
     instance_id: str
     amqp_url: str = field(repr=False)
     confirm_window: int = 128
-    publish_timeout: timedelta = timedelta(seconds=10)
+    publish_timeout: timedelta = timedelta(seconds=5)
     reconnect_delay: timedelta = timedelta(seconds=1)
     relay_max_rows: int = 20_000
     relay_max_bytes: int = 32 * 1024 * 1024

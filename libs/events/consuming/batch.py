@@ -14,6 +14,7 @@ from libs.events.bus import BatchItem, Subscription, Transaction
 from libs.events.consuming.intake import Intake, Item
 from libs.events.consuming.kill_switch import Gate
 from libs.events.consuming.outcome import Again, error_text, judge
+from libs.events.consuming.patience import Patience
 from libs.events.consuming.ports import Courier, Delivery, Effects
 from libs.events.consuming.runner import make_context, refuse_crash_loop
 from libs.events.retrying import jittered
@@ -94,7 +95,7 @@ class BatchRunner:
 
     async def _handle_together(self, items: Sequence[Item]) -> None:
         started = time.perf_counter()
-        failures = await self._try(items, 1)
+        failures = await self._try_patiently(items, 1)
         if isinstance(failures, Exception):
             _log.warning(
                 "batch_failed",
@@ -123,7 +124,7 @@ class BatchRunner:
         tries = 0
         while True:
             tries += 1
-            result = await self._try([item], tries)
+            result = await self._try_patiently([item], tries)
             error = (
                 result
                 if isinstance(result, Exception)
@@ -163,6 +164,16 @@ class BatchRunner:
         return judge(
             error, self._subscription.retry, attempt=item.frame.attempt, tries=tries
         )
+
+    async def _try_patiently(
+        self, items: Sequence[Item], tries: int
+    ) -> dict[EventId, Exception] | Exception:
+        patience = Patience()
+        while True:
+            result = await self._try(items, tries)
+            error = result if isinstance(result, Exception) else None
+            if not await patience.waits_for(error):
+                return result
 
     async def _try(
         self, items: Sequence[Item], tries: int

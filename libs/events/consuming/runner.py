@@ -12,6 +12,7 @@ from libs.events.consuming.intake import Intake, Item
 from libs.events.consuming.kill_switch import Gate
 from libs.events.consuming.lanes import Lanes
 from libs.events.consuming.outcome import Again, GiveUp, Later, error_text, judge
+from libs.events.consuming.patience import Patience
 from libs.events.consuming.ports import Courier, Delivery, Effects
 from libs.events.envelope import Received
 from libs.events.errors import CrashLoopError
@@ -92,10 +93,13 @@ class SingleRunner:
 
     async def _handle(self, item: Item) -> None:
         tries = 0
+        patience = Patience()
         while True:
             tries += 1
             started = time.perf_counter()
             error = await self._try(item, tries)
+            while await patience.waits_for(error):
+                error = await self._try(item, tries)
             elapsed = time.perf_counter() - started
             metrics.handler_seconds.labels(self._queue).observe(elapsed)
             if error is None:

@@ -1,0 +1,32 @@
+"""Waits for a transaction that somebody else holds open, perhaps a dead process."""
+
+import asyncio
+import time
+
+from libs.events.errors import WriteConflictError
+from libs.events.retrying import jittered
+
+_SECONDS = 90.0
+
+
+class Patience:
+    """Tells whether to try again without counting it as the handler's failure.
+
+    A process that is killed inside a transaction leaves its locks to the server, which
+    drops them after ``transactionLifetimeLimitSeconds`` (60 s unless set lower). Until
+    then the next process loses to them, which is no fault of the event.
+    """
+
+    def __init__(self) -> None:
+        self._ends_at = time.monotonic() + _SECONDS
+        self._waits = 0
+
+    async def waits_for(self, error: Exception | None) -> bool:
+        """Wait a moment if the error is a lost race, up to 90 s in all."""
+        if not isinstance(error, WriteConflictError):
+            return False
+        if time.monotonic() > self._ends_at:
+            return False
+        self._waits += 1
+        await asyncio.sleep(jittered(self._waits, first=0.05, most=1.0))
+        return True
