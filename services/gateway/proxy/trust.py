@@ -4,6 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from libs.chassis.asgi import Scope
 from services.gateway.domain.headers import first
@@ -38,7 +39,6 @@ class Edge:
 
     def __init__(self, trusted: Sequence[Network]) -> None:
         self._trusted = tuple(trusted)
-        self._known: dict[str, bool] = {}
 
     def caller(self, scope: Scope) -> Caller:
         """Return where a request comes from."""
@@ -59,19 +59,15 @@ class Edge:
         )
 
     def _is_edge(self, peer: str) -> bool:
-        known = self._known.get(peer)
-        if known is None:
-            address = _parse(peer)
-            known = address is not None and any(
-                address in network
-                for network in self._trusted
-                if network.version == address.version
-            )
-            if len(self._known) < 1_000:  # noqa: PLR2004 - peers are few: the edge
-                self._known[peer] = known
-        return known
+        address = _parse(peer)
+        return address is not None and any(
+            address in network
+            for network in self._trusted
+            if network.version == address.version
+        )
 
 
+@lru_cache(maxsize=4_096)
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text)
@@ -79,6 +75,7 @@ def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         return None
 
 
+@lru_cache(maxsize=4_096)
 def _network(text: str) -> str:
     address = _parse(text)
     if not isinstance(address, ipaddress.IPv6Address):

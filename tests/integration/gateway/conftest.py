@@ -109,6 +109,10 @@ class GatewayRig:
         while (await self.counts()).get(name, 0) < at_least:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
+    def log(self) -> str:
+        """Return what the gateway has logged."""
+        return Path(psutil.Process(self.pid).environ()["GATEWAY_LOG_FILE"]).read_text()
+
     def rss(self) -> int:
         """Return the gateway's resident memory, bytes."""
         return psutil.Process(self.pid).memory_info().rss

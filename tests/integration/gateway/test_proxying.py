@@ -180,6 +180,30 @@ async def test_cookies_and_their_proof_pass_to_auth_alone(gateway) -> None:
     assert headers["Set-Cookie"] == "a=b"
 
 
+async def test_the_log_has_one_line_a_request_and_nothing_private(gateway) -> None:
+    """What never to log: paths, queries, bodies, tokens, addresses, foreign headers."""
+    marker = "mark3r"
+    token = gateway.tokens.access(sub="user-3")
+    await gateway.ask(
+        "POST",
+        f"/api/v1/conversations/{marker}/echo?q={marker}",
+        data=marker.encode(),
+        headers={
+            "Authorization": f"Bearer {token}",
+            "User-Agent": marker,
+            "X-Forwarded-For": "198.51.100.77",
+            "X-Request-Id": "00000000-0000-7000-8000-00000000cafe",
+        },
+    )
+    text = gateway.log()
+    lines = [json.loads(line) for line in text.splitlines() if "00000000cafe" in line]
+    [line] = [line for line in lines if line["event"] == "request_proxied"]
+    assert (line["route"], line["upstream"]) == ("/api/v1/conversations", "chat")
+    assert (line["status"], line["user_id"]) == (200, "user-3")
+    for private in (marker, token, token.split(".")[2], "198.51.100.77"):
+        assert private not in text
+
+
 async def test_100_megabytes_stream_up_in_constant_memory(gateway) -> None:
     """Sized and chunked, nothing is collected on the way."""
     part, parts = b"u" * 65_536, 1_600
