@@ -372,6 +372,53 @@ class BusConformance:
             (headers,) = await rig.dead_letters(worker, "reads")
         assert headers["x-reason"] == "undecodable"
 
+    async def test_a_bad_event_of_a_good_frame_is_buried_alone(self, rig):
+        """Its neighbours are handled; an unknown type is named as the reason."""
+        seen, live = [], []
+        worker = rig.worker()
+
+        @worker.subscribe(ConversationRead, name="reads")
+        async def on_read(event, context):
+            seen.append(event.read_seq)
+
+        @worker.subscribe_live(ConversationRead, name="live")
+        async def on_live(event, context):
+            live.append(event.read_seq)
+
+        frame = rig.frame_of(read(1), read(2), read(3))
+        bad = frame.replace(b'"conversation.read"', b'"nobody.knows"', 1)
+        async with rig.consuming(worker):
+            await rig.send_raw("conversation.events", "conversation.read", b"[")
+            await rig.send_raw("conversation.events", "conversation.read", bad)
+            await rig.until(lambda: len(seen) == len(live) == 2)
+            await asyncio.sleep(0.1)
+            letters = await rig.dead_letters(worker, "reads")
+        assert seen == live == [2, 3]
+        reasons = {headers["x-reason"] for headers in letters}
+        assert reasons == {"undecodable", "unknown_type"}
+
+    async def test_a_batch_skips_what_is_known(self, rig):
+        """Copies inside a frame, across frames and of done events have no effect."""
+        done = []
+        worker = rig.worker()
+
+        @worker.subscribe_batch(ConversationRead, name="reads")
+        async def on_reads(batch):
+            done.extend(item.event.read_seq for item in batch.items)
+
+        one = rig.frame_of(read(1), read(2))
+        twice = b"[" + one[1:-1] + b"," + one[1:-1] + b"]"
+        more = b"[" + one[1:-1] + b"," + rig.frame_of(read(3))[1:-1] + b"]"
+        async with rig.consuming(worker):
+            for frame in (twice, one):
+                await rig.send_raw("conversation.events", "conversation.read", frame)
+            await rig.until(lambda: len(done) == 2)
+            for frame in (more, one):
+                await rig.send_raw("conversation.events", "conversation.read", frame)
+            await rig.until(lambda: len(done) >= 3)
+            await asyncio.sleep(0.2)
+        assert done == [1, 2, 3]
+
     async def test_one_key_is_handled_in_order_and_alone(self, rig):
         """Over 8 keys with 20 events each, none overlaps and none overtakes."""
         seen, running = defaultdict(list), set()

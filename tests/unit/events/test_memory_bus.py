@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from libs.events import Retry, Worker
+from libs.events import PermanentError, Retry, Worker
 from libs.events.catalog import ConversationRead
 from libs.events.memory import InMemoryBus
 from libs.events.memory.broker import MemoryBroker
@@ -144,10 +144,74 @@ async def test_a_crash_loop_is_broken():
     assert 5 <= len(starts) <= 8
 
 
+async def test_a_batch_crash_loop_is_broken():
+    """The same for a batch handler: suspects run alone and are counted."""
+    broker = MemoryBroker()
+    bus = InMemoryBus(broker=broker)
+    worker, done = Worker("consumer"), []
+
+    @worker.subscribe_batch(ConversationRead, name="reads")
+    async def on_reads(batch):
+        numbers = [item.event.read_seq for item in batch.items]
+        if 1 in numbers:
+            await asyncio.sleep(30)
+        done.extend(numbers)
+
+    for round_number in range(12):
+        async with bus.run_worker(worker, None):
+            if round_number == 0:
+                async with bus.transaction() as transaction:
+                    for number in range(3):
+                        transaction.publish(read(number))
+            await asyncio.sleep(0.01)
+            crash(bus, broker)
+    assert bus.dead_letters("consumer", "reads")[0]["x-reason"] == "crash_loop"
+    assert sorted(done) == [0, 2]
+
+
+async def test_an_event_that_cannot_be_moved_is_handed_back():
+    """Without its dead-letter queue an event stays where it is until there is one."""
+    bus, tries = InMemoryBus(), []
+    worker = Worker("consumer")
+
+    @worker.subscribe(ConversationRead, name="reads")
+    async def on_read(event, context):
+        tries.append(1)
+        raise PermanentError("never")
+
+    async with bus.run_worker(worker, None):
+        letters = bus.broker.queues.pop("consumer.reads.dlq")
+        async with bus.transaction() as transaction:
+            transaction.publish(read(1))
+        while len(tries) < 2:  # noqa: ASYNC110 - the handler's own count
+            await asyncio.sleep(0)
+        bus.broker.queues["consumer.reads.dlq"] = letters
+        await bus.settled()
+    assert len(bus.dead_letters("consumer", "reads")) == 1
+
+
+async def test_a_live_handler_cannot_publish_in_a_transaction():
+    """It has none; the mistake is logged and fails nothing."""
+    bus, errors = InMemoryBus(), []
+    worker = Worker("consumer")
+
+    @worker.subscribe_live(ConversationRead, name="live")
+    async def on_read(event, context):
+        try:
+            context.publish(event)
+        except TypeError as err:
+            errors.append(err)
+
+    async with bus.run_worker(worker, None):
+        await bus.publish_transient(read(1))
+        await bus.settled()
+    assert len(errors) == 1
+
+
 def crash(bus, broker):
     """Lose the process: deliveries go back, handlers never end."""
     queue = broker.queues["consumer.reads"]
     queue.detach()
     for task in asyncio.all_tasks():
-        if "Lanes._run" in repr(task):
+        if "Lanes._run" in repr(task) or "BatchRunner._run" in repr(task):
             task.cancel()
