@@ -70,7 +70,7 @@ def settings(tmp_path):
     url = "http://127.0.0.1:1"
     return MediaSettings(
         public_url=url,
-        internal_jwks_file=tmp_path / "jwks.json",
+        internal_jwks_file=tmp_path / "internal-jwks.json",
         data_dir=tmp_path,
         mongo_url="mongodb://127.0.0.1:1",
         amqp_url="amqp://127.0.0.1:1",
