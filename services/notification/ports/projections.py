@@ -142,6 +142,10 @@ class ConversationRepository(Protocol):
         """Return what is kept of some messages, tombstones too."""
         ...
 
-    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> None:
-        """Keep an excerpt, unless one of the same or a newer revision is known."""
+    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> bool:
+        """Keep an excerpt, unless one of the same or a newer revision is known.
+
+        Returns:
+            Whether it was kept.
+        """
         ...

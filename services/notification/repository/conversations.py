@@ -167,7 +167,7 @@ class MongoConversationRepository:
             ).to_list()
         return {document["_id"]: self._excerpt(document) for document in found}
 
-    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> None:
+    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> bool:
         """Keep an excerpt, unless one of the same or a newer revision is known."""
         changes = {
             "conversation_id": excerpt.conversation_id,
@@ -181,12 +181,13 @@ class MongoConversationRepository:
             changes["text"] = self._vault.seal(
                 excerpt.text, "excerpts", excerpt.message_id, "text"
             )
-        await self._excerpts.update_one(
+        result = await self._excerpts.update_one(
             {"_id": excerpt.message_id},
             if_newer("revision", excerpt.revision, changes, replaces=True),
             upsert=True,
             session=session,
         )
+        return result.modified_count == 1 or result.upserted_id is not None
 
     def _titled(
         self, conversation_id: ConversationId, revision: int, title: str | None

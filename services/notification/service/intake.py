@@ -11,7 +11,11 @@ from libs.kernel import (
     UserId,
     new_id,
 )
-from services.notification.domain.conversations import Excerpt, SentMessage
+from services.notification.domain.conversations import (
+    Excerpt,
+    Member,
+    SentMessage,
+)
 from services.notification.domain.decision import Decision, Timing, decide
 from services.notification.domain.delivery import (
     Channel,
@@ -107,7 +111,7 @@ class MessageIntake:
             now=self._clock.now(),
             timing=self._timing,
         )
-        await self.take_read(conversation_id, excerpt.sender_id, excerpt.seq, session)
+        await self._take_answer(excerpt, members.get(excerpt.sender_id), session)
         if decisions:
             await self._write_down(excerpt, decisions, origin, session)
         return len(decisions)
@@ -140,6 +144,18 @@ class MessageIntake:
             user_id, conversation_id, read_seq, session
         )
 
+    async def _take_answer(
+        self, excerpt: Excerpt, sender: Member | None, session: Session
+    ) -> None:
+        """Move the sender's marker to their own message; they have read the rest."""
+        conversation_id, user_id = excerpt.conversation_id, excerpt.sender_id
+        if sender is not None and sender.read_seq >= excerpt.seq - 1:
+            await self._conversations.put_read(
+                conversation_id, user_id, excerpt.seq, session
+            )
+        else:
+            await self.take_read(conversation_id, user_id, excerpt.seq, session)
+
     async def _write_down(
         self,
         excerpt: Excerpt,
@@ -147,10 +163,8 @@ class MessageIntake:
         origin: Origin,
         session: Session,
     ) -> None:
-        kept = await self._conversations.excerpts([excerpt.message_id], session)
-        if excerpt.message_id in kept and kept[excerpt.message_id].is_deleted:
-            return  # taken back before its message.sent came through
-        await self._conversations.put_excerpt(excerpt, session)
+        if not await self._conversations.put_excerpt(excerpt, session):
+            return  # taken back before its message.sent came through, or told before
         now = self._clock.now()
         await self._notifications.add(
             [_entry(decision, excerpt, origin, now) for decision in decisions], session

@@ -264,12 +264,12 @@ async def test_an_excerpt_is_kept_by_revision(stores: Stores) -> None:
         sent_at=now(),
         text="$hello",
     )
-    await stores.conversations.put_excerpt(excerpt)
+    assert await stores.conversations.put_excerpt(excerpt)
     first = await stores.conversations.excerpts([excerpt.message_id])
 
     gone = replace(excerpt, revision=3, text="", is_deleted=True)
-    await stores.conversations.put_excerpt(gone)
-    await stores.conversations.put_excerpt(excerpt)
+    assert await stores.conversations.put_excerpt(gone)
+    assert not await stores.conversations.put_excerpt(excerpt)
 
     assert first == {excerpt.message_id: excerpt}
     assert await stores.conversations.excerpts([excerpt.message_id]) == {

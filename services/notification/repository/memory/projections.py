@@ -227,12 +227,14 @@ class MemoryConversationRepository:
             one: self._excerpts[one] for one in message_ids if one in self._excerpts
         }
 
-    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> None:
+    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> bool:
         """Keep an excerpt, unless one of the same or a newer revision is known."""
         del session
         known = self._excerpts.get(excerpt.message_id)
-        if known is None or known.revision < excerpt.revision:
+        is_new = known is None or known.revision < excerpt.revision
+        if is_new:
             self._excerpts[excerpt.message_id] = excerpt
+        return is_new
 
     def _title(self, conversation_id: ConversationId) -> str | None:
         return self._titles.get(conversation_id, (-1, None))[1]
