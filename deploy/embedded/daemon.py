@@ -9,6 +9,8 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import structlog
+
 from deploy.embedded.control import SOCKET_NAME, Message, socket_path
 from deploy.embedded.errors import StackError
 from deploy.embedded.layout import CHECKOUT, Stack, open_stack
@@ -30,6 +32,14 @@ def main() -> None:
     os.umask(0o077)
     _raise_open_files()
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ]
+    )
     with try_lock(stack, SUPERVISOR_LOCK) as is_held:
         if not is_held:
             sys.exit(f"another supervisor has the stack in {stack.root}")

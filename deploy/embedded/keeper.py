@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 import time
-import traceback
 from collections.abc import Awaitable, Callable
 from enum import Enum
+
+import structlog
 
 from deploy.embedded.backoff import Backoff
 from deploy.embedded.child import Child, until_ports_are_free
@@ -15,6 +16,7 @@ from deploy.embedded.log_files import last_lines
 from deploy.embedded.program import Program
 from deploy.embedded.readiness import NotReadyError
 
+_log = structlog.get_logger()
 _POLL_SECONDS = 0.1
 _CRASHES_FORGIVEN = 1
 
@@ -133,19 +135,21 @@ class Keeper:
         await wait_for()
         backoff = Backoff()
         crashes = 0
+        log = _log.bind(program=self.program.name)
         while True:
             began = time.monotonic()
             try:
                 await self._run_once()
             except StackError as error:
                 crashes += 1
+                log.warning("program_not_started", tries=crashes)
                 is_hopeful = isinstance(error, CrashError)
                 if not is_hopeful or crashes > _CRASHES_FORGIVEN:
                     self.failure = str(error)
-            except Exception as error:  # noqa: BLE001 - the edge of all tasks
+            except Exception as error:
                 crashes += 1
                 self.failure = f"{type(error).__name__}: {error}"
-                traceback.print_exc()
+                log.exception("program_not_started", tries=crashes)
             else:
                 crashes = 0
                 if self.program.is_task:
@@ -176,7 +180,11 @@ class Keeper:
         self.ready_at = time.monotonic()
         self._ready.set()
         self._set(State.DONE if self.program.is_task else State.READY)
-        await child.wait()
+        log = _log.bind(program=self.program.name, pid=child.pid)
+        log.info("program_ready")
+        status = await child.wait()
+        if not self.program.is_task:
+            log.warning("program_ended", status=status)
         await child.end_leftovers()
 
     async def _until_settled(self, child: Child) -> None:
