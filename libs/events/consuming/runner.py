@@ -63,10 +63,15 @@ class SingleRunner:
         self._intake.open_frame(delivery, self._put)
 
     async def stop(self, within_seconds: float) -> None:
-        """Drain; see `Runner.stop`."""
+        """Drain; see `Runner.stop`.
+
+        What is ordered is not handed back one by one, since the broker would deliver
+        it again at once: it goes back together when the channel closes.
+        """
         await self._lanes.stop(within_seconds)
         for item in list(self._waiting):
-            await self._intake.drop(item)
+            if not self._subscription.is_ordered:
+                await self._intake.drop(item)
         self._waiting.clear()
         await self._intake.stop()
 

@@ -28,6 +28,8 @@ class Consumer:
         label: For logs, metrics and health.
         declare: Makes what this process may make and returns the queue's name.
         receive: Called with each delivery, in order; must return at once.
+        is_ordered: The queue has one active consumer: it is not cancelled before
+            the channel closes, or the next one would start beside running handlers.
         on_change: Called with whether it consumes, at each change.
     """
 
@@ -40,6 +42,7 @@ class Consumer:
         receive: Callable[[Delivery], None],
         prefetch: int,
         delay: Callable[[], float],
+        is_ordered: bool = False,
         on_change: Callable[[bool], None] | None = None,
     ) -> None:
         self._link = link
@@ -47,6 +50,7 @@ class Consumer:
         self._receive = receive
         self._prefetch = prefetch
         self._delay = delay
+        self._is_ordered = is_ordered
         self._on_change = on_change
         self._channel: Channel | None = None
         self._tag = ""
@@ -82,7 +86,7 @@ class Consumer:
     async def cancel(self) -> None:
         """Ask the broker for no more deliveries; the channel stays for the acks."""
         channel, tag = self._channel, self._tag
-        if channel is None or channel.is_closed or not tag:
+        if channel is None or channel.is_closed or self._is_ordered:
             return
         try:
             async with asyncio.timeout(_SETUP_SECONDS):

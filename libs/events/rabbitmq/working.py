@@ -111,6 +111,7 @@ class WorkerSession:
             receive=runner.receive,
             prefetch=subscription.prefetch,
             delay=self._delay,
+            is_ordered=subscription.is_ordered,
         )
 
     def _live_consumer(self, live: LiveSubscription, app: object) -> Consumer:

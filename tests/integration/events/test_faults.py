@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections import Counter
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import aio_pika
@@ -187,6 +188,34 @@ async def test_a_deleted_queue_is_consumed_again_once_it_is_back(rig):
         await rig.publish(read(1))
         await rig.until(lambda: seen)
     assert seen == [("c", 1)]
+
+
+async def test_an_ordered_subscription_has_one_consumer_at_a_time(rig):
+    """Of two processes one consumes; when it drains, the other goes on in order."""
+    worker, seen = rig.worker(), []
+
+    @worker.subscribe(ConversationRead, name="reads", is_ordered=True, prefetch=4)
+    async def on_read(event, context):
+        await asyncio.sleep(0.02)
+        seen.append((context.app, event.read_seq))
+
+    await rig.open(worker)
+    settings = rig.settings("consumer", instance_id="second")
+    first = AsyncExitStack()
+    await first.enter_async_context(rig.consuming(worker, "first"))
+    async with (
+        first,
+        open_bus(settings, rig.database("consumer")) as second,
+        second.run_worker(worker, "second"),
+    ):
+        await rig.publish(*(read(number) for number in range(10)))
+        for number in range(10, 40):
+            await rig.publish(read(number))
+            await asyncio.sleep(0.005)
+        await first.aclose()
+        await rig.until(lambda: len(seen) == 40, 20)
+    assert {app for app, _ in seen} == {"first", "second"}
+    assert [number for _, number in seen] == list(range(40))
 
 
 async def test_a_live_queue_comes_back_and_says_so(rig):
