@@ -142,6 +142,7 @@ def _encode_frames_anew(
 def _clean_frames(image: Image.Image, durations: list[int]) -> Iterator[Image.Image]:
     """Yield each frame without its metadata; before, note how long it shows, in ms."""
     for frame in ImageSequence.Iterator(image):
+        frame.load()  # WEBP tells the duration only then
         durations.append(int(frame.info.get("duration", 100) or 100))
         clean = frame.convert("RGBA" if _is_transparent(frame) else "RGB")
         clean.info = {}

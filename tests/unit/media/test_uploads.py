@@ -276,3 +276,20 @@ async def test_deleted_during_the_checks(idle_media, monkeypatch):
     assert list(idle_media.store.objects) == [document.quarantine_key]
     assert idle_media.store.objects[document.quarantine_key][0] == b""
     assert idle_media.bus.published_of(MediaProcessed) == []
+
+
+async def test_store_that_stays_away(media):
+    """When every try has failed the event is a dead letter, and the sweep ends it."""
+    ada = new_id()
+    document = await sent(media, ada)
+    await media.uploads.complete_upload(document.document_id, ada)
+    media.store.is_down = True
+    await media.bus.settled(within=timedelta(seconds=10))
+    media.store.is_down = False
+    assert len(media.bus.dead_letters("media", "process-uploads")) == 1
+    after = await media.repository.get(document.document_id)
+    assert after.status is DocumentStatus.PROCESSING
+    media.clock.advance(timedelta(hours=25))
+    assert (await media.sweeping.sweep()).stalled == 1
+    after = await media.repository.get(document.document_id)
+    assert after.reject_reason == "checks_failed"
