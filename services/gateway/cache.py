@@ -1,5 +1,6 @@
 """Rate limits in Redis: one script, the server's clock, all keys or none."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -10,6 +11,7 @@ from libs.kernel import UnavailableError
 from services.gateway.domain.limits import Charge, Decision
 
 _MICROSECONDS = 1_000_000
+_DEADLINE_SECONDS = 0.5  # a frozen server must not cost every request its timeout
 
 # KEYS: one a limit. ARGV: interval in us and burst, in turn. The clock is Redis's
 # own, so several gateways agree (security.md RL-1). Returns the wait in us and the
@@ -54,7 +56,10 @@ class RedisBuckets:
             arguments += [f"{interval:.3f}", charge.limit.burst]
         keys = [limit_key(charge.subject) for charge in charges]
         try:
-            answer = cast("list[Any]", await self._script(keys=keys, args=arguments))
+            async with asyncio.timeout(_DEADLINE_SECONDS):
+                answer = cast(
+                    "list[Any]", await self._script(keys=keys, args=arguments)
+                )
         except (RedisError, OSError, TimeoutError) as error:
             raise UnavailableError("limits_unavailable", "Redis is away.") from error
         wait, refused = int(answer[0]), int(answer[1])

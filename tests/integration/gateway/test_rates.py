@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import time
 
 import pytest
@@ -108,3 +110,24 @@ async def test_sign_in_is_slowed_down_by_address(strict_gateway) -> None:
         "POST", "/api/v1/auth/login", json={}, headers={"X-Forwarded-For": "192.0.2.21"}
     )
     assert status == 200
+
+
+async def test_without_redis_reads_go_on_and_sign_in_waits(stack, gateway) -> None:
+    """RL-4: a frozen Redis costs one request half a second; login is 503."""
+    path = "/api/v1/conversations/echo"
+    assert (await gateway.ask("GET", path))[0] == 200
+    pid = stack.pid("valkey")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        for _ in range(5):
+            assert (await gateway.ask("GET", path))[0] == 200
+        assert time.monotonic() - started < 2
+        status, code = await gateway.problem("POST", "/api/v1/auth/login", json={})
+        assert (status, code) == (503, "limits_unavailable")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    async with asyncio.timeout(5):
+        status = 503
+        while status == 503:
+            status, _, _ = await gateway.ask("POST", "/api/v1/auth/login", json={})
