@@ -147,8 +147,9 @@ class SocketGate:
         try:
             claims = await self._claims(auth)
         except AppError as error:
-            refusal = {"code": error.code, "message": error.message}
-            raise socketio.exceptions.ConnectionRefusedError(refusal) from None
+            raise socketio.exceptions.ConnectionRefusedError(
+                error.message, {"code": error.code}
+            ) from None
         client = self._admit(socket, sid, claims)
         task = asyncio.get_running_loop().create_task(
             self._presence.arrive(client.user_id, sid, "online")

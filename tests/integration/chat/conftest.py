@@ -1,6 +1,7 @@
 """Two chat processes on the real servers of the test stack."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
@@ -231,11 +232,11 @@ async def auth_bus(stack, monkeypatch):
         instance_id="chat-test",
         amqp_url=auth.amqp_url.get_secret_value(),
     )
-    async with (
-        open_mongo(auth) as database,
-        open_bus(bus_settings, database) as bus,
-    ):
-        yield bus
+    async with open_mongo(auth) as database, contextlib.AsyncExitStack() as opened:
+        yield await opened.enter_async_context(open_bus(bus_settings, database))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(5):  # leaving must not hold up the tests
+                await opened.aclose()
 
 
 @pytest.fixture

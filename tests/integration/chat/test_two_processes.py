@@ -258,7 +258,7 @@ async def test_nothing_private_is_readable_in_mongod(
     _, sent = await ada.ask(processes[0], "POST", f"/{group}/messages", body)
     path = f"/{group}/messages/{sent['message']['message_id']}"
     await ada.ask(processes[0], "PATCH", path, {"text": "Quetzalcoatl-edit-marker"})
-    stack.flush_to_disk()
+    await asyncio.to_thread(stack.flush_to_disk)
     markers = (b"Zanzibar-title", b"Quetzalcoatl")
     for file in stack.stack.data("mongod").rglob("*"):
         if file.is_file():

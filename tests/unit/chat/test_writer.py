@@ -171,9 +171,10 @@ async def test_a_conflict_is_retried() -> None:
     assert message.seq == 1
 
 
-async def test_endless_conflicts_end_with_busy() -> None:
+async def test_endless_conflicts_end_with_busy(monkeypatch) -> None:
     """After some tries the sender is told to come back; nothing is stored."""
-    chat = breaking_chat(*(StaleConversationError() for _ in range(50)))
+    monkeypatch.setattr("services.chat.writer.commits.CONFLICTS_MAX", 5)
+    chat = breaking_chat(*(StaleConversationError() for _ in range(1000)))
     group = await chat.group()
     async with chat.writer.running():
         results = await asyncio.gather(
