@@ -1,0 +1,86 @@
+"""German; a line that an English spelling checker stumbles over says so."""
+
+from collections.abc import Mapping
+
+GERMAN: Mapping[str, str] = {
+    "greeting": "Hallo {name},",
+    "greeting_nameless": "Hallo,",
+    "footer": (
+        "Sie erhalten diese E-Mail wegen Ihres Kontos bei "  # codespell:ignore
+        "{site}."
+    ),
+    "footer_missed": (
+        "Diese E-Mails lassen sich in den Einstellungen für "
+        "Benachrichtigungen bei {site} abschalten."
+    ),
+    "link_fallback": (
+        "Falls der Knopf nicht geht, öffnen Sie diese "  # codespell:ignore
+        "Adresse: {url}"  # codespell:ignore
+    ),
+    "valid_until": "Der Link gilt bis {time} UTC.",
+    "ignore": "Wenn Sie das nicht waren, müssen Sie nichts tun.",  # codespell:ignore
+    "act": (
+        "Wenn Sie das nicht waren, setzen Sie sofort Ihr "  # codespell:ignore
+        "Passwort zurück."
+    ),
+    "verification.subject": "Bestätigen Sie Ihre E-Mail-Adresse",  # codespell:ignore
+    "verification.body": (
+        "bitte bestätigen Sie, dass dies Ihre E-Mail-Adresse "  # codespell:ignore
+        "ist."  # codespell:ignore
+    ),
+    "verification.button": "Adresse bestätigen",  # codespell:ignore
+    "welcome.subject": "Willkommen bei Parley",
+    "welcome.body": (
+        "Ihre Adresse ist bestätigt und Ihr Konto ist bereit."  # codespell:ignore
+    ),
+    "welcome.button": "Loslegen",
+    "reset.subject": "Passwort zurücksetzen",
+    "reset.body": (
+        "jemand, wohl Sie selbst, möchte Ihr Passwort "  # codespell:ignore
+        "zurücksetzen."
+    ),
+    "reset.button": "Neues Passwort wählen",
+    "password_changed.subject": "Ihr Passwort wurde geändert",
+    "password_changed.body": ("das Passwort Ihres Kontos wurde geändert."),
+    "email_change.subject": (
+        "Bestätigen Sie Ihre neue E-Mail-Adresse"  # codespell:ignore
+    ),
+    "email_change.body": (
+        "bitte bestätigen Sie, dass dies Ihre neue Adresse "  # codespell:ignore
+        "ist."  # codespell:ignore
+    ),
+    "email_change.button": "Neue Adresse bestätigen",  # codespell:ignore
+    "email_change_notice.subject": ("Eine neue E-Mail-Adresse wurde angefragt"),
+    "email_change_notice.body": (
+        "jemand, wohl Sie selbst, möchte die E-Mail-Adresse "  # codespell:ignore
+        "Ihres Kontos ändern."
+    ),
+    "email_changed.subject": "Ihre E-Mail-Adresse wurde geändert",
+    "email_changed.body": ("die E-Mail-Adresse Ihres Kontos wurde geändert."),
+    "mfa_changed.subject": "Ihr zweiter Faktor wurde geändert",  # codespell:ignore
+    "mfa_changed.body": (
+        "ein zweiter Faktor Ihres Kontos wurde geändert."  # codespell:ignore
+    ),
+    "mfa_changed.body.added": (
+        "Ihr Konto hat einen weiteren zweiten Faktor."  # codespell:ignore
+    ),
+    "mfa_changed.body.removed": (
+        "ein zweiter Faktor Ihres Kontos wurde entfernt."  # codespell:ignore
+    ),
+    "mfa_changed.body.reset": ("die zweiten Faktoren Ihres Kontos sind zurückgesetzt."),
+    "invitation.subject": "{name} lädt Sie zu Parley ein",  # codespell:ignore
+    "invitation.body": (
+        "{name} lädt Sie ein, bei Parley mitzureden."  # codespell:ignore
+    ),
+    "invitation.button": "Einladung annehmen",
+    "missed.subject": "Neue Nachrichten von {name}",
+    "missed.subject_titled": "Neue Nachrichten in {title}",
+    "missed.body": "während Sie weg waren:",  # codespell:ignore
+    "missed.more.one": "und eine weitere Nachricht.",
+    "missed.more": "und {count} weitere Nachrichten.",
+    "missed.button": "Unterhaltung öffnen",
+    "attachment": "hat eine Datei gesendet",
+    "somebody": "Jemand",
+    "push.body": "Neue Nachricht von {name}",
+    "push.body_titled": "Neue Nachricht von {name} in {title}",
+}
