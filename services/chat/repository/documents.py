@@ -2,6 +2,10 @@
 
 from typing import Any
 
+import structlog
+from prometheus_client import Counter
+
+from libs.crypto import DecryptError
 from libs.kernel import ConversationId, DocumentId, MessageId, ProjectId, UserId
 from services.chat.domain.conversation import (
     Conversation,
@@ -13,6 +17,9 @@ from services.chat.domain.message import Message
 from services.chat.repository.vault import ConversationVault
 
 Document = dict[str, Any]  # what BSON holds
+
+_log = structlog.get_logger()
+_UNREADABLE = Counter("chat_unreadable_messages_total", "Bodies that did not open")
 
 
 def member_key(conversation_id: str, user_id: str) -> str:
@@ -106,14 +113,22 @@ def member_state(member: Member) -> Document:
 
 
 def message_of(document: Document, vault: ConversationVault) -> Message:
-    """Open a stored message; the keys of its conversation must be known."""
+    """Open a stored message; the keys of its conversation must be known.
+
+    One that was altered is shown without text, and logged: it must not hide the
+    others of its page. Source: security.md CR-2.
+    """
     conversation_id = ConversationId(document["conversation_id"])
     body = document.get("body")
     text = None
     if body is not None:
-        text = vault.open_body(
-            conversation_id, document["_id"], document["sender_id"], body
-        )
+        try:
+            text = vault.open_body(
+                conversation_id, document["_id"], document["sender_id"], body
+            )
+        except DecryptError:
+            _UNREADABLE.inc()
+            _log.error("message_unreadable", message_id=document["_id"])
     return Message(
         message_id=MessageId(document["_id"]),
         conversation_id=conversation_id,

@@ -1,0 +1,273 @@
+"""The storage contract, on memory and on MongoDB."""
+
+import msgspec
+import pytest
+from pymongo.errors import OperationFailure
+
+from libs.chassis.mongo import open_mongo
+from libs.crypto import DataKeys, KeyRing
+from libs.kernel import ConflictError, SystemClock, UserId, new_id
+from services.chat.domain.conversation import (
+    Conversation,
+    ConversationKind,
+    Member,
+    Role,
+    direct_key,
+)
+from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
+from services.chat.domain.message import Message
+from services.chat.domain.user import User
+from services.chat.ports import Append
+from services.chat.repository import (
+    ConversationVault,
+    MongoConversationRepository,
+    MongoMessageRepository,
+    MongoUserRepository,
+    MongoWriterStore,
+    ensure_indexes,
+)
+from services.chat.repository.memory import (
+    MemoryConversations,
+    MemoryMessages,
+    MemoryUsers,
+    sent_key,
+)
+
+pytestmark = pytest.mark.integration
+CLOCK = SystemClock()
+
+
+class Storage:
+    """The four adapters of one backend."""
+
+    def __init__(self, conversations, messages, users, writing) -> None:
+        self.conversations = conversations
+        self.messages = messages
+        self.users = users
+        self.writing = writing
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def storage(request, settings):
+    """Each backend in turn."""
+    if request.param == "memory":
+        store = MemoryConversations()
+        yield Storage(store, MemoryMessages(store), MemoryUsers(), store)
+        return
+    async with open_mongo(settings) as database:
+        await ensure_indexes(database)
+        yield mongo_storage(database, KeyRing.from_file(settings.storage_keys_file))
+
+
+def mongo_storage(database, ring: KeyRing) -> Storage:
+    """Return MongoDB's adapters with a cold cache of keys."""
+    vault = ConversationVault(DataKeys(ring))
+    return Storage(
+        MongoConversationRepository(database, vault),
+        MongoMessageRepository(database, vault),
+        MongoUserRepository(database),
+        MongoWriterStore(database, vault),
+    )
+
+
+def group(**more) -> Conversation:
+    """Return a new conversation."""
+    return Conversation(
+        conversation_id=new_id(),
+        kind=ConversationKind.GROUP,
+        title="Plans",
+        project_id=None,
+        created_by=None,
+        created_at=CLOCK.now(),
+        **more,
+    )
+
+
+def member(conversation: Conversation, user_id: str, role: Role = Role.MEMBER):
+    """Return a new membership."""
+    return Member(
+        conversation_id=conversation.conversation_id,
+        user_id=UserId(user_id),
+        role=role,
+        joined_at=CLOCK.now(),
+        revision=1,
+    )
+
+
+def append(conversation: Conversation, *messages: Message) -> Append:
+    """Return what the writer asks for."""
+    return Append(
+        conversation_id=conversation.conversation_id,
+        expected_seq=conversation.last_seq,
+        expected_revision=conversation.revision,
+        expected_members_version=conversation.members_version,
+        messages=messages,
+    )
+
+
+def message(conversation: Conversation, sender: str, seq: int, **more) -> Message:
+    """Return a message of the conversation."""
+    return Message(
+        message_id=new_id(),
+        conversation_id=conversation.conversation_id,
+        client_message_id=more.pop("client_message_id", new_id()),
+        seq=seq,
+        revision=seq + 1,
+        sender_id=sender,
+        sent_at=CLOCK.now(),
+        text=f"text {seq}",
+        **more,
+    )
+
+
+async def test_conversations_come_back_as_stored(storage) -> None:
+    """Title, pair and counters survive; the unique key is unique."""
+    users = [new_id(), new_id()]
+    stored = group(unique_key=direct_key(*users), pair=tuple(users))
+    people = [member(stored, user) for user in users]
+    await storage.conversations.insert(stored, people, session=None)
+    assert await storage.conversations.get(stored.conversation_id) == stored
+    assert await storage.conversations.find_by_key(stored.unique_key) == stored
+    again = group(unique_key=stored.unique_key)
+    with pytest.raises(ConflictError):
+        await storage.conversations.insert(again, [], session=None)
+    known = await storage.conversations.get_member(stored.conversation_id, users[0])
+    assert known == people[0]
+
+
+async def test_replacing_compares_the_counters(storage) -> None:
+    """Only who knows the newest state may change it."""
+    stored = group()
+    await storage.conversations.insert(stored, [], session=None)
+    renamed = msgspec.structs.replace(stored, title="Other", revision=2)
+    await storage.conversations.replace(renamed, before=stored, session=None)
+    with pytest.raises(StaleConversationError):
+        await storage.conversations.replace(renamed, before=stored, session=None)
+    assert await storage.conversations.get(stored.conversation_id) == renamed
+    ids = [stored.conversation_id, new_id()]
+    assert await storage.conversations.revisions(ids) == {ids[0]: 2}
+
+
+async def test_members_are_paged_and_counted(storage) -> None:
+    """Tombstones are kept and not counted; markers never go back."""
+    stored = group()
+    users = sorted(new_id() for _ in range(4))
+    people = [member(stored, user) for user in users[:3]]
+    await storage.conversations.insert(stored, people, session=None)
+    gone = msgspec.structs.replace(people[0], is_active=False, revision=2)
+    await storage.conversations.put_member(gone, session=None)
+    late = member(stored, users[3], Role.OWNER)
+    await storage.conversations.put_member(late, session=None)
+    conversation_id = stored.conversation_id
+    page = await storage.conversations.members_page(conversation_id, after="", limit=2)
+    assert [m.user_id for m in page] == users[1:3]
+    assert await storage.conversations.count_members(conversation_id) == 3
+    owners = await storage.conversations.count_members(conversation_id, role=Role.OWNER)
+    assert owners == 1
+    assert await storage.conversations.advance_read(conversation_id, users[1], 5)
+    assert not await storage.conversations.advance_read(conversation_id, users[1], 4)
+    await storage.conversations.put_member(people[1], session=None)
+    known = await storage.conversations.get_member(conversation_id, users[1])
+    assert known.read_seq == 5
+
+
+async def test_memberships_are_newest_first(storage) -> None:
+    """A user's conversations are paged by their ids."""
+    user = new_id()
+    made = [group() for _ in range(3)]
+    for conversation in made:
+        people = [member(conversation, user)]
+        await storage.conversations.insert(conversation, people, session=None)
+    ids = [conversation.conversation_id for conversation in reversed(made)]
+    pages = storage.conversations.memberships_page
+    first = await pages(user, before=None, limit=2)
+    rest = await pages(user, before=first[-1].conversation_id, limit=2)
+    assert [m.conversation_id for m in (*first, *rest)] == ids
+    some = await storage.conversations.memberships_in(user, [ids[0], new_id()])
+    assert [m.conversation_id for m in some] == [ids[0]]
+
+
+async def test_appending_is_compare_and_set(storage) -> None:
+    """Stale plans and repeated messages are told apart; markers move."""
+    sender = new_id()
+    stored = group()
+    await storage.conversations.insert(stored, [member(stored, sender)], session=None)
+    one, two = message(stored, sender, 1), message(stored, sender, 2)
+    await storage.writing.append([append(stored, one, two)], session=None)
+    with pytest.raises(StaleConversationError):
+        await storage.writing.append([append(stored, one)], session=None)
+    states = await storage.writing.load_states({stored.conversation_id: [sender, "x"]})
+    state = states[stored.conversation_id]
+    assert (state.last_seq, state.revision) == (2, 3)
+    assert state.roles == {sender: Role.MEMBER}
+    again = message(stored, sender, 3, client_message_id=one.client_message_id)
+    with pytest.raises(DuplicateMessageError):
+        await storage.writing.append([append(state.conversation, again)], session=None)
+    assert await storage.writing.find_sent([sent_key(one), ("a", "b", "c")]) == {
+        sent_key(one): one
+    }
+    known = await storage.conversations.get_member(stored.conversation_id, sender)
+    assert known.read_seq == 2
+
+
+async def test_history_and_changes(storage) -> None:
+    """Pages, tombstones, and whole revisions of members."""
+    users = [new_id() for _ in range(5)]
+    stored = group()
+    people = [member(stored, user) for user in users]
+    await storage.conversations.insert(stored, people, session=None)
+    sent = [message(stored, users[0], seq) for seq in range(1, 6)]
+    await storage.writing.append([append(stored, *sent)], session=None)
+    conversation_id = stored.conversation_id
+    tombstone = msgspec.structs.replace(sent[1], text=None, is_deleted=True, revision=7)
+    await storage.messages.replace(tombstone, session=None)
+    found = await storage.messages.get(conversation_id, tombstone.message_id)
+    assert found == tombstone
+    assert await storage.messages.get(new_id(), tombstone.message_id) is None
+    page = await storage.messages.page(conversation_id, before=4, after=None, limit=2)
+    assert ([m.seq for m in page.messages], page.has_more) == ([2, 3], True)
+    page = await storage.messages.page(conversation_id, before=None, after=3, limit=2)
+    assert ([m.seq for m in page.messages], page.has_more) == ([4, 5], False)
+    messages, members = await storage.messages.changed(
+        conversation_id, since=0, until=6, limit=2
+    )
+    assert [m.revision for m in messages] == [2, 4]
+    assert len(members) == 5
+
+
+async def test_users_come_back_as_stored(storage) -> None:
+    """Only active ones can be brought in."""
+    active = User(user_id=new_id(), display_name="Ada", handle="a", is_verified=True)
+    asleep = User(user_id=new_id(), is_verified=True, is_suspended=True)
+    for user in (active, asleep):
+        await storage.users.put(user, session=None)
+    assert await storage.users.get(active.user_id) == active
+    ids = [active.user_id, asleep.user_id, new_id()]
+    assert await storage.users.active_among(ids) == {active.user_id}
+
+
+async def test_swapped_ciphertext_does_not_open(settings) -> None:
+    """A body moved to another message, or under another sender, is noticed (CR-2)."""
+    ring = KeyRing.from_file(settings.storage_keys_file)
+    async with open_mongo(settings) as database:
+        storage = mongo_storage(database, ring)
+        stored = group()
+        await storage.conversations.insert(stored, [], session=None)
+        sent = [message(stored, "ann", 1), message(stored, "bob", 2)]
+        await storage.writing.append([append(stored, *sent)], session=None)
+        first = await database["messages"].find_one({"_id": sent[0].message_id})
+        await database["messages"].update_one(
+            {"_id": sent[1].message_id}, {"$set": {"body": first["body"]}}
+        )
+        cold = mongo_storage(database, ring)
+        conversation_id = stored.conversation_id
+        assert (await cold.messages.get(conversation_id, sent[0].message_id)) == sent[0]
+        swapped = await cold.messages.get(conversation_id, sent[1].message_id)
+        assert swapped.text is None
+
+
+async def test_another_services_database_is_refused(settings, stack) -> None:
+    """Chat's account opens chat's database alone."""
+    async with open_mongo(settings) as database:
+        with pytest.raises(OperationFailure):
+            await database.client["parley_auth"]["users"].find_one()
