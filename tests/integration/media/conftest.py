@@ -61,13 +61,21 @@ async def s3(s3_options):
         yield store
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def media_process(stack):
-    """A media process of the stack, with links that lead straight to the store."""
+    """A media process of the stack, with links that lead straight to the store.
+
+    If media ran there before, it runs again as before when the module is done.
+    """
+    programs = stack.status()["programs"]
+    ran = any(item["name"] == "media" and item["pid"] for item in programs)
+    stack.stop("media")
     environment = direct_access(stack) | {"MEDIA_MAX_DOCUMENT_BYTES": "3000000"}
     stack.start("media", environment)
     yield stack
     stack.stop("media")
+    if ran:
+        stack.start("media", {})
 
 
 @dataclass
