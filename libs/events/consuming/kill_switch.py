@@ -15,8 +15,9 @@ _log = structlog.get_logger(__name__)
 class Gate:
     """Every event passes here before its handler runs.
 
-    Closed: shut for `pause`, then one probe passes; success opens it, failure shuts
-    it again. Without a policy it is always open.
+    Shut, it waits for `pause` and lets one event through as a probe: its success opens
+    the gate, its failure keeps it shut for another pause. Without a policy it is always
+    open.
     """
 
     def __init__(self, policy: KillSwitch | None, subscription: str) -> None:
@@ -24,59 +25,59 @@ class Gate:
         self._subscription = subscription
         self._results: deque[tuple[float, bool]] = deque()
         self._failures = 0
-        self._open = asyncio.Event()
-        self._open.set()
-        self._probe = asyncio.Lock()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether events pass freely."""
-        return self._open.is_set()
+        self._is_pausing = False
+        self._has_probe = False
+        self._changed = asyncio.Event()
+        self.is_open = True
 
     async def enter(self) -> None:
-        """Wait until this event may run; while shut, one at a time after the pause."""
-        if self._policy is None or self._open.is_set():
+        """Wait until this event may run; returns at once while the gate is open."""
+        while not self.is_open and self._policy is not None:
+            if self._is_pausing or self._has_probe:
+                await self._changed.wait()
+                continue
+            self._is_pausing = True
+            await asyncio.sleep(self._policy.pause.total_seconds())
+            self._is_pausing, self._has_probe = False, True
             return
-        async with self._probe:
-            if not self._open.is_set():
-                await asyncio.sleep(self._policy.pause.total_seconds())
-                self._probing = True
-                self._set_open(is_open=True)
-                self._results.clear()
-                self._failures = 0
-
-    _probing = False
 
     def record(self, *, is_failure: bool) -> None:
         """Count a handled event; trips when too many of the window failed."""
         if self._policy is None:
             return
+        if not self.is_open:
+            self._judge_probe(is_failure=is_failure)
+            return
         now = time.monotonic()
         self._results.append((now, is_failure))
         self._failures += is_failure
         since = now - self._policy.window.total_seconds()
-        while self._results and self._results[0][0] < since:
+        while self._results[0][0] < since:
             _, was_failure = self._results.popleft()
             self._failures -= was_failure
-        if self._probing:
-            self._probing = False
-            if is_failure:
-                self._set_open(is_open=False)
-        elif self._is_over():
-            self._set_open(is_open=False)
+        if len(
+            self._results
+        ) >= self._policy.minimum and self._failures >= self._policy.ratio * len(
+            self._results
+        ):
+            self._set(is_open=False)
 
-    def _is_over(self) -> bool:
-        policy = self._policy
-        return (
-            policy is not None
-            and len(self._results) >= policy.minimum
-            and self._failures >= policy.ratio * len(self._results)
-        )
+    def _judge_probe(self, *, is_failure: bool) -> None:
+        """Open after a success; events that still ran when it tripped do not count."""
+        if not self._has_probe:
+            return
+        self._has_probe = False
+        if not is_failure:
+            self._results.clear()
+            self._failures = 0
+            self._set(is_open=True)
+        self._changed.set()
+        self._changed = asyncio.Event()
 
-    def _set_open(self, *, is_open: bool) -> None:
+    def _set(self, *, is_open: bool) -> None:
+        self.is_open = is_open
+        metrics.kill_switch_open.labels(self._subscription).set(int(not is_open))
         if is_open:
-            self._open.set()
-        elif self._open.is_set():
-            self._open.clear()
+            _log.info("subscription_resumed", subscription=self._subscription)
+        else:
             _log.error("subscription_paused", subscription=self._subscription)
-        metrics.kill_switch_open.labels(self._subscription).set(0 if is_open else 1)
