@@ -1,6 +1,7 @@
 """Mail over SMTP with STARTTLS and AUTH; a few connections are kept for reuse."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ from services.notification.ports import Mail
 
 log = structlog.get_logger()
 
+_INTERNATIONAL = re.compile(r"[^\s\x00-\x1f\x7f()<>\[\]:;@\\,\"]+@[^\s@\x00-\x2c\x2f]+")
 _PERMANENT = 500
 _CLOSING = 421
 # RFC 5321 section 4.2.3, RFC 7504: the mailbox, not the message or the session.
@@ -191,6 +193,8 @@ class SmtpMailSender:
         )
         try:
             await client.connect()
+            if client.is_ehlo_or_helo_needed:
+                await client.ehlo()
         except BaseException:
             client.close()
             raise
@@ -259,7 +263,11 @@ def wire_form(mail: Mail, sender: str) -> bytes:
 
 
 def _recipient(mail: Mail) -> Address:
+    local, _, domain = mail.address.rpartition("@")
     try:
+        if not mail.address.isascii() and _INTERNATIONAL.fullmatch(mail.address):
+            # The parser takes no letters beyond ASCII (RFC 6532) in a whole address.
+            return Address(_header(mail.name), username=local, domain=domain)
         return Address(_header(mail.name), addr_spec=mail.address)
     except (ValueError, IndexError, MessageError):  # the parser's words for no address
         # Not chained: they quote it.
