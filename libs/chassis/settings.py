@@ -27,7 +27,7 @@ from pydantic_settings import (
 
 from libs.chassis.errors import StartError
 
-SECRETS_DIR_VARIABLE = "PARLEY_SECRETS_DIR"
+SECRETS_DIR_VARIABLE = "PARLEY_SECRETS_DIR"  # pragma: allowlist secret
 LOWEST_PORT = 1
 HIGHEST_PORT = 65535
 

@@ -12,7 +12,7 @@ class BusSettings:
     Attributes:
         service: Name of the service; prefix of its queues and CloudEvents source.
         instance_id: Unique among the running processes of the service.
-        amqp_url: ``amqp://user:password@host:port/vhost`` of the service's account.
+        amqp_url: ``amqp://<account>@host:port/vhost`` of the service's account.
         confirm_window: Frames that may wait for the broker's confirm.
         publish_timeout: How long one frame waits for it before it is sent again.
         reconnect_delay: Pause before the next try to connect; half to once of it.

@@ -19,6 +19,7 @@ from deploy.embedded.readiness import NotReadyError, http_ok
 BUCKET = "parley-media"
 REGION = "us-east-1"
 _CONFLICT = 409
+# pragma: allowlist nextline secret
 _EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 _PORTS = (
     "s3",

@@ -27,7 +27,7 @@ class Management:
     """Calls the API for one virtual host.
 
     Args:
-        url: ``http://user:password@host:port``.
+        url: ``http://<account>@host:port``.
         virtual_host: For example ``/``.
     """
 

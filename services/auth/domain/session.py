@@ -20,7 +20,7 @@ class RevokeReason(StrEnum):
 
     LOGOUT = "logout"
     REVOKED = "revoked"
-    PASSWORD_CHANGED = "password_changed"  # noqa: S105 - a reason, no password
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105  # pragma: allowlist secret
     REUSED = "reused"
     SUSPENDED = "suspended"
     DELETED = "deleted"
