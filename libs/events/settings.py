@@ -51,7 +51,7 @@ class AdminSettings:
 
     Attributes:
         amqp_url: Account with all rights on the virtual host.
-        management_url: ``http://user:password@host:port`` of the management API.
+        management_url: ``http://<account>@host:port`` of the management API.
         mongo_url: One service's database, its name in the path.
     """
 
