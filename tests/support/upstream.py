@@ -148,7 +148,11 @@ class Upstream:
     async def on_problem(self, request: web.Request) -> web.StreamResponse:
         """Answer a problem of our own shape."""
         status = int(request.query["status"])
-        body = {"type": "about:blank", "status": status, "code": "made_up"}
+        body = {
+            "type": "about:blank",
+            "status": status,
+            "code": request.query.get("code", "made_up"),
+        }
         return web.Response(
             status=status,
             text=json.dumps(body),

@@ -2,6 +2,7 @@
 
 import aiohttp
 import orjson
+import structlog
 
 from libs.chassis.asgi import Headers, Send
 from services.gateway.domain.errors import UpstreamFailedError
@@ -10,8 +11,12 @@ from services.gateway.domain.routing import Route
 from services.gateway.proxy.exchange import Exchange
 
 _WHOLE_MAX_BYTES = 65_536
+_UNAUTHENTICATED = 401
 _SERVER_ERROR = 500
+_OWN_TOKEN_REFUSED = "internal_token_invalid"  # noqa: S105 - a code
 _PROBLEM_TYPE = "application/problem+json"
+
+logger = structlog.get_logger()
 
 
 async def relay_response(
@@ -21,12 +26,13 @@ async def relay_response(
 
     Raises:
         UpstreamFailedError: A server error that is no problem of ours: its text could
-            tell what nobody outside should know. Nothing was sent.
+            tell what nobody outside should know; or the service refused the gateway's
+            own token, which no client can mend. Nothing was sent.
         aiohttp.ClientError, TimeoutError: The service broke off.
     """
     length = response.content_length
     is_whole = length is not None and length <= _WHOLE_MAX_BYTES
-    if response.status >= _SERVER_ERROR:
+    if response.status == _UNAUTHENTICATED or response.status >= _SERVER_ERROR:
         await _check_problem(response, route, is_whole=is_whole)
     headers = response_headers(response.raw_headers, has_cookies=route.has_cookies)
     headers.append((b"x-request-id", exchange.request_id.encode()))
@@ -59,5 +65,9 @@ async def _check_problem(
         problem = orjson.loads(await response.read())
     except orjson.JSONDecodeError:
         raise failed from None
-    if not isinstance(problem, dict) or not isinstance(problem.get("code"), str):
+    code = problem.get("code") if isinstance(problem, dict) else None
+    if not isinstance(code, str):
+        raise failed
+    if code == _OWN_TOKEN_REFUSED:
+        logger.error("internal_token_refused", upstream=route.service)
         raise failed

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from importlib import resources
@@ -245,7 +244,7 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     while True:
         assert process.poll() is None, f"{process.args} ended"
         with (
-            contextlib.suppress(urllib.error.URLError, ConnectionError),
+            contextlib.suppress(OSError),
             urllib.request.urlopen(url, timeout=2),  # noqa: S310 - loopback
         ):
             return

@@ -24,6 +24,12 @@ pytestmark = pytest.mark.integration
         ("/api/v1/conversations/problem?status=500", 500, "made_up"),
         ("/api/v1/conversations/problem?status=503", 503, "made_up"),
         ("/api/v1/conversations/problem?status=409", 409, "made_up"),
+        ("/api/v1/conversations/problem?status=401", 401, "made_up"),
+        (
+            "/api/v1/conversations/problem?status=401&code=internal_token_invalid",
+            502,
+            "upstream_error",
+        ),
         ("/api/v1/conversations/problem?status=404", 404, "made_up"),
         ("/api/v1/none", 404, "route_not_found"),
         ("/internal/sessions", 404, "route_not_found"),

@@ -88,7 +88,7 @@ async def test_nobody_and_strangers_are_refused(client) -> None:
     status, problem = await client.ask(
         new_id(), "GET", "", headers={"Authorization": "Bearer x.y.z"}
     )
-    assert (status, problem["code"]) == (401, "token_invalid")
+    assert (status, problem["code"]) == (401, "internal_token_invalid")
 
 
 async def test_lists_are_paged_by_cursor(client, verified_user) -> None:
