@@ -64,9 +64,7 @@ class AdminSettings:
         """Read EVENTS_ADMIN_AMQP_URL, EVENTS_MANAGEMENT_URL and EVENTS_MONGO_URL."""
         environment = os.environ  # noqa: TID251 - this is the settings module
         return cls(
-            amqp_url=environment.get("EVENTS_ADMIN_AMQP_URL", "")
-            or environment.get("PARLEY_AMQP_ADMIN_URL", ""),
-            management_url=environment.get("EVENTS_MANAGEMENT_URL", "")
-            or environment.get("PARLEY_RABBITMQ_MANAGEMENT_URL", ""),
+            amqp_url=environment.get("EVENTS_ADMIN_AMQP_URL", ""),
+            management_url=environment.get("EVENTS_MANAGEMENT_URL", ""),
             mongo_url=environment.get("EVENTS_MONGO_URL", ""),
         )

@@ -16,6 +16,7 @@ _log = structlog.get_logger(__name__)
 _CONNECT_SECONDS = 5.0
 _CLOSE_SECONDS = 3.0
 _HEARTBEAT_SECONDS = 10
+_LOG_EVERY = 30  # tries: one line for about half a minute
 
 AMQP_ERRORS = (*CONNECTION_EXCEPTIONS, TimeoutError)
 """Whatever the driver raises when broker, connection or channel do not answer."""
@@ -39,6 +40,7 @@ class Link:
         self._delay = delay
         self._connection: AbstractConnection | None = None
         self._up = asyncio.Event()
+        self._failures = 0
         self._down = asyncio.Event()
         self._down.set()
 
@@ -100,12 +102,16 @@ class Link:
                     heartbeat=_HEARTBEAT_SECONDS,
                 )
         except AMQP_ERRORS as err:
-            _log.warning(
-                "broker_unreachable",
-                connection=self._name,
-                error_type=type(err).__name__,
-            )
+            if self._failures % _LOG_EVERY == 0:
+                _log.warning(
+                    "broker_unreachable",
+                    connection=self._name,
+                    failures=self._failures + 1,
+                    error_type=type(err).__name__,
+                )
+            self._failures += 1
             return False
+        self._failures = 0
         self._down.clear()
         connection.close_callbacks.add(self._on_close)
         self._connection = connection
