@@ -195,6 +195,7 @@ async def test_the_log_has_one_line_a_request_and_nothing_private(gateway) -> No
             "X-Request-Id": "00000000-0000-7000-8000-00000000cafe",
         },
     )
+    await asyncio.sleep(0.5)  # the line is written after the answer has left
     text = gateway.log()
     lines = [json.loads(line) for line in text.splitlines() if "00000000cafe" in line]
     [line] = [line for line in lines if line["event"] == "request_proxied"]
