@@ -21,7 +21,7 @@ MARKERS = re.compile(
     r"pypi\.org|pythonhosted|registry\.npmjs|deb\.debian",
 )
 OWN_RULES = {"scripts/check_docs.py"}  # names what it forbids
-PROSE_ONLY = (".txt")  # locks are checked apart
+LOCK_SUFFIX = ".txt"  # locks are checked apart
 
 
 def tracked(*patterns: str) -> list[Path]:
@@ -60,7 +60,7 @@ def page_problems(page: Path, targets: set[str]) -> list[str]:
 
 def marker_problems(path: Path) -> list[str]:
     """Return left-over markers, machine paths and registry hosts in a file."""
-    if str(path) in OWN_RULES or path.suffix in PROSE_ONLY:
+    if str(path) in OWN_RULES or path.suffix == LOCK_SUFFIX:
         return []
     try:
         text = path.read_text(encoding="utf-8")
