@@ -52,7 +52,15 @@ def _default_instance_id() -> str:
     return f"{host}-{secrets.token_hex(3)}"
 
 
-class ServiceSettings(BaseSettings):
+class _Settings(BaseSettings):
+    """How all settings are read; mixins too, or theirs would win over a service's."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
+    )
+
+
+class ServiceSettings(_Settings):
     """What every service is told. A service names its own ``env_prefix``.
 
     Example::
@@ -61,10 +69,6 @@ class ServiceSettings(BaseSettings):
             model_config = SettingsConfigDict(env_prefix="CHAT_")
             port: Port = Field(default=21012, description="Port of the HTTP listener.")
     """
-
-    model_config = SettingsConfigDict(
-        frozen=True, extra="ignore", hide_input_in_errors=True, env_ignore_empty=True
-    )
 
     instance_id: str = Field(
         default_factory=_default_instance_id,
@@ -133,7 +137,7 @@ class ServiceSettings(BaseSettings):
         return prefix.rstrip("_").lower()
 
 
-class MongoSettings(BaseSettings):
+class MongoSettings(_Settings):
     """Mixin of a service with a MongoDB database of its own."""
 
     mongo_url: SecretStr = Field(
@@ -144,7 +148,7 @@ class MongoSettings(BaseSettings):
     )
 
 
-class AmqpSettings(BaseSettings):
+class AmqpSettings(_Settings):
     """Mixin of a service that emits or consumes events."""
 
     amqp_url: SecretStr = Field(
@@ -152,7 +156,7 @@ class AmqpSettings(BaseSettings):
     )
 
 
-class RedisSettings(BaseSettings):
+class RedisSettings(_Settings):
     """Mixin of a service that uses Redis (or Valkey)."""
 
     redis_url: SecretStr = Field(
@@ -160,7 +164,7 @@ class RedisSettings(BaseSettings):
     )
 
 
-class InternalCallerSettings(BaseSettings):
+class InternalCallerSettings(_Settings):
     """Mixin of a service that calls other services over HTTP."""
 
     internal_key_file: Path = Field(

@@ -272,7 +272,7 @@ def _smtp_settings(settings: NotificationSettings) -> SmtpSettings:
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.smtp_sender,
-        username=settings.smtp_username or None,
+        username=settings.smtp_username,
         password=password.get_secret_value() if password else None,
         starttls=settings.smtp_starttls and not settings.smtp_tls,
         tls=settings.smtp_tls,
