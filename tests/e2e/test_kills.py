@@ -15,7 +15,7 @@ from tests.e2e.flow import Reader, Sender, check, history
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(300)]
 
 RUNS = int(os.environ.get("PARLEY_FAULT_RUNS", "1"))
-MESSAGES = 120
+MESSAGES = 80
 PAUSE_SECONDS = 0.05
 VICTIMS = ("chat", "notification", "rabbitmq")
 
@@ -92,7 +92,7 @@ async def _pushed_once(house, phone: str, message_ids: set[str], victim: str) ->
         counts = Counter(push["message"]["data"]["message_id"] for push in sent)
         return counts if set(counts) >= message_ids else None
 
-    counts = await wait_for(counted, "a push for every message", 60, 0.5)
+    counts = await wait_for(counted, "a push for every message", 150, 0.5)
     allowed = 2 if victim == "notification" else 1
     assert set(counts) == message_ids
     assert max(counts.values()) <= allowed
