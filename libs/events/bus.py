@@ -62,14 +62,17 @@ class Subscription:
         events: The types it takes; their exchanges follow from them.
         handler: `EventHandler`, or `BatchHandler` where `max_batch` > 0.
         retry: See `Retry`.
-        concurrency: Events handled at the same time; those of one key never are.
+        concurrency: Transactions under way at the same time; those with events of one
+            key never are.
         prefetch: Frames that the broker may have outstanding here.
         deadline: A handler that takes longer is cancelled and has failed.
         is_ordered: One consumer in the whole cluster, events of a key in order.
         max_batch: Size of a batch for a batch handler, else 0.
         in_transaction: Whether inbox row and effects share a MongoDB transaction
-            (`Context.session`); False for handlers whose effect is elsewhere, which
-            then must be idempotent by event id.
+            (`Context.session`), in which fast handlers also share a commit with their
+            neighbours in the frame; if that fails, each runs again alone. So every
+            effect must be in the database. False for handlers whose effect is
+            elsewhere: they run alone and must be idempotent by event id.
         kill_switch: None: never stops.
     """
 
@@ -132,6 +135,7 @@ class Context:
         causation_id: Id of the event or request that caused this event.
         attempt: From 1; counts the tries over all tiers.
         transaction: Publishes events that this one causes, in the same commit.
+        traceparent: W3C trace context of the action that published it; None without.
     """
 
     event_id: EventId
@@ -143,6 +147,7 @@ class Context:
     causation_id: str | None
     attempt: int
     transaction: "Transaction"
+    traceparent: str | None = None
 
     def publish(self, event: Event, *, event_id: EventId | None = None) -> EventId:
         """Publish an event that this one causes, in the handler's transaction."""
@@ -167,6 +172,11 @@ class BatchItem(Generic[E]):
 
     event: E
     context: Context
+
+    @property
+    def traceparent(self) -> str | None:
+        """W3C trace context of the action that published the event."""
+        return self.context.traceparent
 
 
 class Batch(Protocol[E]):

@@ -88,6 +88,11 @@ class Received:
         """Type of the event, which is its routing key."""
         return self.event.event_type
 
+    @property
+    def cause(self) -> Cause:
+        """What events that this one causes inherit."""
+        return Cause(self.correlation_id, self.id, self.traceparent)
+
 
 @dataclass(frozen=True, slots=True)
 class Undecodable:

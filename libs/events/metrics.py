@@ -38,7 +38,7 @@ handler_seconds = Histogram(
 )
 consumer_lag = Histogram(
     "events_consumer_lag_seconds",
-    "From the commit of an event to its reception",
+    "From the time of an event to its handling",
     ["subscription"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
 )

@@ -2,11 +2,12 @@
 
 from typing import Any
 
+from libs.events.bus import Transaction
 from libs.events.envelope import encode_event
 from libs.events.errors import NotEmittedError
 from libs.events.event import Event
 from libs.events.frames import Row
-from libs.events.tracing import current_cause
+from libs.events.tracing import Cause, caused_by, current_cause
 from libs.kernel import Clock, EventId, new_id
 
 
@@ -74,3 +75,25 @@ class StagedTransaction:
         row = self._stager.row(event, event_id)
         self.rows.append(row)
         return EventId(row.id)
+
+
+class CausedTransaction:
+    """A shared `Transaction` as one event of a batch sees it.
+
+    What it publishes has this event as its cause, whichever event of the batch the
+    handler published last.
+    """
+
+    def __init__(self, transaction: Transaction, cause: Cause) -> None:
+        self._transaction = transaction
+        self._cause = cause
+
+    @property
+    def session(self) -> Any:  # noqa: ANN401 - pymongo's AsyncClientSession
+        """The session of the whole batch."""
+        return self._transaction.session
+
+    def publish(self, event: Event, *, event_id: EventId | None = None) -> EventId:
+        """Add an event; see `libs.events.bus.Transaction.publish`."""
+        with caused_by(self._cause):
+            return self._transaction.publish(event, event_id=event_id)

@@ -16,8 +16,13 @@ from libs.events.consuming.kill_switch import Gate
 from libs.events.consuming.outcome import Again, error_text, judge
 from libs.events.consuming.patience import Patience
 from libs.events.consuming.ports import Courier, Delivery, Effects
-from libs.events.consuming.runner import make_context, refuse_crash_loop
+from libs.events.consuming.runner import (
+    make_context,
+    observe_lag,
+    refuse_crash_loop,
+)
 from libs.events.retrying import jittered
+from libs.events.staging import CausedTransaction
 from libs.kernel import EventId
 
 _log = structlog.get_logger(__name__)
@@ -211,15 +216,17 @@ class BatchRunner:
         self, items: Sequence[Item], transaction: Transaction, tries: int
     ) -> EventBatch:
         per_delivery = self._subscription.retry.immediate + 1
-        contexts = (
+        contexts = [
             make_context(
                 item.received,
                 self._app,
-                transaction,
+                CausedTransaction(transaction, item.received.cause),
                 (item.frame.attempt - 1) * per_delivery + tries,
             )
             for item in items
-        )
+        ]
+        for item in items:
+            observe_lag(self._queue, item.received)
         return EventBatch(
             [
                 BatchItem(item.received.event, context)

@@ -95,14 +95,11 @@ class Intake:
             return
         frame = FrameInHand(delivery, len(parts))
         self._count(len(parts))
-        now = time.time()
         for part in parts:
             if isinstance(part, Undecodable):
                 body = encode_frame([part.raw])
                 self._spawn(self._bury_undecodable(frame, body, part.error))
             else:
-                lag = max(0.0, now - part.time.timestamp())
-                metrics.consumer_lag.labels(self._subscription).observe(lag)
                 put(Item(part, frame))
 
     async def succeed(self, item: Item) -> None:

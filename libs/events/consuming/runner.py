@@ -2,7 +2,9 @@
 
 import asyncio
 import time
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeAlias
 
 import structlog
 
@@ -12,17 +14,21 @@ from libs.events.consuming.intake import Intake, Item
 from libs.events.consuming.kill_switch import Gate
 from libs.events.consuming.lanes import Lanes
 from libs.events.consuming.outcome import Again, GiveUp, Later, error_text, judge
+from libs.events.consuming.pace import Pace
 from libs.events.consuming.patience import Patience
 from libs.events.consuming.ports import Courier, Delivery, Effects
 from libs.events.envelope import Received
 from libs.events.errors import CrashLoopError
 from libs.events.retrying import jittered
 from libs.events.tracing import consume_span, handling
+from libs.kernel import EventId
 
 _log = structlog.get_logger(__name__)
 
 MAX_STARTS = 5
 _SUSPECT_LANE = "\0"
+
+Part: TypeAlias = tuple[Item, ...]
 
 
 class Runner(Protocol):
@@ -38,7 +44,13 @@ class Runner(Protocol):
 
 
 class SingleRunner:
-    """`Runner` for handlers of single events."""
+    """`Runner` for handlers of single events.
+
+    A frame's events share one transaction, or a few where handlers are slow (`Pace`).
+    If anything in it fails, it is as if it had not been, and each event of it is
+    handled alone. Events that came back, and handlers with effects elsewhere, never
+    share.
+    """
 
     def __init__(
         self,
@@ -54,13 +66,19 @@ class SingleRunner:
         self._app = app
         self._intake = Intake(queue, queue, courier)
         self._gate = Gate(subscription.kill_switch, queue)
-        self._lanes: Lanes[Item] = Lanes(self._work, subscription.concurrency)
+        self._pace = Pace()
+        self._lanes: Lanes[Part] = Lanes(self._work, subscription.concurrency)
         self._waiting: dict[Item, None] = {}
         self._queue = queue
+        self._is_stopped = False
 
     def receive(self, delivery: Delivery) -> None:
         """Take a delivery apart and put its events on their lanes."""
-        self._intake.open_frame(delivery, self._put)
+        items: list[Item] = []
+        self._intake.open_frame(delivery, items.append)
+        for part in self._cut(items):
+            self._waiting.update(dict.fromkeys(part))
+            self._lanes.put(_keys_of(part), part)
 
     async def stop(self, within_seconds: float) -> None:
         """Drain; see `Runner.stop`.
@@ -68,6 +86,7 @@ class SingleRunner:
         What is ordered is not handed back one by one, since the broker would deliver
         it again at once: it goes back together when the channel closes.
         """
+        self._is_stopped = True
         await self._lanes.stop(within_seconds)
         for item in list(self._waiting):
             if not self._subscription.is_ordered:
@@ -75,26 +94,87 @@ class SingleRunner:
         self._waiting.clear()
         await self._intake.stop()
 
-    def _put(self, item: Item) -> None:
-        """Queue an event; what may have killed a process runs alone."""
-        self._waiting[item] = None
-        key = _SUSPECT_LANE if item.is_suspect else item.received.key
-        self._lanes.put(key, item)
+    def _cut(self, items: Sequence[Item]) -> Iterable[Part]:
+        """Cut a frame into what may share a transaction, in order."""
+        size = self._pace.size if self._subscription.in_transaction else 1
+        if any(item.is_suspect for item in items):
+            size = 1
+        return (tuple(items[n : n + size]) for n in range(0, len(items), size))
 
-    async def _work(self, item: Item) -> None:
-        await self._gate.enter()
-        self._waiting.pop(item, None)
-        received = item.received
+    async def _work(self, part: Part) -> None:
+        if len(part) > 1 and self._gate.is_open and await self._share(part):
+            return
+        for item in part:
+            if not self._is_stopped:
+                await self._gate.enter()
+                self._waiting.pop(item, None)
+                with self._handling(item):
+                    await self._handle(item)
+
+    async def _share(self, part: Part) -> bool:
+        """Run a handler for each event in one transaction; False: nothing happened."""
+        unique = {item.received.id: item for item in part}
+        done: list[EventId] = []
+
+        async def work(
+            transaction: Transaction, fresh: frozenset[EventId]
+        ) -> frozenset[EventId]:
+            done[:] = [event_id for event_id in unique if event_id in fresh]
+            for event_id in done:
+                with self._handling(unique[event_id]):
+                    await self._call(unique[event_id], transaction, 1)
+            return frozenset()
+
+        started = time.perf_counter()
+        try:
+            async with asyncio.timeout(self._subscription.deadline.total_seconds()):
+                await self._effects.apply_batch(
+                    self._subscription.name, list(unique), work
+                )
+        except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
+            _log.warning(
+                "frame_taken_apart",
+                subscription=self._queue,
+                count=len(part),
+                error=error_text(err),
+            )
+            return False
+        await self._finish_part(part, frozenset(done), time.perf_counter() - started)
+        return True
+
+    async def _finish_part(
+        self, part: Part, done: frozenset[EventId], elapsed: float
+    ) -> None:
+        self._pace.note(elapsed, len(part))
+        metrics.handler_seconds.labels(self._queue).observe(elapsed)
+        for item in part:
+            self._waiting.pop(item, None)
+            outcome = "done" if item.received.id in done else "duplicate"
+            metrics.handled.labels(self._queue, item.received.type, outcome).inc()
+            self._gate.record(is_failure=False)
+            await self._intake.succeed(item)
+        _log.info(
+            "frame_handled",
+            subscription=self._queue,
+            count=len(part),
+            done_count=len(done),
+            seconds=round(elapsed, 4),
+        )
+
+    @contextmanager
+    def _handling(self, item: Item) -> Iterator[None]:
+        """Trace and name one event while its handler runs."""
+        event = item.received
         with (
-            consume_span(self._queue, received.type, received.id, received.traceparent),
-            handling(
-                received.id,
-                received.type,
-                received.correlation_id,
-                received.traceparent,
-            ),
+            consume_span(self._queue, event.type, event.id, event.traceparent),
+            handling(event.id, event.type, event.correlation_id, event.traceparent),
         ):
-            await self._handle(item)
+            yield
+
+    async def _call(self, item: Item, transaction: Transaction, attempt: int) -> None:
+        observe_lag(self._queue, item.received)
+        context = make_context(item.received, self._app, transaction, attempt)
+        await self._subscription.handler(item.received.event, context)
 
     async def _handle(self, item: Item) -> None:
         tries = 0
@@ -108,6 +188,7 @@ class SingleRunner:
             elapsed = time.perf_counter() - started
             metrics.handler_seconds.labels(self._queue).observe(elapsed)
             if error is None:
+                self._pace.note(elapsed, 1)
                 await self._intake.succeed(item)
                 _log.info(
                     "event_handled",
@@ -132,8 +213,7 @@ class SingleRunner:
         attempt = (item.frame.attempt - 1) * (self._subscription.retry.immediate + 1)
 
         async def work(transaction: Transaction) -> None:
-            context = make_context(received, self._app, transaction, attempt + tries)
-            await self._subscription.handler(received.event, context)
+            await self._call(item, transaction, attempt + tries)
 
         apply = (
             self._effects.apply
@@ -203,4 +283,17 @@ def make_context(
         causation_id=received.causation_id,
         attempt=attempt,
         transaction=transaction,
+        traceparent=received.traceparent,
     )
+
+
+def observe_lag(subscription: str, received: Received) -> None:
+    """Measure how long ago an event happened whose handler starts now."""
+    lag = max(0.0, time.time() - received.time.timestamp())
+    metrics.consumer_lag.labels(subscription).observe(lag)
+
+
+def _keys_of(part: Part) -> set[str]:
+    """Return the keys of a part's events; what may kill a process runs alone."""
+    keys = {item.received.key for item in part}
+    return keys | {_SUSPECT_LANE} if part[0].is_suspect else keys

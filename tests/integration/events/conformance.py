@@ -71,6 +71,11 @@ class Rig(ABC):
             for event in events
         )
 
+    async def send_alone(self, event):
+        """Publish an event in a frame of its own."""
+        frame = self.frame_of(event)
+        await self.send_raw(event.event_exchange(), event.event_type, frame)
+
     async def publish(self, *events):
         """Publish events in one transaction; returns their ids."""
         async with self.bus.transaction() as transaction:
@@ -454,9 +459,11 @@ class BusConformance:
             done.append(event)
 
         async with rig.consuming(worker):
+            await rig.publish(read(1, "so that it is known to be slow"))
+            await rig.until(lambda: done)
             await rig.publish(*(read(1, f"c{key}") for key in range(12)))
-            await rig.until(lambda: len(done) == 12)
-        assert most == 3
+            await rig.until(lambda: len(done) == 13)
+        assert most == 3, most
 
     async def test_a_batch_comes_together_and_fails_apart(self, rig):
         """One bad event of a batch is retried alone; its neighbours are done once."""
@@ -530,7 +537,8 @@ class BusConformance:
             done.append(event.read_seq)
 
         async with rig.consuming(worker):
-            await rig.publish(*(read(n, f"c{n}") for n in range(4)))
+            for number in range(4):
+                await rig.send_alone(read(number, f"c{number}"))
             await rig.until(lambda: done)
         assert 1 <= len(done) < 4
         async with rig.consuming(worker):
@@ -557,12 +565,10 @@ class BusConformance:
                 raise ValueError
 
         async with rig.consuming(worker):
-            await rig.publish(
-                *(
-                    UserSuspended(user_id=f"u{n}", revision=1, is_suspended=True)
-                    for n in range(6)
+            for number in range(6):
+                await rig.send_alone(
+                    UserSuspended(user_id=f"u{number}", revision=1, is_suspended=True)
                 )
-            )
             await rig.until(lambda: len(calls) >= 3)
             is_broken = False
             await rig.until(lambda: len(calls) == 6)

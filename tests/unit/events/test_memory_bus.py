@@ -11,6 +11,7 @@ from libs.events.catalog import ConversationRead
 from libs.events.memory import InMemoryBus
 from libs.events.memory.broker import MemoryBroker
 from tests.integration.events.conformance import BusConformance, Rig, deleted, read
+from tests.integration.events.conformance_frames import FrameConformance
 
 
 class MemoryRig(Rig):
@@ -56,6 +57,10 @@ def rig():
 
 class TestMemoryBus(BusConformance):
     """The conformance suite in memory."""
+
+
+class TestMemoryFrames(FrameConformance):
+    """The cases about frames in memory."""
 
 
 async def test_tiers_can_take_time():

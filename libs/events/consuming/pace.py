@@ -1,0 +1,29 @@
+"""How many events one shared transaction may take."""
+
+_BUDGET_SECONDS = 0.05
+_WEIGHT = 0.2
+
+
+class Pace:
+    """Sizes shared transactions so that each lasts about 50 ms.
+
+    Fast handlers gain from a shared commit; slow ones gain more from running side by
+    side, and a long transaction would hold its locks for all of them. The first frame
+    is taken whole; then it follows what was measured.
+    """
+
+    def __init__(self) -> None:
+        self._event_seconds = 0.0
+
+    @property
+    def size(self) -> int:
+        """Events to put into one transaction, at least 1."""
+        if self._event_seconds * 1_000_000 < 1:
+            return 1_000_000
+        return max(1, int(_BUDGET_SECONDS / self._event_seconds))
+
+    def note(self, seconds: float, count: int) -> None:
+        """Take in how long a transaction of so many events lasted."""
+        sample = seconds / count
+        known = self._event_seconds
+        self._event_seconds = known + _WEIGHT * (sample - known) if known else sample
