@@ -1,5 +1,6 @@
 """Acceptance 7: each check fails on what it is there to refuse."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -34,6 +35,7 @@ def run(tree: Path, *command: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=300,
         check=False,
+        env={**os.environ, "PYTHONPATH": str(tree)},
     )
 
 

@@ -121,6 +121,7 @@ class Member:
     session_id: str = field(default_factory=new_id)
     live: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     socket: socketio.AsyncClient | None = None
+    session: aiohttp.ClientSession | None = None
 
     def token(self, seconds: float = 300, **claims: object) -> str:
         """Return an access token as auth would sign it."""
@@ -156,7 +157,8 @@ class Member:
 
     async def connect(self, process: ChatProcess, *conversations: str) -> Any:
         """Open a socket and subscribe; return the acknowledgement."""
-        socket = socketio.AsyncClient(reconnection=False)
+        self.session = aiohttp.ClientSession()  # the library leaves its own open
+        socket = socketio.AsyncClient(reconnection=False, http_session=self.session)
         socket.on("*", self._hear)
         await socket.connect(
             process.socket_url, auth={"token": self.token()}, transports=["websocket"]
@@ -188,12 +190,25 @@ class Member:
                 await asyncio.sleep(0.01)
         return self.live[event]
 
+    async def statuses_of(self, other: "Member", count: int) -> list[str]:
+        """Wait for so many presences of another; one's own may come too."""
+        async with asyncio.timeout(10):
+            while True:
+                states = self.live["presence.changed"]
+                found = [s["status"] for s in states if s["user_id"] == other.user_id]
+                if len(found) >= count:
+                    return found
+                await asyncio.sleep(0.01)
+
     async def disconnect(self) -> None:
         """Close the socket."""
         if self.socket is not None:
             await self.socket.disconnect()
             await self.socket.shutdown()
             self.socket = None
+        if self.session is not None:
+            await self.session.close()
+            self.session = None
 
     async def _hear(self, event: str, payload: Any = None) -> None:
         self.live[event].append(payload)

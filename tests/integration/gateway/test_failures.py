@@ -1,6 +1,7 @@
 """What a client is told when something goes wrong, here or behind."""
 
 import asyncio
+import contextlib
 import json
 import time
 
@@ -256,4 +257,6 @@ async def _raw(
                 await asyncio.wait({reading}, timeout=0.1)
             return await reading
     finally:
-        writer.close()
+        writer.transport.abort()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
