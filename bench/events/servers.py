@@ -1,0 +1,113 @@
+"""The stack's servers for the benchmark: a place of its own, gone afterwards.
+
+A virtual host and an account on RabbitMQ and a database on MongoDB, made by the stack's
+administrators. What the stack itself has there is not touched.
+"""
+
+import base64
+import json
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from pymongo import AsyncMongoClient
+
+from deploy.embedded.layout import Stack
+from deploy.embedded.passwords import ADMIN, Passwords
+from deploy.embedded.servers.mongodb import admin_url
+from deploy.embedded.servers.rabbitmq import amqp_url
+
+VIRTUAL_HOST = "bench-events"
+DATABASE = "bench_events"
+_PREFIX = "bench-events-"
+_ALL = {"configure": ".*", "write": ".*", "read": ".*"}
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where the cells work.
+
+    Attributes:
+        admin_amqp_url: The stack's administrator, on the benchmark's virtual host.
+        service_amqp_url: An account with a service's rights, no more.
+        management_url: The management API, as administrator.
+        mongo_url: MongoDB's administrator.
+        servers: Pids of the servers, by name.
+    """
+
+    admin_amqp_url: str
+    service_amqp_url: str
+    management_url: str
+    mongo_url: str
+    servers: dict[str, int]
+
+
+@asynccontextmanager
+async def open_place(stack: Stack, service: str) -> AsyncIterator[Place]:
+    """Make host, account and database; what a killed run left is removed first."""
+    password = secrets.token_urlsafe(16)
+    user = _PREFIX + service
+    admin = f"{ADMIN}:{Passwords(stack).of('rabbitmq', ADMIN)}"
+    call = _Management(stack.url("rabbitmq_management"), admin)
+    host_path, user_path = f"vhosts/{VIRTUAL_HOST}", f"users/{user}"
+    place = Place(
+        admin_amqp_url=f"{amqp_url(stack, ADMIN).rstrip('/')}/{VIRTUAL_HOST}",
+        service_amqp_url=f"amqp://{user}:{password}@{stack.address('amqp')}"
+        f"/{VIRTUAL_HOST}",
+        management_url=f"http://{admin}@{stack.address('rabbitmq_management')}",
+        mongo_url=admin_url(stack),
+        servers=_pids(stack, "rabbitmq", "mongod"),
+    )
+    async with AsyncMongoClient[dict[str, Any]](place.mongo_url) as client:
+        call("DELETE", host_path)
+        await client.drop_database(DATABASE)
+        try:
+            call("PUT", host_path, {})
+            call("PUT", f"permissions/{VIRTUAL_HOST}/{ADMIN}", _ALL)
+            call("PUT", user_path, {"password": password, "tags": ""})
+            yield place
+        finally:
+            call("DELETE", host_path)
+            call("DELETE", user_path)
+            await client.drop_database(DATABASE)
+
+
+def user_prefix() -> str:
+    """Return what stands before a service's name in its account's."""
+    return _PREFIX
+
+
+class _Management:
+    def __init__(self, url: str, account: str) -> None:
+        self._url = url
+        self._account = base64.b64encode(account.encode()).decode()
+
+    def __call__(
+        self, method: str, path: str, body: dict[str, Any] | None = None
+    ) -> None:
+        """Call the management API; what is gone may be deleted again."""
+        request = Request(  # noqa: S310 - the stack's own http address
+            f"{self._url}/api/{path}",
+            data=None if body is None else json.dumps(body).encode(),
+            headers={
+                "Authorization": f"Basic {self._account}",
+                "Content-Type": "application/json",
+            },
+            method=method,
+        )
+        try:
+            urlopen(request, timeout=30).close()  # noqa: S310 - as above
+        except HTTPError as err:
+            err.close()
+            if method != "DELETE" or err.code != HTTPStatus.NOT_FOUND:
+                raise
+
+
+def _pids(stack: Stack, *names: str) -> dict[str, int]:
+    programs = json.loads(stack.state_file.read_text())["programs"]
+    return {name: int(programs[name]["pid"]) for name in names}
