@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 
 from libs.chassis import mongo, redis
 from libs.chassis.health import Health, status_of
-from libs.chassis.sessions import CHANNEL, SessionWatch
+from libs.chassis.sessions import CHANNEL, RevokedSession, SessionWatch
 from libs.chassis.settings import MongoSettings, RedisSettings
 from libs.kernel import SystemClock, UnavailableError
 
@@ -75,7 +75,7 @@ async def test_a_revocation_is_heard_within_a_second(stack):
     """SR-1: the channel alone is enough, between two accounts of their own."""
     chat = RedisSettings(redis_url=redis_url(stack, "chat"))
     auth = RedisSettings(redis_url=redis_url(stack, "auth"))
-    heard: asyncio.Queue[str] = asyncio.Queue()
+    heard: asyncio.Queue[RevokedSession] = asyncio.Queue()
     async with (
         redis.open_redis(chat) as listening,
         redis.open_redis(auth) as announcing,
@@ -85,7 +85,7 @@ async def test_a_revocation_is_heard_within_a_second(stack):
         await announced_until_heard(announcing, heard)
         await announcing.publish(CHANNEL, revocation("s1"))
         async with asyncio.timeout(1):
-            while await heard.get() != "s1":
+            while (await heard.get()).session_id != "s1":
                 pass
         assert watch.is_revoked("s1")
         with pytest.raises(UnavailableError):

@@ -157,6 +157,7 @@ class Member:
 
     async def connect(self, process: ChatProcess, *conversations: str) -> Any:
         """Open a socket and subscribe; return the acknowledgement."""
+        await self.disconnect()
         self.session = aiohttp.ClientSession()  # the library leaves its own open
         socket = socketio.AsyncClient(reconnection=False, http_session=self.session)
         socket.on("*", self._hear)
