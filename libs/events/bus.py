@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from libs.events.event import Event
 from libs.kernel import EventId
@@ -66,7 +66,16 @@ class Subscription:
             key never are.
         prefetch: Frames that the broker may have outstanding here.
         deadline: A handler that takes longer is cancelled and has failed.
-        is_ordered: One consumer in the whole cluster, events of a key in order.
+        is_ordered: One consumer in the whole cluster, events of a key in order and
+            without gaps: it must take every type that draws on the key's sequence. A
+            sequence that was handled before its predecessor came is dead-lettered
+            as ``out_of_order``.
+        on_failure: For an ordered subscription, once `retry.immediate` tries failed:
+            ``skip`` makes the event a dead letter and goes on; ``block_key`` parks it
+            and everything behind it of its key in MongoDB until an operator releases
+            the key.
+        gap_hold: How long an ordered key waits for a missing number before its
+            events are parked; more than the sweeper needs.
         max_batch: Size of a batch for a batch handler, else 0.
         in_transaction: Whether inbox row and effects share a MongoDB transaction
             (`Context.session`), in which fast handlers also share a commit with their
@@ -84,6 +93,8 @@ class Subscription:
     prefetch: int = 64
     deadline: timedelta = timedelta(seconds=30)
     is_ordered: bool = False
+    on_failure: Literal["skip", "block_key"] = "skip"
+    gap_hold: timedelta = timedelta(seconds=20)
     max_batch: int = 0
     in_transaction: bool = True
     kill_switch: KillSwitch | None = None
@@ -93,12 +104,17 @@ class Subscription:
 
         Raises:
             ValueError: An unknown tier, tiers in an ordered subscription (a retried
-                event would be overtaken), or a batch outside of a transaction.
+                event would be overtaken), a batch or an order outside of a
+                transaction, or `block_key` without order.
         """
         if self.is_ordered and self.retry == Retry():
             object.__setattr__(self, "retry", Retry(immediate=5, delays=()))
         if self.is_ordered and self.retry.delays:
             raise ValueError(f"{self.name}: retry tiers break the order")
+        if self.is_ordered and not self.in_transaction:
+            raise ValueError(f"{self.name}: order needs its transaction")
+        if self.on_failure != "skip" and not self.is_ordered:
+            raise ValueError(f"{self.name}: only an ordered subscription can block")
         if self.max_batch and not self.in_transaction:
             raise ValueError(f"{self.name}: a batch needs its transaction")
         unknown = set(self.retry.delays) - set(RETRY_TIERS)

@@ -80,6 +80,13 @@ class CrashLoopError(Exception):
         super().__init__(f"started {starts} times without an end")
 
 
+class OutOfOrderError(Exception):
+    """An ordered subscription has handled the event's successors already."""
+
+    def __init__(self, sequence: int | None) -> None:
+        super().__init__(f"number {sequence} came after its successors")
+
+
 class PublishRefusedError(Exception):
     """The broker refused a frame for a reason that another try will not change."""
 

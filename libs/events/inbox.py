@@ -9,7 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from libs.events.bus import Transaction
-from libs.events.consuming.ports import BatchWork, Work
+from libs.events.consuming.ports import BatchWork, OrderBook, Work
 from libs.events.outbox.transactions import Transactions
 from libs.events.staging import StagedTransaction, Stager
 from libs.kernel import Clock, EventId
@@ -20,7 +20,7 @@ KEPT_FOR = timedelta(days=14)
 _TRIES = 6
 
 
-class _KnownError(Exception):
+class KnownError(Exception):
     """The inbox has the event, or one of the batch."""
 
 
@@ -38,6 +38,22 @@ class MongoInbox:
         self._transactions = transactions
         self._stager = stager
         self._clock = clock
+        self._order_book: OrderBook | None = None
+
+    @property
+    def order_book(self) -> OrderBook:
+        """Where ordered subscriptions stand.
+
+        Raises:
+            TypeError: `use_order_book` was not called.
+        """
+        if self._order_book is None:
+            raise TypeError("this inbox has no order book")
+        return self._order_book
+
+    def use_order_book(self, order_book: OrderBook) -> None:
+        """Give it the order book, which records its events in this inbox."""
+        self._order_book = order_book
 
     async def ensure_indexes(self) -> None:
         """Create the TTL index; does nothing where it is."""
@@ -48,12 +64,12 @@ class MongoInbox:
         """Run work in the transaction of the inbox row; see `Effects.apply`."""
 
         async def run(transaction: Transaction) -> None:
-            await self._record(subscription, [event_id], transaction.session)
+            await self.record(subscription, [event_id], transaction.session)
             await work(transaction)
 
         try:
             await self._transactions.run(run, tries=_TRIES)
-        except _KnownError:
+        except KnownError:
             return False
         return True
 
@@ -67,12 +83,12 @@ class MongoInbox:
         await work(staged)
 
         async def record(transaction: StagedTransaction) -> None:
-            await self._record(subscription, [event_id], transaction.session)
+            await self.record(subscription, [event_id], transaction.session)
             transaction.rows.extend(staged.rows)
 
         try:
             await self._transactions.run(record, tries=_TRIES)
-        except _KnownError:
+        except KnownError:
             return False
         return True
 
@@ -93,7 +109,7 @@ class MongoInbox:
         fresh = list(event_ids)
 
         async def run(transaction: Transaction) -> None:
-            await self._record(subscription, fresh, transaction.session)
+            await self.record(subscription, fresh, transaction.session)
             failed = await work(transaction, frozenset(fresh))
             if failed:
                 keys = [_key(subscription, event_id) for event_id in failed]
@@ -104,19 +120,19 @@ class MongoInbox:
         while fresh:
             try:
                 await self._transactions.run(run, tries=_TRIES)
-            except _KnownError:
+            except KnownError:
                 known = await self._known(subscription, fresh)
                 fresh = [event_id for event_id in fresh if event_id not in known]
             else:
                 return
 
-    async def _record(
+    async def record(
         self, subscription: str, ids: Sequence[EventId], session: AsyncClientSession
     ) -> None:
         """Insert inbox rows; a duplicate has aborted the transaction on the server.
 
         Raises:
-            _KnownError: One of the ids is there; which one, the caller looks up.
+            KnownError: One of the ids is there; which one, the caller looks up.
         """
         now = self._clock.now()
         rows = [{"_id": _key(subscription, event_id), "at": now} for event_id in ids]
@@ -126,10 +142,10 @@ class MongoInbox:
             else:
                 await self._inbox.insert_many(rows, session=session)
         except DuplicateKeyError as err:
-            raise _KnownError from err
+            raise KnownError from err
         except BulkWriteError as err:
             if _is_duplicate(err):
-                raise _KnownError from err
+                raise KnownError from err
             raise
 
     async def _known(

@@ -48,3 +48,15 @@ has_consumer = Gauge(
 kill_switch_open = Gauge(
     "events_kill_switch_open", "1 while the subscription is paused", ["subscription"]
 )
+
+ordered_gaps = Counter(
+    "events_ordered_gaps", "Times a key waited for a missing number", ["subscription"]
+)
+ordered_parked = Counter(
+    "events_ordered_parked",
+    "Events parked: gap, failure, behind",
+    ["subscription", "reason"],
+)
+ordered_blocked = Gauge(
+    "events_ordered_blocked_keys", "Keys with parked events", ["subscription"]
+)

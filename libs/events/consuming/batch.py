@@ -11,16 +11,12 @@ import structlog
 
 from libs.events import metrics
 from libs.events.bus import BatchItem, Subscription, Transaction
+from libs.events.consuming.context import make_context, observe_lag, refuse_crash_loop
 from libs.events.consuming.intake import Intake, Item
 from libs.events.consuming.kill_switch import Gate
 from libs.events.consuming.outcome import Again, error_text, judge
 from libs.events.consuming.patience import Patience
 from libs.events.consuming.ports import Courier, Delivery, Effects
-from libs.events.consuming.runner import (
-    make_context,
-    observe_lag,
-    refuse_crash_loop,
-)
 from libs.events.retrying import jittered
 from libs.events.staging import CausedTransaction
 from libs.kernel import EventId

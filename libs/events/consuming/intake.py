@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +35,7 @@ class FrameInHand:
         headers = delivery.headers
         self.delivery = delivery
         self.attempt = max(1, int(headers.get("x-attempt", 1)))
+        self.is_replayed = "x-replayed" in headers
         self.first_failure = str(headers.get("x-first-failure", ""))
         self._left = count
         self._is_failed = False
@@ -108,10 +109,18 @@ class Intake:
         await item.frame.settle(is_safe=True)
 
     async def move(
-        self, item: Item, verdict: Later | GiveUp, error: Exception, tries: int
+        self,
+        item: Item,
+        verdict: Later | GiveUp,
+        error: Exception,
+        tries: int,
+        *,
+        before_settling: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Send a failed event to its tier or to the dead letters, then settle it."""
         is_safe = await self._send_on(item, verdict, error, tries)
+        if is_safe and before_settling is not None:
+            is_safe = await _is_done(before_settling)
         self._uncount()
         await item.frame.settle(is_safe=is_safe)
 
@@ -199,6 +208,15 @@ class Intake:
             _log.error("event_not_moved", queue=target, error_type=type(err).__name__)
             return False
         return True
+
+
+async def _is_done(work: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        await work()
+    except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
+        _log.warning("event_not_settled", error=error_text(err))
+        return False
+    return True
 
 
 def _now() -> str:

@@ -8,9 +8,9 @@ import structlog
 
 from libs.events import metrics
 from libs.events.bus import Context, LiveSubscription
+from libs.events.consuming.context import make_context
 from libs.events.consuming.outcome import error_text
 from libs.events.consuming.ports import Delivery
-from libs.events.consuming.runner import make_context
 from libs.events.envelope import Received, Undecodable, decode_frame
 from libs.events.errors import DecodeError
 from libs.events.event import Event

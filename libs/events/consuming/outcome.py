@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 
 from libs.events.bus import Retry
-from libs.events.errors import CrashLoopError, DecodeError, PermanentError, RetryAfter
+from libs.events.errors import (
+    CrashLoopError,
+    DecodeError,
+    OutOfOrderError,
+    PermanentError,
+    RetryAfter,
+)
 from libs.events.names import tier_seconds
 from libs.kernel import AppError
 
@@ -26,8 +32,20 @@ class GiveUp:
 
     reason: str
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether no further try in this process could help."""
+        return self.reason != "retries_exhausted"
 
-_OUR_ERRORS = (AppError, CrashLoopError, DecodeError, PermanentError, RetryAfter)
+
+_OUR_ERRORS = (
+    AppError,
+    CrashLoopError,
+    DecodeError,
+    OutOfOrderError,
+    PermanentError,
+    RetryAfter,
+)
 
 Verdict = Again | Later | GiveUp
 
@@ -45,7 +63,7 @@ def judge(error: Exception, retry: Retry, *, attempt: int, tries: int) -> Verdic
         return GiveUp("crash_loop")
     if _is_permanent(error):
         return GiveUp("permanent")
-    pause = _pause_asked_for(error)
+    pause = pause_asked_for(error)
     if pause is None and tries <= retry.immediate:
         return Again()
     return _later(retry, attempt, pause or 0.0)
@@ -57,7 +75,8 @@ def _is_permanent(error: Exception) -> bool:
     return isinstance(error, PermanentError | DecodeError)
 
 
-def _pause_asked_for(error: Exception) -> float | None:
+def pause_asked_for(error: Exception) -> float | None:
+    """Return the seconds that an error asks to wait for; None if it does not."""
     if isinstance(error, RetryAfter):
         return error.seconds
     if isinstance(error, AppError):

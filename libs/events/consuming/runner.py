@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
 
 import structlog
 
 from libs.events import metrics
-from libs.events.bus import Context, Subscription, Transaction
+from libs.events.bus import Subscription, Transaction
+from libs.events.consuming.context import make_context, observe_lag, refuse_crash_loop
 from libs.events.consuming.intake import Intake, Item
 from libs.events.consuming.kill_switch import Gate
 from libs.events.consuming.lanes import Lanes
@@ -18,14 +19,12 @@ from libs.events.consuming.pace import Pace
 from libs.events.consuming.patience import Patience
 from libs.events.consuming.ports import Courier, Delivery, Effects
 from libs.events.envelope import Received
-from libs.events.errors import CrashLoopError
 from libs.events.retrying import jittered
 from libs.events.tracing import consume_span, handling
 from libs.kernel import EventId
 
 _log = structlog.get_logger(__name__)
 
-MAX_STARTS = 5
 _SUSPECT_LANE = "\0"
 
 Part: TypeAlias = tuple[Item, ...]
@@ -81,16 +80,11 @@ class SingleRunner:
             self._lanes.put(_keys_of(part), part)
 
     async def stop(self, within_seconds: float) -> None:
-        """Drain; see `Runner.stop`.
-
-        What is ordered is not handed back one by one, since the broker would deliver
-        it again at once: it goes back together when the channel closes.
-        """
+        """Drain; see `Runner.stop`."""
         self._is_stopped = True
         await self._lanes.stop(within_seconds)
         for item in list(self._waiting):
-            if not self._subscription.is_ordered:
-                await self._intake.drop(item)
+            await self._intake.drop(item)
         self._waiting.clear()
         await self._intake.stop()
 
@@ -249,48 +243,6 @@ class SingleRunner:
             tries=tries,
             error=error_text(error),
         )
-
-
-async def refuse_crash_loop(effects: Effects, subscription: str, item: Item) -> None:
-    """Count the start of an event whose frame came back several times.
-
-    The broker's count also rises for frames that were only prefetched when a process
-    died, so an event is judged by how often its own handler was started.
-
-    Raises:
-        CrashLoopError: Too often; it is not started again.
-    """
-    if item.is_suspect:
-        starts = await effects.count_start(subscription, item.received.id)
-        if starts > MAX_STARTS:
-            raise CrashLoopError(starts)
-
-
-def make_context(
-    received: Received,
-    app: Any,  # noqa: ANN401 - the service's own type
-    transaction: Transaction,
-    attempt: int,
-) -> Context:
-    """Build what a handler knows beside its event."""
-    return Context(
-        event_id=received.id,
-        app=app,
-        session=transaction.session,
-        occurred_at=received.time,
-        sequence=received.sequence,
-        correlation_id=received.correlation_id,
-        causation_id=received.causation_id,
-        attempt=attempt,
-        transaction=transaction,
-        traceparent=received.traceparent,
-    )
-
-
-def observe_lag(subscription: str, received: Received) -> None:
-    """Measure how long ago an event happened whose handler starts now."""
-    lag = max(0.0, time.time() - received.time.timestamp())
-    metrics.consumer_lag.labels(subscription).observe(lag)
 
 
 def _keys_of(part: Part) -> set[str]:

@@ -44,6 +44,7 @@ class InMemoryBus:
 
     Attributes:
         published: Every event that was committed, or sent without an outbox.
+        effects: Its inbox, and the parked events of ordered subscriptions.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class InMemoryBus:
         self._has_immediate_tiers = has_immediate_tiers
         self._stager = Stager(service, self._clock)
         self._transactions = MemoryTransactions(self._stager, self._on_commit)
-        self._effects = MemoryEffects(self._transactions)
+        self.effects = MemoryEffects(self._transactions)
         self._elapsed = 0.0
         self._live_callbacks: list[Callable[[bool], None]] = []
         self.broker = broker or MemoryBroker()
@@ -91,7 +92,7 @@ class InMemoryBus:
         for subscription in worker.subscriptions:
             queue = self.broker.declare(worker.service, subscription)
             runner = make_runner(
-                subscription, queue.name, effects=self._effects, courier=self, app=app
+                subscription, queue.name, effects=self.effects, courier=self, app=app
             )
             queues.append(queue)
             runners.append(runner)

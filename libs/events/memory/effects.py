@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from libs.events.bus import Transaction
 from libs.events.consuming.ports import BatchWork, Work
+from libs.events.memory.order import MemoryOrderBook
 from libs.events.memory.transactions import MemoryTransactions
 from libs.kernel import EventId
 
@@ -15,6 +16,7 @@ class MemoryEffects:
         self._transactions = transactions
         self.starts: dict[tuple[str, EventId], int] = {}
         self.known: set[tuple[str, EventId]] = set()
+        self.order_book = MemoryOrderBook(self)
 
     async def apply(self, subscription: str, event_id: EventId, work: Work) -> bool:
         """Run work once; see `Effects.apply`."""

@@ -11,6 +11,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import PyMongoError
 
 from libs.events.inbox import MongoInbox
+from libs.events.order_book import MongoOrderBook
 from libs.events.outbox import FramePublisher, OutboxStore, Relay, Sweeper, Transactions
 from libs.events.outbox.lease import Lease
 from libs.events.settings import BusSettings
@@ -58,8 +59,13 @@ async def open_persistence(
     sweeper = Sweeper(store, lease, relay, settings)
     transactions = Transactions(database, store, stager, relay)
     inbox = MongoInbox(database, transactions, stager, clock)
+    order_book = MongoOrderBook(database, transactions, inbox, clock)
+    inbox.use_order_book(order_book)
     await asyncio.gather(
-        store.ensure_indexes(), lease.ensure_indexes(), inbox.ensure_indexes()
+        store.ensure_indexes(),
+        lease.ensure_indexes(),
+        inbox.ensure_indexes(),
+        order_book.ensure_indexes(),
     )
     await lease.beat()
     tasks = [

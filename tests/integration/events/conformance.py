@@ -57,6 +57,14 @@ class Rig(ABC):
     async def send_raw(self, exchange, routing_key, body) -> None:
         """Publish bytes as a foreign producer would."""
 
+    @abstractmethod
+    async def parked(self, worker, key, count) -> None:
+        """Wait until so many events of a key are parked."""
+
+    @abstractmethod
+    async def release(self, worker, key) -> None:
+        """Let a parked key go on, as an operator."""
+
     def frame_of(self, *events) -> bytes:
         """Encode events as a foreign producer would, with ids of their own."""
         cause = Cause(None, None, None)

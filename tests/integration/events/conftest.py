@@ -20,6 +20,7 @@ from pymongo import AsyncMongoClient
 from libs.events import BusSettings, Worker
 from libs.events.catalog import ConversationRead, MessageDeleted, UserSuspended
 from libs.events.names import dead_letter_queue, queue_name
+from libs.events.order_book import ParkedKeys
 from libs.events.rabbitmq import open_bus
 from libs.events.settings import AdminSettings
 from libs.events.topology import build_topology
@@ -197,6 +198,18 @@ class RabbitRig(Rig):
             while not (found := await self.take(queue)):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
         return found
+
+    async def parked(self, worker, key, count):
+        """Wait until so many events of a key are parked."""
+        rows = self.database(worker.service).ordered_parked
+        async with asyncio.timeout(15):
+            while await rows.count_documents({"k": key}) != count:  # noqa: ASYNC110 - a database
+                await asyncio.sleep(0.05)
+
+    async def release(self, worker, key):
+        """Let a key go on, as an operator."""
+        keys = ParkedKeys(self.database(worker.service))
+        await keys.release(worker.subscriptions[0].name, key)
 
     async def send_raw(self, exchange, routing_key, body):
         """Publish bytes as administrator."""

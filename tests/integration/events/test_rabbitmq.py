@@ -4,6 +4,7 @@ import pytest
 
 from tests.integration.events.conformance import BusConformance
 from tests.integration.events.conformance_frames import FrameConformance
+from tests.integration.events.conformance_order import OrderConformance
 
 pytestmark = pytest.mark.integration
 
@@ -14,3 +15,7 @@ class TestRabbitBus(BusConformance):
 
 class TestRabbitFrames(FrameConformance):
     """The same promises about frames."""
+
+
+class TestRabbitOrder(OrderConformance):
+    """The same promises about order."""

@@ -12,6 +12,7 @@ from libs.events.memory import InMemoryBus
 from libs.events.memory.broker import MemoryBroker
 from tests.integration.events.conformance import BusConformance, Rig, deleted, read
 from tests.integration.events.conformance_frames import FrameConformance
+from tests.integration.events.conformance_order import OrderConformance
 
 
 class MemoryRig(Rig):
@@ -44,6 +45,18 @@ class MemoryRig(Rig):
         """Read the dead letters."""
         return self._bus.dead_letters(worker.service, name)
 
+    async def parked(self, worker, key, count):
+        """Wait until so many events of a key are parked."""
+        book = self._buses[worker.service].effects.order_book
+        await self.until(
+            lambda: sum(event.key == key for event in book.parked.values()) == count
+        )
+
+    async def release(self, worker, key):
+        """Let a key go on, as an operator."""
+        book = self._buses[worker.service].effects.order_book
+        book.release(worker.subscriptions[0].name, key)
+
     async def send_raw(self, exchange, routing_key, body):
         """Publish bytes."""
         self.broker.publish(exchange, routing_key, body)
@@ -61,6 +74,10 @@ class TestMemoryBus(BusConformance):
 
 class TestMemoryFrames(FrameConformance):
     """The cases about frames in memory."""
+
+
+class TestMemoryOrder(OrderConformance):
+    """The cases about order in memory."""
 
 
 async def test_tiers_can_take_time():
