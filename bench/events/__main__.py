@@ -25,6 +25,7 @@ _PEER = {
     "aio-pika": "bench.events.peer_aio_pika",
     "faststream": "bench.events.peer_faststream",
 }
+_BY_HAND = "bench.events.peer_by_hand"
 _TRANSPORT = "bench.events.parley_transport"
 _FULL = "bench.events.parley_full"
 _WAITING_OF_PEERS = 20_000
@@ -35,6 +36,7 @@ RATES = [
     Cell("parley", _TRANSPORT, "single"),
     Cell("aio-pika", _PEER["aio-pika"], "batched"),
     Cell("parley", _TRANSPORT, "batched"),
+    Cell("by-hand", _BY_HAND, "single"),
     Cell("parley", _FULL, "single"),
     Cell("parley", _FULL, "batched"),
     Cell("faststream", _PEER["faststream"], "single", has_logs=True),
@@ -66,8 +68,13 @@ def arguments() -> argparse.Namespace:
         metavar="EVENTS",
         help="measure memory too, with so many events waiting for the broker",
     )
+    parser.add_argument(
+        "--uvloop",
+        action="store_true",
+        help="as in production, for all but FastStream: then its ratios say nothing",
+    )
     parser.add_argument("--only", default="", help="cells whose name has this text")
-    parser.add_argument("--profile", type=Path, help="folder for a cProfile a cell")
+    parser.add_argument("--profile", type=Path, help="folder: where the CPU goes")
     return parser.parse_args()
 
 
@@ -94,18 +101,19 @@ def order_for(cell: Cell, options: argparse.Namespace, place: Place) -> Order:
     profile = ""
     if options.profile:
         options.profile.mkdir(parents=True, exist_ok=True)
-        profile = str(options.profile / f"{cell.name.replace(':', '-')}.prof")
+        profile = str(options.profile / f"{cell.name.replace(':', '-')}.txt")
     count = 0
     if cell.scenario == "waiting":
         count = options.waiting if is_ours else _WAITING_OF_PEERS
     return Order(
         amqp_url=place.service_amqp_url if is_ours else place.admin_amqp_url,
-        mongo_url=place.mongo_url if is_ours else "",
+        mongo_url="" if cell.system in _PEER else place.mongo_url,
         scenario=cell.scenario,
         seconds=options.seconds * (2 if cell.scenario == "delay" else 1),
         servers=place.servers,
         profile=profile,
         count=count,
+        has_uvloop=options.uvloop and cell.system != "faststream",
     )
 
 

@@ -13,7 +13,9 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from bench.events.sampler import Sampler
 
 OUTSTANDING = 1024
 """Events published and not yet handled, at most: the queue stays short."""
@@ -34,9 +36,10 @@ class Order:
         scenario: Name of what is measured.
         seconds: How long events are published.
         servers: Pid of each server whose CPU is counted too.
-        profile: File for a cProfile of the loop; empty for none.
+        profile: File for where the CPU goes; empty for none.
         count: Events to publish, where the scenario counts instead of timing.
         has_logs: Whether each system writes its own log lines, as shipped.
+        has_uvloop: Whether it runs on uvloop.
     """
 
     amqp_url: str
@@ -47,6 +50,7 @@ class Order:
     profile: str = ""
     count: int = 0
     has_logs: bool = False
+    has_uvloop: bool = False
 
 
 class Tally:
@@ -185,17 +189,44 @@ async def measure_delay(
     }
 
 
+async def measure_waiting(
+    order: Order, publish: Callable[[], Awaitable[None]]
+) -> NoReturn:
+    """Publish while the broker is away: memory of what waits, and what failed at once.
+
+    Ends the process, since a driver would wait for its broker to close in good order.
+    """
+    await ask("cut")
+    await asyncio.sleep(0.5)
+    before = rss_mb()
+    tasks = [asyncio.create_task(publish()) for _ in range(order.count)]  # type: ignore[arg-type]  # a coroutine
+    await asyncio.sleep(3)
+    failed = sum(task.done() and task.exception() is not None for task in tasks)
+    grown = rss_mb() - before
+    found = {
+        "events": order.count,
+        "rss_before_mb": before,
+        "rss_waiting_mb": before + grown,
+        "failed_at_once": failed,
+    }
+    print(json.dumps(found), flush=True)
+    os._exit(0)
+
+
 def run_cell(cell: Callable[[Order], Coroutine[Any, Any, dict[str, float]]]) -> None:
     """Run a cell as its process: order in, figures out as the last line."""
     order = Order(**json.loads(sys.argv[1]))
-    if order.profile:
-        import cProfile  # noqa: PLC0415 - only where it is asked for
+    if order.has_uvloop:
+        import uvloop  # noqa: PLC0415 - one environment does not have it
 
-        profile = cProfile.Profile()
-        found = profile.runcall(asyncio.run, cell(order))
-        profile.dump_stats(order.profile)
-    else:
-        found = asyncio.run(cell(order))
+        asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    sampler = Sampler()
+    if order.profile:
+        sampler.start()
+    found = asyncio.run(cell(order))
+    if order.profile:
+        sampler.stop()
+        sampler.write(Path(order.profile))
     print(json.dumps(found))
 
 

@@ -16,6 +16,7 @@ from bench.events.meter import (
     Tally,
     measure_delay,
     measure_rate,
+    measure_waiting,
     run_cell,
 )
 from bench.events.sample import PEER_EXCHANGE, PREFETCH, PUBLISHERS, fields_of
@@ -62,7 +63,9 @@ async def cell(order: Order) -> dict[str, float]:
     """Measure one scenario."""
     size = _FRAME if order.scenario == "batched" else 1
     queue_name = f"peers.aio-pika-{order.scenario}"
-    tally = Tally(_OUTSTANDING_FRAMES * size if size > 1 else OUTSTANDING)
+    tally = Tally(
+        _OUTSTANDING_FRAMES * size if size > 1 else order.count or OUTSTANDING
+    )
     async with (
         await aio_pika.connect_robust(order.amqp_url) as out,
         await aio_pika.connect_robust(order.amqp_url) as into,
@@ -79,6 +82,8 @@ async def cell(order: Order) -> dict[str, float]:
         await queue.bind(exchange.name, _KEY)
         peer = Peer(exchange, tally, size)
         await queue.consume(peer.handle)
+        if order.scenario == "waiting":
+            await measure_waiting(order, peer.publish)
         if order.scenario == "delay":
             found = await measure_delay(order, tally, peer.publish)
         else:

@@ -16,7 +16,15 @@ from faststream.rabbit import (
 )
 from pydantic import BaseModel
 
-from bench.events.meter import Order, Tally, measure_delay, measure_rate, run_cell
+from bench.events.meter import (
+    OUTSTANDING,
+    Order,
+    Tally,
+    measure_delay,
+    measure_rate,
+    measure_waiting,
+    run_cell,
+)
 from bench.events.sample import PEER_EXCHANGE, PREFETCH, PUBLISHERS, fields_of
 
 _KEY = "sample.sent"
@@ -37,7 +45,7 @@ class SampleSent(BaseModel):
 
 async def cell(order: Order) -> dict[str, float]:
     """Measure one scenario."""
-    tally = Tally()
+    tally = Tally(order.count or OUTSTANDING)
     sent: dict[int, float] = {}
     quiet = {} if order.has_logs else {"logger": None}
     broker = RabbitBroker(
@@ -69,6 +77,8 @@ async def cell(order: Order) -> dict[str, float]:
 
     async with broker:
         await broker.start()
+        if order.scenario == "waiting":
+            await measure_waiting(order, publish)
         if order.scenario == "delay":
             found = await measure_delay(order, tally, publish)
         else:

@@ -16,7 +16,12 @@ _ROWS = [
     ("", "Parley", "parley_transport:single"),
     ("transport, batched", "aio-pika, 64 by hand", "peer_aio_pika:batched"),
     ("", "Parley", "parley_transport:batched"),
-    ("outbox and inbox, one by one", "Parley", "parley_full:single"),
+    (
+        "outbox and inbox, one by one",
+        "pymongo, aio-pika by hand",
+        "peer_by_hand:single",
+    ),
+    ("", "Parley", "parley_full:single"),
     ("outbox and inbox, batched", "Parley", "parley_full:batched"),
     ("with log lines, one by one", "FastStream", "peer_faststream:single+logs"),
     ("", "Parley, transport", "parley_transport:single+logs"),
@@ -32,6 +37,7 @@ _RATIOS = [
     ("transport_batched_cpu_vs_faststream", "parley_transport:batched", _BASE),
     ("full_single_cpu_vs_faststream", "parley_full:single", _BASE),
     ("full_batched_cpu_vs_faststream", "parley_full:batched", _BASE),
+    ("full_single_cpu_vs_by_hand", "parley_full:single", "peer_by_hand:single"),
     (
         "transport_single_cpu_vs_aio_pika",
         "parley_transport:single",
@@ -79,9 +85,9 @@ _VALUES = [
     ("waiting_rss_before_mb", "parley_full:waiting", "rss_before_mb"),
     ("waiting_rss_mb", "parley_full:waiting", "rss_waiting_mb"),
     ("waiting_rss_draining_mb", "parley_full:waiting", "rss_draining_mb"),
-    ("waiting_drain_per_s", "parley_full:waiting", "drain_per_s"),
-    ("aio_pika_kb_per_waiting", "peer_aio_pika:waiting", "kb_per_event"),
-    ("faststream_kb_per_waiting", "peer_faststream:waiting", "kb_per_event"),
+    ("waiting_seconds_to_drain", "parley_full:waiting", "drain_seconds"),
+    ("aio_pika_failed_while_away", "peer_aio_pika:waiting", "failed_at_once"),
+    ("faststream_failed_while_away", "peer_faststream:waiting", "failed_at_once"),
 ]
 
 
@@ -117,7 +123,7 @@ def machine() -> dict[str, str | int]:
 def print_table(found: Found) -> None:
     """Print medians beside the peers'."""
     print(
-        f"\n{'':<29} {'':<24} {'events/s':>9} {'CPU us':>8} {'x FastStr.':>10}"
+        f"\n{'':<29} {'':<25} {'events/s':>9} {'CPU us':>8} {'x FastStr.':>10}"
         f" {'RabbitMQ':>9} {'mongod':>7} {'lost':>5} {'twice':>5}"
     )
     for line in _rates(found):
@@ -142,7 +148,7 @@ def _rates(found: Found) -> Iterator[str]:
         base = found.get(_BASE, {}).get("cpu_us")
         ratio = f"{figures['cpu_us'] / base:10.3f}" if base else f"{'-':>10}"
         yield (
-            f"{group:<29} {system:<24} {figures['per_s']:9.0f}"
+            f"{group:<29} {system:<25} {figures['per_s']:9.0f}"
             f" {figures['cpu_us']:8.1f} {ratio} {figures['rabbitmq_cpu_us']:9.1f}"
             f" {figures['mongod_cpu_us']:7.1f} {figures['lost']:5.0f}"
             f" {figures['duplicates']:5.0f}"
