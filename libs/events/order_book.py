@@ -9,6 +9,7 @@ releases it, and ``released`` until its worker has caught up.
 from collections.abc import Sequence
 
 from pymongo import ASCENDING
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.events.bus import Transaction
@@ -59,30 +60,12 @@ class MongoOrderBook:
         found: list[Place] = []
 
         async def run(transaction: Transaction) -> None:
-            session = transaction.session
-            await self._inbox.record(subscription, [event.id], session)
-            state = await self._keys.find_one(
-                {"_id": _key(subscription, event.key)}, session=session
-            )
-            parked = await self._parked.delete_one(
-                {"_id": _row(subscription, event.id)}, session=session
-            )
-            place = place_of(
-                state or {},
-                event.sequence,
-                is_late=is_late,
-                is_parked=parked.deleted_count > 0,
+            place = await self._place(
+                subscription, event, transaction.session, is_late=is_late
             )
             found[:] = [place]
             if not place.is_due:
                 raise _NotNowError(place)
-            if place is not Place.LATE and event.sequence is not None:
-                await self._keys.update_one(
-                    {"_id": _key(subscription, event.key)},
-                    {"$set": {"n": event.sequence}},
-                    upsert=True,
-                    session=session,
-                )
             await work(transaction)
 
         try:
@@ -93,6 +76,33 @@ class MongoOrderBook:
         except _NotNowError as err:
             return err.place
         return found[0]
+
+    async def _place(
+        self,
+        subscription: str,
+        event: Received,
+        session: AsyncClientSession,
+        *,
+        is_late: bool,
+    ) -> Place:
+        """Record an event and its number in the transaction; return where it stands."""
+        await self._inbox.record(subscription, [event.id], session)
+        key = {"_id": _key(subscription, event.key)}
+        state = await self._keys.find_one(key, session=session)
+        parked = await self._parked.delete_one(
+            {"_id": _row(subscription, event.id)}, session=session
+        )
+        place = place_of(
+            state or {},
+            event.sequence,
+            is_late=is_late,
+            is_parked=parked.deleted_count > 0,
+        )
+        has_number = place is not Place.LATE and event.sequence is not None
+        if place.is_due and has_number:
+            change = {"$set": {"n": event.sequence}}
+            await self._keys.update_one(key, change, upsert=True, session=session)
+        return place
 
     async def pass_over(self, subscription: str, event: Received) -> None:
         """Let the key go on behind an event that was given up."""

@@ -25,6 +25,9 @@ class BusSettings:
         drain_timeout: How long leaving waits for running handlers, then again for
             what the relay still holds.
         consumer_grace: A subscription without a consumer for longer is unhealthy.
+        give_up_after: A subscription without a consumer for so long calls
+            `RabbitBus.on_given_up`, whose callback may end the process so that it is
+            started anew; None never does.
         live_max_length: Frames the broker keeps for a live queue before it drops
             the oldest.
     """
@@ -42,6 +45,7 @@ class BusSettings:
     park_after: int = 8
     drain_timeout: timedelta = timedelta(seconds=10)
     consumer_grace: timedelta = timedelta(seconds=5)
+    give_up_after: timedelta | None = None
     live_max_length: int = 10_000
 
 

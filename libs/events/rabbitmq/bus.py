@@ -13,9 +13,11 @@ from libs.events.bus import Transaction, Worker
 from libs.events.errors import BrokerAwayError, PublishRefusedError
 from libs.events.event import Event
 from libs.events.frames import Frame
+from libs.events.rabbitmq.consumer import Consumer
 from libs.events.rabbitmq.link import Link
 from libs.events.rabbitmq.persistence import Persistence, open_persistence
 from libs.events.rabbitmq.publisher import Publisher
+from libs.events.rabbitmq.watchdog import Watchdog
 from libs.events.rabbitmq.working import WorkerSession
 from libs.events.retrying import jittered
 from libs.events.settings import BusSettings
@@ -54,6 +56,7 @@ class RabbitBus:
         self._sessions: list[WorkerSession] = []
         self._transient: set[asyncio.Task[None]] = set()
         self._live_callbacks: list[Callable[[bool], None]] = []
+        self._watchdog = Watchdog(self._consumers, settings.give_up_after)
 
     # -- publishing
 
@@ -117,6 +120,14 @@ class RabbitBus:
         """
         self._live_callbacks.append(callback)
 
+    def on_given_up(self, callback: Callable[[str], None]) -> None:
+        """Call back with a subscription's label when it is given up.
+
+        Only where `BusSettings.give_up_after` is set. Ending the process, for example
+        with ``signal.raise_signal(signal.SIGTERM)``, lets its supervisor start it anew.
+        """
+        self._watchdog.add(callback)
+
     # -- health
 
     def health(self) -> Mapping[str, Any]:
@@ -125,7 +136,7 @@ class RabbitBus:
         ``is_healthy`` is False while a connection is down or a subscription has had
         no consumer for longer than `BusSettings.consumer_grace`.
         """
-        consumers = [c for session in self._sessions for c in session.consumers]
+        consumers = self._consumers()
         grace = self._settings.consumer_grace.total_seconds()
         late = [c.label for c in consumers if c.seconds_without > grace]
         is_consuming = self._consume_link.is_connected or not consumers
@@ -164,6 +175,7 @@ class RabbitBus:
         links = [
             asyncio.create_task(self._publish_link.run()),
             asyncio.create_task(self._consume_link.run()),
+            asyncio.create_task(self._watchdog.run()),
         ]
         try:
             if database is None:
@@ -182,6 +194,9 @@ class RabbitBus:
         if self._persistence is None:
             raise TypeError(f"{self._settings.service}: the bus has no database")
         return self._persistence
+
+    def _consumers(self) -> list[Consumer]:
+        return [c for session in self._sessions for c in session.consumers]
 
     def _delay(self) -> float:
         most = self._settings.reconnect_delay.total_seconds()

@@ -76,3 +76,18 @@ async def test_a_missing_queue_makes_it_unhealthy_after_a_grace(rig):
         await rig.until(lambda: bus.health()["without_consumer"] == ["producer.reads"])
         with pytest.raises(UnavailableError):
             await bus.check()
+
+
+async def test_the_watchdog_gives_a_subscription_up_once(rig):
+    """Where it is set, its callback hears which subscription cannot come back."""
+    worker, given_up = rig.worker(), []
+    worker.subscribe(ConversationRead, name="reads")(None)
+    worker.service = "producer"
+    soon = timedelta(seconds=0.4)
+    settings = rig.settings("producer", instance_id="other", give_up_after=soon)
+    async with open_bus(settings, rig.database("producer")) as bus:
+        bus.on_given_up(given_up.append)
+        async with bus.run_worker(worker, None):
+            await rig.until(lambda: given_up)
+            await asyncio.sleep(0.3)
+    assert given_up == ["producer.reads"]
