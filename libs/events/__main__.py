@@ -1,4 +1,4 @@
-"""``python -m libs.events``: topology, dead letters, outbox, documents."""
+"""``python -m libs.events``: topology, dead letters, outbox, order, documents."""
 
 import asyncio
 import sys
@@ -6,7 +6,8 @@ from argparse import ArgumentParser, Namespace, _SubParsersAction
 from dataclasses import replace
 from typing import TypeAlias
 
-from libs.events.commands import dlq, docs, outbox, topology
+from libs.events.commands import dlq, docs, ordered, outbox, topology
+from libs.events.commands.filters import add_filters
 from libs.events.commands.workers import WorkerNotFoundError
 from libs.events.settings import AdminSettings
 
@@ -67,12 +68,8 @@ def _add_dlq(commands: Commands) -> None:
     parser = commands.add_parser("dlq", help="dead letters")
     parser.add_argument("action", choices=("list", "show", "replay", "drop"))
     parser.add_argument("queue", nargs="?", default="", help="<service>.<name>")
-    parser.add_argument("--type", default="", help="only events of this type")
-    parser.add_argument("--reason", default="", help="only with this x-reason")
-    parser.add_argument("--event-id", default="", help="only this event")
-    parser.add_argument("--limit", type=int, default=-1)
     parser.add_argument("--body", action="store_true", help="show the body too")
-    parser.add_argument("--dry-run", action="store_true")
+    add_filters(parser)
     _add_broker(parser)
     parser.set_defaults(run=dlq.run)
 
@@ -81,9 +78,15 @@ def _add_outbox(commands: Commands) -> None:
     parser = commands.add_parser("outbox", help="backlog of one service")
     parser.add_argument("action", choices=("status", "requeue"))
     parser.add_argument("--mongo-url", default="", help="EVENTS_MONGO_URL")
-    parser.add_argument("--type", default="", help="only events of this type")
-    parser.add_argument("--dry-run", action="store_true")
+    add_filters(parser)
     parser.set_defaults(run=outbox.run)
+    parser = commands.add_parser("ordered", help="blocked keys of one service")
+    parser.add_argument("action", choices=("list", "release"))
+    parser.add_argument("--mongo-url", default="", help="EVENTS_MONGO_URL")
+    parser.add_argument("--subscription", default="", help="only of this one")
+    parser.add_argument("--key", default="", help="only this key")
+    parser.add_argument("--dry-run", action="store_true", help="change nothing")
+    parser.set_defaults(run=ordered.run)
 
 
 def _add_documents(commands: Commands) -> None:

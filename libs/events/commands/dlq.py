@@ -1,8 +1,11 @@
 """``dlq list|show|replay|drop``: look at dead letters, and let them go again."""
 
 import json
+import sys
+import time
 from argparse import Namespace
 from collections.abc import AsyncIterator, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import aio_pika
@@ -60,7 +63,7 @@ async def _walk(channel: AbstractChannel, arguments: Namespace) -> int:
                 await _replay(channel, queue, message)
             await message.ack()
         if count % _PROGRESS_EVERY == 0:
-            print(f"{count} so far")  # noqa: T201 - a command line
+            print(f"{count} so far", file=sys.stderr)  # noqa: T201 - a command line
     would = "would " if arguments.dry_run else ""
     print(f"{would}{arguments.action}: {count} of {queue}{_SUFFIX}")  # noqa: T201 - a command line
     return 0
@@ -82,11 +85,22 @@ async def _matching(
 
 def _fits(message: AbstractIncomingMessage, arguments: Namespace) -> bool:
     headers: Mapping[str, Any] = message.headers
+    if arguments.older_than and not _is_older(headers, arguments.older_than):
+        return False
     if arguments.type and message.type != arguments.type:
         return False
     if arguments.reason and headers.get("x-reason") != arguments.reason:
         return False
     return not arguments.event_id or arguments.event_id in _event_ids(message)
+
+
+def _is_older(headers: Mapping[str, Any], age: timedelta) -> bool:
+    """Tell whether it died so long ago; one without a time did not."""
+    try:
+        died_at = datetime.fromisoformat(str(headers["x-died-at"]))
+    except (KeyError, ValueError):
+        return False
+    return died_at.timestamp() < time.time() - age.total_seconds()
 
 
 def _summary(message: AbstractIncomingMessage, *, has_body: bool) -> dict[str, Any]:
@@ -115,7 +129,10 @@ def _event_ids(message: AbstractIncomingMessage) -> list[str]:
 async def _replay(
     channel: AbstractChannel, queue: str, message: AbstractIncomingMessage
 ) -> None:
-    """Publish to the queue again, confirmed, as a first attempt."""
+    """Publish to the queue again, confirmed, as a first attempt.
+
+    The body is as it was: event id, correlation and trace are the old ones.
+    """
     exchange = await channel.get_exchange(
         direct_exchange(queue.partition(".")[0]), ensure=False
     )

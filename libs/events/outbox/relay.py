@@ -125,6 +125,7 @@ class Relay:
         is_own = list(owners) == [self._store.relay_id]
         if is_own:
             self._late = []
+            self._is_suspect = False  # who suspects from now on is not answered by this
         count, is_complete = 0, False
         try:
             rows, is_complete = await self._read(owners, older_than)
@@ -143,12 +144,12 @@ class Relay:
 
     def _finish_own_refill(self, *, is_complete: bool) -> None:
         late, self._late = self._late or [], None
-        self._is_suspect = not is_complete
         if is_complete:
             self._is_behind = False
             self.enqueue(late)
-        elif late:
-            self._is_behind = True
+        else:
+            self._is_suspect = True
+            self._is_behind = self._is_behind or bool(late)
 
     async def _read(
         self, owners: Sequence[str], older_than: timedelta | None

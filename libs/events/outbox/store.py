@@ -5,7 +5,9 @@ time, b: encoded CloudEvent}``; a refused one has also ``a`` (attempts), ``e`` (
 and ``nb`` (not before; year 9999 when it is parked).
 """
 
+import re
 from collections.abc import AsyncGenerator, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +17,7 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.events.frames import Row
+from libs.events.timing import smallest_id
 from libs.kernel import EventId
 
 Document = dict[str, Any]
@@ -23,6 +26,36 @@ PARKED_UNTIL = datetime(9999, 1, 1, tzinfo=UTC)
 _SERVER_TIME = Timestamp(0, 0)  # the server fills in its own on insert
 _SWEEP_ORDER = [("k", ASCENDING), ("n", ASCENDING), ("_id", ASCENDING)]
 _MAX_BACKOFF_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Refused:
+    """Which refused rows an operator means; what is empty does not filter.
+
+    Attributes:
+        reason: Part of the broker's words.
+        older_than: By the time in the event's id.
+        limit: The oldest so many; below 0 all.
+    """
+
+    event_type: str = ""
+    reason: str = ""
+    event_id: str = ""
+    older_than: timedelta | None = None
+    limit: int = -1
+
+    def query(self) -> Document:
+        """Return the MongoDB query."""
+        query: Document = {"nb": {"$exists": True}}
+        if self.event_type:
+            query["t"] = self.event_type
+        if self.reason:
+            query["e"] = {"$regex": re.escape(self.reason)}
+        if self.event_id:
+            query["_id"] = self.event_id
+        elif self.older_than is not None:
+            query["_id"] = {"$lt": smallest_id(self.older_than)}
+        return query
 
 
 class OutboxStore:
@@ -137,11 +170,18 @@ class OutboxStore:
         document = await self._rows.find_one({}, {"_id": 1}, sort=[("_id", ASCENDING)])
         return EventId(document["_id"]) if document else None
 
-    async def requeue(self, *, event_type: str | None = None) -> int:
-        """Let refused and parked rows go again; returns how many."""
+    async def refused(self, wanted: "Refused") -> list[Document]:
+        """Return the refused rows that fit, without their bodies, oldest first."""
+        found = self._rows.find(wanted.query(), {"b": 0}).sort("_id", ASCENDING)
+        if wanted.limit >= 0:
+            return await found.to_list(wanted.limit) if wanted.limit else []
+        return await found.to_list(None)
+
+    async def requeue(self, ids: Sequence[str] | None = None) -> int:
+        """Let refused and parked rows go again, all or some; returns how many."""
         query: Document = {"nb": {"$exists": True}}
-        if event_type:
-            query["t"] = event_type
+        if ids is not None:
+            query["_id"] = {"$in": list(ids)}
         result = await self._rows.update_many(query, {"$unset": {"nb": "", "a": ""}})
         return result.modified_count
 

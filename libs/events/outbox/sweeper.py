@@ -77,6 +77,10 @@ class Sweeper:
         self.backlog_rows = await self._store.count()
         oldest = await self._store.oldest_id()
         self.backlog_age_seconds = id_age_seconds(oldest) if oldest else 0.0
+        is_late = self.backlog_age_seconds > self._grace.total_seconds()
+        if oldest and is_late and not self._relay.knows(oldest):
+            # A commit whose outcome was unknown may show up after the refill it asked for.
+            self._relay.suspect()
         metrics.outbox_rows.set(self.backlog_rows)
         metrics.outbox_age.set(self.backlog_age_seconds)
         metrics.outbox_parked.set(self.parked_keys)

@@ -5,14 +5,17 @@ import json
 import sys
 import types
 from dataclasses import replace
+from datetime import timedelta
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
-from libs.events import PermanentError, Retry
+from libs.events import PermanentError, Retry, metrics
 from libs.events.__main__ import main
 from libs.events.catalog import ConversationRead, MessageDeleted
 from libs.events.topology import build_topology
 from libs.events.topology.diff import diff_topology
+from libs.events.tracing import Cause, caused_by
 from tests.integration.events.conformance import deleted, read
 
 pytestmark = pytest.mark.integration
@@ -62,8 +65,9 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(rig, command, 
         assert seen["numbers"] == []
         assert await command(*replay) == 0
         await rig.until(lambda: seen["numbers"] == [1])
-        assert await command("dlq", "drop", "consumer.reads", "--reason", "other") == 0
-        assert "drop: 0" in capsys.readouterr().out
+        for none in (("--reason", "other"), ("--older-than", "1h"), ("--limit", "0")):
+            assert await command("dlq", "drop", "consumer.reads", *none) == 0
+            assert "drop: 0" in capsys.readouterr().out
         assert await command("dlq", "drop", "consumer.reads") == 0
         assert "drop: 1" in capsys.readouterr().out
     assert seen["numbers"] == [1]
@@ -111,14 +115,101 @@ async def test_the_outbox_tells_its_backlog(rig, command, capsys, monkeypatch):
         )
     refused = replace(row, id=row.id + "x")
     await store.refuse([refused], "no", park_after=1)
-    url = f"{rig.servers.mongo_url}".replace("/?", f"/{rig.host}-producer?")
-    joint = "&" if "?" in url else "?"
-    monkeypatch.setenv("EVENTS_MONGO_URL", f"{url}{joint}authSource=admin")
+    monkeypatch.setenv("EVENTS_MONGO_URL", mongo_url(rig, "producer"))
     assert await command("outbox", "status") == 0
-    assert "parked_keys 1" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "parked_keys 1" in shown
+    assert refused.id in shown
     assert await command("outbox", "requeue", "--dry-run") == 0
-    assert await command("outbox", "requeue", "--type", "message.deleted") == 0
+    assert f"would requeue 1: ['{refused.id}']" in capsys.readouterr().out
+    for none in (
+        ("--older-than", "2d"),
+        ("--reason", "yes"),
+        ("--limit", "0"),
+        ("--event-id", row.id),
+    ):
+        assert await command("outbox", "requeue", *none) == 0
+        assert "requeued 0" in capsys.readouterr().out
+    some = ("--type", "message.deleted", "--reason", "no", "--limit", "5")
+    assert await command("outbox", "requeue", *some) == 0
     assert "requeued 1" in capsys.readouterr().out
+
+
+async def test_a_replay_keeps_id_and_trace_and_counts_anew(rig, command):
+    """The event that comes back is the same; its attempts begin at one."""
+    worker, seen, first = rig.worker(), [], []
+
+    @worker.subscribe(
+        ConversationRead, name="reads", retry=Retry(immediate=0, delays=("1s",))
+    )
+    async def on_read(event, context):
+        if not first:
+            raise ValueError
+        seen.append(context)
+
+    trace = "00-" + "a" * 32 + "-" + "b" * 16 + "-01"
+    async with rig.consuming(worker):
+        with caused_by(Cause("story", "request", trace)):
+            (event_id,) = await rig.publish(read(1))
+        await rig.until(lambda: metric(rig, "retries_exhausted"))
+        first.append(1)
+        async with asyncio.timeout(10):
+            while not seen:
+                assert await command("dlq", "replay", "consumer.reads") == 0
+    (context,) = seen
+    assert context.event_id == event_id
+    assert context.traceparent == trace
+    assert (context.correlation_id, context.causation_id) == ("story", "request")
+    assert context.attempt == 1
+
+
+def metric(rig, reason):
+    """Read the counter of dead letters."""
+    return metrics.dead_lettered.labels("consumer.reads", reason)._value.get()
+
+
+async def test_blocked_keys_are_listed_and_released(rig, command, capsys, monkeypatch):
+    """An operator sees why a key waits and lets it go on."""
+    worker, seen = rig.worker(), []
+
+    @worker.subscribe(
+        MessageDeleted, name="ordered", is_ordered=True, gap_hold=timedelta(0)
+    )
+    async def on_deleted(event, context):
+        seen.append(event.revision)
+
+    monkeypatch.setenv("EVENTS_MONGO_URL", mongo_url(rig, "consumer"))
+    async with rig.consuming(worker):
+        await rig.publish(deleted(1))
+        await rig.publish(deleted(3))
+        await rig.parked(worker, "c", 1)
+        capsys.readouterr()
+        assert await command("ordered", "list", "--subscription", "ordered") == 0
+        shown = next(
+            json.loads(line)
+            for line in capsys.readouterr().out.splitlines()
+            if line.startswith("{")
+        )
+        assert shown == {
+            "subscription": "ordered",
+            "key": "c",
+            "reason": "gap",
+            "last": 1,
+            "parked": 1,
+        }
+        assert await command("ordered", "release", "--key", "other") == 0
+        assert await command("ordered", "release", "--dry-run") == 0
+        assert seen == [1]
+        assert await command("ordered", "release") == 0
+        await rig.until(lambda: seen == [1, 3])
+
+
+def mongo_url(rig, service):
+    """Name a service's database in the administrator's address."""
+    url = urlsplit(rig.servers.mongo_url)
+    query = dict(parse_qsl(url.query)) | {"authSource": "admin"}
+    path = f"/{rig.host}-{service}"
+    return url._replace(path=path, query=urlencode(query)).geturl()
 
 
 async def test_mistakes_are_told_in_a_line(command, capsys):

@@ -30,3 +30,10 @@ def test_a_wrong_command_is_refused():
     """Argparse ends the program with its usage."""
     with pytest.raises(SystemExit):
         main(["nonsense"])
+
+
+def test_a_time_that_is_none_is_refused(capsys):
+    """``--older-than`` takes a number and a unit."""
+    with pytest.raises(SystemExit):
+        main(["dlq", "show", "a.b", "--older-than", "soon"])
+    assert "not a time" in capsys.readouterr().err
