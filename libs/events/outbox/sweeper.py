@@ -79,7 +79,7 @@ class Sweeper:
         self.backlog_age_seconds = id_age_seconds(oldest) if oldest else 0.0
         is_late = self.backlog_age_seconds > self._grace.total_seconds()
         if oldest and is_late and not self._relay.knows(oldest):
-            # A commit whose outcome was unknown may show up after the refill it asked for.
+            # A commit of unknown outcome may show up after the refill it asked for.
             self._relay.suspect()
         metrics.outbox_rows.set(self.backlog_rows)
         metrics.outbox_age.set(self.backlog_age_seconds)
