@@ -2,7 +2,7 @@
 
 For each service an environment is made from ``requirements/<service>.txt`` and nothing
 else; the service is imported and started from it, must become ready, and must end with
-status 0 on SIGTERM. A stack of its own (``.parley/test/smoke``) gives the servers.
+status 0 on SIGTERM. A stack of its own gives the servers.
 """
 
 import contextlib
@@ -12,15 +12,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-from deploy.embedded.environment import service_environment
-from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
-from deploy.embedded.ports import free_base
+from tests.support.stack import RunningStack, running_stack
 
 ENVIRONMENTS = Path(".smoke")
-ROOT = DEFAULT_ROOT / "test" / "smoke"
 READY_SECONDS = 40
 STOP_SECONDS = 30
 
@@ -40,39 +36,28 @@ def prepare(service: str) -> Path:
     return python.absolute()
 
 
-@contextlib.contextmanager
-def servers() -> Iterator[Stack]:
-    """Run a stack's servers, without its services."""
-    base = free_base()
-    environment = os.environ | {"PARLEY_PORT_BASE": str(base)}
-    embedded = [sys.executable, "-m", "deploy.embedded", "--stack", str(ROOT)]
-    try:
-        subprocess.run([*embedded, "up", "servers"], check=True, env=environment)
-        yield open_stack(ROOT, base)
-    finally:
-        subprocess.run([*embedded, "down"], check=False, env=environment)
-
-
-def start(python: Path, stack: Stack, service: str) -> subprocess.Popen[bytes]:
+def start(python: Path, stack: RunningStack, service: str) -> subprocess.Popen[bytes]:
     """Start a service from its own environment."""
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
-        **service_environment(stack, service),
+        **stack.service_environment(service),
     }
     return subprocess.Popen([str(python), "-m", f"services.{service}"], env=environment)
 
 
-def wait_ready(process: subprocess.Popen[bytes], stack: Stack, service: str) -> None:
+def wait_ready(
+    process: subprocess.Popen[bytes], stack: RunningStack, service: str
+) -> None:
     """Wait until a service says that it is ready."""
     deadline = time.monotonic() + READY_SECONDS
-    url = f"{stack.url(service)}/health/ready"
+    url = f"http://127.0.0.1:{stack.port(service)}/health/ready"
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(urllib.error.URLError, OSError):
-            urllib.request.urlopen(url, timeout=2).close()  # noqa: S310 - loopback
+            urllib.request.urlopen(url, timeout=2).close()
             return
         time.sleep(0.1)
-    raise SystemExit(f"{service} did not get ready: see {stack.log(service)}")
+    raise SystemExit(f"{service} did not get ready: see {stack.log_path(service)}")
 
 
 def _run(*command: str) -> None:
@@ -84,7 +69,7 @@ def main(services: list[str]) -> int:
     pythons = {service: prepare(service) for service in services}
     print(f"environments made: {', '.join(pythons)}", flush=True)
     failed = 0
-    with servers() as stack:
+    with running_stack("smoke") as stack:
         running: dict[str, subprocess.Popen[bytes]] = {}
         try:
             for service, python in pythons.items():
