@@ -93,7 +93,7 @@ class WriterStore(Protocol):
         ...
 
     async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
-        """Return those of the messages that are stored."""
+        """Return those of the messages that are stored, never to be rolled back."""
         ...
 
 

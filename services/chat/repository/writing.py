@@ -6,6 +6,7 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
+from pymongo.read_concern import ReadConcern
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, UserId
@@ -33,6 +34,10 @@ class MongoWriterStore:
         self._conversations = database["conversations"]
         self._members = database["members"]
         self._messages = database["messages"]
+        # What answers a resend must never be rolled back by an election.
+        self._durable = self._messages.with_options(
+            read_concern=ReadConcern("majority")
+        )
         self._vault = vault
 
     async def load_states(
@@ -85,7 +90,7 @@ class MongoWriterStore:
         await self._move_markers(appends, session)
 
     async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
-        """Return those of the messages that are stored."""
+        """Return those of the messages that are stored, on a majority."""
         if not keys:
             return {}
         any_of = [
@@ -97,7 +102,7 @@ class MongoWriterStore:
             for conversation_id, sender_id, client_message_id in keys
         ]
         with map_mongo_errors():
-            documents = await self._messages.find({"$or": any_of}).to_list()
+            documents = await self._durable.find({"$or": any_of}).to_list()
         await self._learn_keys({document["conversation_id"] for document in documents})
         found = [message_of(document, self._vault) for document in documents]
         return {(m.conversation_id, m.sender_id, m.client_message_id): m for m in found}
