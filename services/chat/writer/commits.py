@@ -81,6 +81,14 @@ class BatchCommitter:
         for pending in batch:
             pending.tries += 1
         try:
+            return await self._tried(batch)
+        except UnavailableError:  # not the commit: the look-up of what is stored
+            return _failed(batch, SendUnconfirmedError())
+        except Exception as error:  # noqa: BLE001 - the lane's edge: one bad item never ends the lane or its neighbours
+            return self._after_unexpected(batch, error)
+
+    async def _tried(self, batch: Batch) -> list[Batch]:
+        try:
             await self._write(batch)
         except DuplicateMessageError:
             return await self._after_duplicate(batch)
@@ -88,8 +96,6 @@ class BatchCommitter:
             return await self._after_conflict(batch)
         except UnavailableError as error:
             return await self._after_unavailable(batch, error)
-        except Exception as error:  # noqa: BLE001 - the lane's edge: one bad item never ends the lane or its neighbours
-            return self._after_unexpected(batch, error)
         return []
 
     async def _write(self, batch: Batch) -> None:
@@ -111,7 +117,8 @@ class BatchCommitter:
         """Answer repeated messages with their first result; the rest goes on."""
         self._forget(batch)
         rest = await self._settle_stored(batch)
-        if len(rest) == len(batch):  # the first one is not visible yet: a retry
+        if len(rest) == len(batch):  # the first one is not on a majority yet
+            await asyncio.sleep(random.uniform(0, _TURN_SECONDS))  # noqa: S311 - jitter
             return self._retried(batch, ConversationBusyError())
         return [rest]
 
@@ -132,10 +139,7 @@ class BatchCommitter:
                 return _failed(batch, error)
             await asyncio.sleep(_PAUSE_SECONDS)  # an election takes a moment
             return [batch]
-        try:
-            rest = await self._settle_stored(batch)
-        except UnavailableError:
-            return _failed(batch, SendUnconfirmedError())
+        rest = await self._settle_stored(batch)
         return self._retried(rest, SendUnconfirmedError())
 
     def _after_unexpected(self, batch: Batch, error: Exception) -> list[Batch]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from zlib import crc32
 
+import structlog
 from prometheus_client import Counter, Histogram
 
 from libs.events import EventBus
@@ -18,6 +19,7 @@ from services.chat.writer.commits import BatchCommitter
 from services.chat.writer.pending import Pending
 from services.chat.writer.states import StateCache
 
+_log = structlog.get_logger()
 _BATCH = Histogram(
     "chat_writer_batch_messages",
     "Messages in one commit",
@@ -79,7 +81,15 @@ class _Lane:
             size = min(len(self._queue), self._limits.batch)
             batch = [self._queue.popleft() for _ in range(size)]
             _BATCH.observe(size)
+            await self._commit(batch)
+
+    async def _commit(self, batch: list[Pending]) -> None:
+        try:
             await self._committer.commit(batch)
+        except Exception as error:  # noqa: BLE001 - the last resort: a lane that ends takes the process with it
+            _log.exception("lane_commit_failed", error=type(error).__name__)
+            for pending in batch:
+                pending.fail(SendUnconfirmedError())
 
 
 class GroupCommitWriter:

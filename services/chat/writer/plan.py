@@ -64,13 +64,21 @@ def apply_plan(plan: Plan, states: dict[ConversationId, WriteState]) -> None:
         state.revision += len(append.messages)
 
 
-def _is_refused(pending: Pending, state: WriteState | None) -> bool:
+def refusal(pending: Pending, state: WriteState | None) -> AppError | None:
+    """Return why a message cannot be stored on a state, or None."""
     try:
         _check(pending, state)
     except AppError as error:
-        pending.fail(error)
-        return True
-    return pending.future.cancelled()
+        return error
+    return None
+
+
+def _is_refused(pending: Pending, state: WriteState | None) -> bool:
+    error = refusal(pending, state)
+    if error is None:
+        return pending.future.cancelled()
+    pending.fail(error)
+    return True
 
 
 def _check(pending: Pending, state: WriteState | None) -> None:

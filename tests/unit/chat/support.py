@@ -68,10 +68,10 @@ class RecordingRooms:
 class Chat:
     """Every use case over memory adapters."""
 
-    def __init__(self, **limits: int) -> None:
+    def __init__(self, store: MemoryConversations | None = None, **limits: int) -> None:
         self.clock = FrozenClock()
         self.bus = InMemoryBus("chat", clock=self.clock)
-        self.store = MemoryConversations()
+        self.store = store or MemoryConversations()
         self.message_store = MemoryMessages(self.store)
         self.users = MemoryUsers()
         self.sealer = FieldSealer(KeyRing.generate())
