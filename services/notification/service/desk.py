@@ -1,9 +1,12 @@
 """Hands parcels of one channel to its provider."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeVar
+
+import structlog
 
 from libs.kernel import Clock
 from services.notification.domain.conversations import Excerpt
@@ -11,7 +14,9 @@ from services.notification.domain.delivery import (
     Channel,
     Delivery,
     Outcome,
+    Postponed,
     Rejected,
+    Unknown,
 )
 from services.notification.domain.people import Person
 from services.notification.ports import (
@@ -25,6 +30,10 @@ from services.notification.ports import (
     Session,
 )
 from services.notification.service.dossier import Dossier
+
+log = structlog.get_logger()
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Desk(Protocol):
         ...
 
     async def send(self, parcels: Sequence[Parcel], seen: Dossier) -> list[Outcome]:
-        """Write and hand over parcels; one outcome each, in order."""
+        """Write and hand over parcels; one outcome each, in order; none is raised."""
         ...
 
     async def bury(self, delivery: Delivery, seen: Dossier, session: Session) -> None:
@@ -103,10 +112,13 @@ class MailDesk:
             )
 
     async def _send(self, parcel: Parcel, seen: Dossier) -> Outcome:
-        mail = self._write(parcel, seen)
+        mail = _written(partial(self._write, parcel, seen))
+        if isinstance(mail, Postponed):
+            return mail
         if mail is None:
             return Rejected("unreadable")
-        return await self._sender.send(mail)
+        answer = await _handed_over(self._sender.send(mail))
+        return answer or Unknown("sender_failed")
 
     def _write(self, parcel: Parcel, seen: Dossier) -> Mail | None:
         delivery = parcel.delivery
@@ -151,9 +163,11 @@ class PushDesk:
 
     async def send(self, parcels: Sequence[Parcel], seen: Dossier) -> list[Outcome]:
         """Write and hand over pushes in one call; see `Desk.send`."""
-        return await self._sender.send(
-            [self._write(parcel, seen) for parcel in parcels]
-        )
+        written = [_written(partial(self._write, one, seen)) for one in parcels]
+        pushes = [push for push in written if isinstance(push, Push)]
+        answers = await _handed_over(self._sender.send(pushes)) if pushes else []
+        left = iter(answers or [Unknown("sender_failed")] * len(pushes))
+        return [push if isinstance(push, Postponed) else next(left) for push in written]
 
     async def bury(self, delivery: Delivery, seen: Dossier, session: Session) -> None:
         """Remove the device: its token is dead."""
@@ -166,3 +180,22 @@ class PushDesk:
         reader = seen.people.get(device.user_id) or Person(device.user_id)
         line = seen.line(parcel.excerpts[0])
         return self._composer.push(delivery, reader, device, line)
+
+
+def _written(write: Callable[[], T]) -> T | Postponed:
+    """Write one; what cannot be written waits, for it may be a fault of ours."""
+    try:
+        return write()
+    except Exception as error:  # noqa: BLE001 - raised on, it would cost the others
+        # Its kind alone: its words may quote an address or a text.
+        log.error("delivery_unwritable", error=type(error).__name__)  # noqa: TRY400
+        return Postponed("unwritable")
+
+
+async def _handed_over(sending: Awaitable[T]) -> T | None:
+    """Hand over; None where a sender raised after all and may have sent."""
+    try:
+        return await sending
+    except Exception as error:  # noqa: BLE001 - what went out must not go out thrice
+        log.error("sender_failed", error=type(error).__name__)  # noqa: TRY400
+        return None

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import structlog
 from prometheus_client import Counter
@@ -40,6 +41,7 @@ from services.notification.domain.delivery import (
 from services.notification.ports import DeliveryRepository
 from services.notification.service.desk import Desk, Parcel
 from services.notification.service.dossier import Dossier, Registry
+from services.notification.service.keeping import store_each
 
 log = structlog.get_logger()
 
@@ -148,11 +150,7 @@ class Dispatcher:
         )
         if not claimed:
             return 0
-        # What was not begun by then is given back, so that nobody else sends it too.
-        begin_until = (
-            self._clock.monotonic()
-            + (self._rhythm.lease - self._rhythm.send_limit).total_seconds()
-        )
+        lease_ends = self._clock.monotonic() + self._rhythm.lease.total_seconds()
         seen = await self._registry.dossier(claimed)
         parcels = []
         for delivery in claimed:
@@ -162,7 +160,7 @@ class Dispatcher:
             parcel = await self._follow(delivery, verdict, now)
             if parcel is not None:
                 parcels.append(parcel)
-        await self._hand_over(parcels, seen, begin_until)
+        await self._hand_over(parcels, seen, lease_ends)
         return len(claimed)
 
     async def _follow(
@@ -186,8 +184,10 @@ class Dispatcher:
         return None
 
     async def _hand_over(
-        self, parcels: Sequence[Parcel], seen: Dossier, begin_until: float
+        self, parcels: Sequence[Parcel], seen: Dossier, lease_ends: float
     ) -> None:
+        # What was not begun by then is given back, so that nobody else sends it too.
+        begin_until = lease_ends - self._rhythm.send_limit.total_seconds()
         size = self._desk.group_size
         for start in range(0, len(parcels), size):
             group = parcels[start : start + size]
@@ -199,15 +199,29 @@ class Dispatcher:
                     await self._put_back(parcel.delivery, due_at, "not_begun")
                 continue
             outcomes = await self._desk.send(group, seen)
-            for parcel, outcome in zip(group, outcomes, strict=True):
-                await self._store(parcel.delivery, outcome, seen)
+            for outcome in outcomes:
+                self._note(outcome)
+            writes = [
+                partial(self._store, parcel.delivery, outcome, seen)
+                for parcel, outcome in zip(group, outcomes, strict=True)
+            ]
+            await store_each(writes, clock=self._clock, until=lease_ends)
+
+    def _note(self, outcome: Outcome) -> None:
+        """Learn from an outcome whether the provider is to be left alone."""
+        if not isinstance(outcome, Unreachable):
+            self._failures = 0
+            return
+        now = self._clock.now()
+        if now >= self._paused_until:
+            self._failures += 1
+        pause = channel_pause(self._failures, outcome.retry_after)
+        self._paused_until = max(self._paused_until, now + pause)
 
     async def _store(self, delivery: Delivery, outcome: Outcome, seen: Dossier) -> None:
-        if isinstance(outcome, Unreachable):
-            await self._pause(delivery, outcome)
-            return
-        self._failures = 0
         match outcome:
+            case Unreachable():
+                await self._wait(delivery, outcome)
             case Accepted():
                 await self._finish(delivery, DeliveryState.SENT, None)
             case Rejected(reason, is_target_dead):
@@ -266,18 +280,14 @@ class Dispatcher:
         )
         self._count("retried", delivery, reason)
 
-    async def _pause(self, delivery: Delivery, outcome: Unreachable) -> None:
-        """Leave the provider alone for a while, and this delivery at least as long."""
-        now = self._clock.now()
-        if now >= self._paused_until:
-            self._failures += 1
-        pause = channel_pause(self._failures, outcome.retry_after)
-        self._paused_until = max(self._paused_until, now + pause)
+    async def _wait(self, delivery: Delivery, outcome: Unreachable) -> None:
+        """Let a delivery wait at least as long as the channel does."""
+        pause = channel_pause(max(self._failures, 1), outcome.retry_after)
         attempts = delivery.attempts + outcome.is_attempt
         wait = backoff(attempts, pause) if outcome.is_attempt else pause
         await self._deliveries.put_back(
             delivery,
-            due_at=now + wait,
+            due_at=self._clock.now() + wait,
             reason=outcome.reason,
             attempts=attempts,
             unknowns=delivery.unknowns,
