@@ -5,6 +5,7 @@ import contextlib
 import json
 import subprocess
 import sys
+import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ Figures = dict[str, float]
 ENVIRONMENT = Path(".smoke/bench")
 REQUIREMENTS = "requirements/bench.txt"
 _CELL_SECONDS = 1200.0
+_SHOWN_BYTES = 3000
 
 
 @dataclass(frozen=True)
@@ -61,26 +63,27 @@ async def run(cell: Cell, python: str, order: Order) -> Figures:
         RuntimeError: It failed; the text is the end of what it wrote.
     """
     order = replace(order, scenario=cell.scenario, has_logs=cell.has_logs)
-    async with _door(order) as (order, serve):
-        process = await asyncio.create_subprocess_exec(
-            *(python, "-m", cell.module, json.dumps(asdict(order))),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        try:
-            async with asyncio.timeout(_CELL_SECONDS):
-                answers, errors = await asyncio.gather(
-                    serve(process), _last_lines(process.stderr)
-                )
-                status = await process.wait()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-    if status or not answers:
-        raise RuntimeError(f"{cell.name} ended with {status}: {errors}")
-    return dict(json.loads(answers))
+    with tempfile.TemporaryFile() as errors:
+        async with _door(order) as (order, serve):
+            process = await asyncio.create_subprocess_exec(
+                *(python, "-m", cell.module, json.dumps(asdict(order))),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=errors,
+            )
+            try:
+                async with asyncio.timeout(_CELL_SECONDS):
+                    answer = await serve(process)
+                    status = await process.wait()
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+        if status or not answer:
+            errors.seek(max(0, errors.tell() - _SHOWN_BYTES))
+            text = errors.read().decode(errors="replace")
+            raise RuntimeError(f"{cell.name} ended with {status}: {text}")
+    return dict(json.loads(answer))
 
 
 class _Forwarder:
@@ -162,15 +165,6 @@ async def _answers(
             process.stdin.write(b"\n")
             await process.stdin.drain()
     return last
-
-
-async def _last_lines(stream: asyncio.StreamReader | None) -> str:
-    """Read to the end, keep the last lines: a cell with logs writes many."""
-    assert stream is not None
-    end = b""
-    while chunk := await stream.read(256 * 1024):
-        end = (end + chunk)[-3000:]
-    return end.decode(errors="replace")
 
 
 def _run(*command: str) -> None:

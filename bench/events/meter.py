@@ -38,7 +38,7 @@ class Order:
         servers: Pid of each server whose CPU is counted too.
         profile: File for where the CPU goes; empty for none.
         count: Events to publish, where the scenario counts instead of timing.
-        has_logs: Whether each system writes its own log lines, as shipped.
+        has_logs: Whether each writes its own log lines, and Parley its trace ids.
         has_uvloop: Whether it runs on uvloop.
     """
 

@@ -9,6 +9,7 @@ from bench.events.meter import Order, Tally
 from bench.events.sample import PREFETCH
 from libs.chassis.logging import configure_logging
 from libs.chassis.settings import ServiceSettings, SettingsConfigDict
+from libs.chassis.telemetry import configure_telemetry
 from libs.events import Batch, Context, Event, Worker
 
 SERVICE = "bench"
@@ -89,15 +90,16 @@ class _BenchSettings(ServiceSettings):
     model_config = SettingsConfigDict(env_prefix="BENCH_")
 
 
-def set_up_logging(order: Order) -> None:
-    """Log as a service does, to stderr; only warnings unless logs are asked for."""
-    configure_logging(
-        _BenchSettings(
-            port=1,
-            public_url="http://127.0.0.1",
-            internal_jwks_file=Path(),
-            data_dir=Path(),
-            log_level="info" if order.has_logs else "warning",
-            log_format="json",
-        )
+def set_up(order: Order) -> None:
+    """Log warnings, or log and trace as a service does: a line and a span an event."""
+    settings = _BenchSettings(
+        port=1,
+        public_url="http://127.0.0.1",
+        internal_jwks_file=Path(),
+        data_dir=Path(),
+        log_level="info" if order.has_logs else "warning",
+        log_format="json",
     )
+    configure_logging(settings)
+    if order.has_logs:
+        configure_telemetry(settings)

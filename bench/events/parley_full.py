@@ -28,7 +28,7 @@ from bench.events.parley import (
     SampleGrouped,
     SampleSent,
     document_of,
-    set_up_logging,
+    set_up,
     worker,
 )
 from bench.events.sample import fields_of
@@ -135,7 +135,7 @@ async def open_service(order: Order, tally: Tally) -> AsyncIterator[Service]:
 
 async def cell(order: Order) -> dict[str, float]:
     """Measure one scenario."""
-    set_up_logging(order)
+    set_up(order)
     outstanding = {"single": OUTSTANDING, "delay": OUTSTANDING}
     tally = Tally(order.count or outstanding.get(order.scenario, BATCHED_OUTSTANDING))
     async with open_service(order, tally) as service:

@@ -17,7 +17,7 @@ from bench.events.parley import (
     SERVICE,
     SampleGrouped,
     SampleSent,
-    set_up_logging,
+    set_up,
     worker,
 )
 from bench.events.sample import fields_of
@@ -125,7 +125,7 @@ async def open_pipe(order: Order, tally: Tally) -> AsyncIterator[Pipe]:
 
 async def cell(order: Order) -> dict[str, float]:
     """Measure one scenario."""
-    set_up_logging(order)
+    set_up(order)
     is_batched = order.scenario == "batched"
     tally = Tally(BATCHED_OUTSTANDING if is_batched else OUTSTANDING)
     async with open_pipe(order, tally) as pipe:

@@ -23,7 +23,7 @@ _ROWS = [
     ),
     ("", "Parley", "parley_full:single"),
     ("outbox and inbox, batched", "Parley", "parley_full:batched"),
-    ("with log lines, one by one", "FastStream", "peer_faststream:single+logs"),
+    ("as run, with log lines", "FastStream", "peer_faststream:single+logs"),
     ("", "Parley, transport", "parley_transport:single+logs"),
     ("", "Parley, outbox and inbox", "parley_full:single+logs"),
 ]
