@@ -19,6 +19,7 @@ from services.chat.repository.documents import (
     member_of,
     member_state,
     new_conversation,
+    title_state,
 )
 from services.chat.repository.vault import ConversationVault
 
@@ -88,6 +89,9 @@ class MongoConversationRepository:
         self, conversation: Conversation, *, before: Conversation, session: Session
     ) -> None:
         """Store a changed conversation by compare-and-set on its counters."""
+        state = conversation_state(conversation)
+        if conversation.title != before.title:  # one that did not open stays as it is
+            state |= title_state(conversation, self._vault)
         result = await self._conversations.update_one(
             {
                 "_id": before.conversation_id,
@@ -95,7 +99,7 @@ class MongoConversationRepository:
                 "revision": before.revision,
                 "members_version": before.members_version,
             },
-            {"$set": conversation_state(conversation, self._vault)},
+            {"$set": state},
             session=session,
         )
         if result.matched_count != 1:

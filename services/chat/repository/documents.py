@@ -20,6 +20,9 @@ Document = dict[str, Any]  # what BSON holds
 
 _log = structlog.get_logger()
 _UNREADABLE = Counter("chat_unreadable_messages_total", "Bodies that did not open")
+_UNREADABLE_TITLES = Counter(
+    "chat_unreadable_titles_total", "Titles or data keys that did not open"
+)
 
 
 def member_key(conversation_id: str, user_id: str) -> str:
@@ -28,13 +31,16 @@ def member_key(conversation_id: str, user_id: str) -> str:
 
 
 def conversation_of(document: Document, vault: ConversationVault) -> Conversation:
-    """Open a stored conversation; its keys are learned on the way."""
+    """Open a stored conversation; its keys are learned on the way.
+
+    A title that does not open is absent: it hides neither the conversation nor the
+    others of a list.
+    """
     conversation_id = ConversationId(document["_id"])
-    vault.learn(conversation_id, document["key_id"], document["keys"])
     return Conversation(
         conversation_id=conversation_id,
         kind=ConversationKind(document["kind"]),
-        title=vault.open_title(conversation_id, document.get("title")),
+        title=_title_of(document, vault),
         project_id=_project_id(document.get("project_id")),
         created_by=_user_id(document.get("created_by")),
         created_at=document["created_at"],
@@ -50,12 +56,26 @@ def conversation_of(document: Document, vault: ConversationVault) -> Conversatio
     )
 
 
-def conversation_state(
-    conversation: Conversation, vault: ConversationVault
-) -> Document:
-    """Return the fields of a conversation that may change."""
+def _title_of(document: Document, vault: ConversationVault) -> str | None:
+    conversation_id = document["_id"]
+    try:
+        vault.learn(conversation_id, document["key_id"], document["keys"])
+        return vault.open_title(conversation_id, document.get("title"))
+    except DecryptError:
+        _UNREADABLE_TITLES.inc()
+        _log.error("title_unreadable", conversation_id=conversation_id)
+        return None
+
+
+def title_state(conversation: Conversation, vault: ConversationVault) -> Document:
+    """Return the title as it is stored."""
+    title = vault.seal_title(conversation.conversation_id, conversation.title)
+    return {"title": title}
+
+
+def conversation_state(conversation: Conversation) -> Document:
+    """Return the fields of a conversation that may change, but its title."""
     return {
-        "title": vault.seal_title(conversation.conversation_id, conversation.title),
         "last_seq": conversation.last_seq,
         "revision": conversation.revision,
         "members_version": conversation.members_version,
@@ -80,7 +100,8 @@ def new_conversation(conversation: Conversation, vault: ConversationVault) -> Do
         "kind": conversation.kind.value,
         "created_at": conversation.created_at,
         **{name: value for name, value in fixed.items() if value is not None},
-        **conversation_state(conversation, vault),
+        **conversation_state(conversation),
+        **title_state(conversation, vault),
         **keys,
     }
 
