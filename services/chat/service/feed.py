@@ -24,12 +24,12 @@ from libs.events.catalog.presence import PresenceChanged
 from libs.kernel import AppError, ConversationId, EventId, UserId
 from services.chat.domain.message import decode_body
 from services.chat.ports import ConversationRepository, Rooms, TransportSealer
-from services.chat.service.live import (
-    LiveDelivery,
+from services.chat.service.items import (
     LiveItem,
     conversation_room,
     user_room,
 )
+from services.chat.service.live import LiveDelivery
 from services.chat.service.wire import Wire
 
 _log = structlog.get_logger()

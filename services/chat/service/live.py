@@ -13,32 +13,16 @@ import structlog
 from prometheus_client import Counter
 
 from libs.kernel import AppError, Clock, ConversationId, UserId
-from services.chat.domain.conversation import Conversation, Member
-from services.chat.domain.message import Message
+from services.chat.domain.conversation import Conversation
 from services.chat.ports import Changes, ConversationRepository, Rooms
+from services.chat.service.items import LiveItem, conversation_room, items_of
 from services.chat.service.revisions import RevisionBuffer
 from services.chat.service.sync import Sync
-from services.chat.service.wire import (
-    Wire,
-    conversation_wire,
-    member_wire,
-    message_event,
-)
 
 _log = structlog.get_logger()
 _FILLED = Counter("chat_live_filled_holes", "Holes filled from the database")
 _FILL_LIMIT = 500
 _POLL_CHUNK = 1_000
-
-
-def conversation_room(conversation_id: str) -> str:
-    """Name the room of those who watch a conversation."""
-    return f"conversation:{conversation_id}"
-
-
-def user_room(user_id: str) -> str:
-    """Name the room of a user's own sockets."""
-    return f"user:{user_id}"
 
 
 @dataclass(frozen=True)
@@ -49,26 +33,13 @@ class LiveLimits:
         patience_seconds: How long a hole is waited for.
         held: Events held before a hole is filled at once.
         poll_seconds: Between two polls while the live queue is away.
+        safety_seconds: Between two polls at most, whatever the live queue says.
     """
 
     patience_seconds: float = 0.2
     held: int = 64
     poll_seconds: float = 1.0
-
-
-@dataclass(frozen=True)
-class LiveItem:
-    """What goes to a room at one revision.
-
-    Attributes:
-        removed_id: Who leaves the room right after it.
-        extra_rooms: Users' own rooms that are told too.
-    """
-
-    event: str
-    payload: Wire
-    removed_id: UserId | None = None
-    extra_rooms: tuple[str, ...] = ()
+    safety_seconds: float = 15.0
 
 
 @dataclass
@@ -80,12 +51,14 @@ class Watch:
         watchers: Sockets in the room and subscriptions under way.
         early: What came in before the buffer was there.
         removed_at: Revision of the last removal of each user, while it is watched.
+        admitted_at: Revision at which each subscriber's membership was last read.
     """
 
     watchers: int = 0
     buffer: RevisionBuffer[LiveItem] | None = None
     early: list[tuple[int, LiveItem]] = field(default_factory=list)
     removed_at: dict[UserId, int] = field(default_factory=dict)
+    admitted_at: dict[UserId, int] = field(default_factory=dict)
 
 
 class LiveDelivery:
@@ -114,6 +87,7 @@ class LiveDelivery:
         self._clock = clock
         self._is_live = False
         self._has_missed = True
+        self._polled_at = clock.monotonic()
         self._limits = limits
         self._watches: dict[ConversationId, Watch] = {}
         self._holes: set[ConversationId] = set()
@@ -160,13 +134,14 @@ class LiveDelivery:
             user was removed after the read.
         """
         watch = self._watches[conversation_id]
-        if watch.removed_at.get(user_id, 0) > revision:
-            return None
         if watch.buffer is None:
             watch.buffer = RevisionBuffer(revision, limit=self._limits.held)
             early, watch.early = watch.early, []
             for early_revision, item in early:
                 self.offer(conversation_id, early_revision, item)
+        if watch.removed_at.get(user_id, 0) > revision:  # perhaps by an early one
+            return None
+        watch.admitted_at[user_id] = max(revision, watch.admitted_at.get(user_id, 0))
         return max(revision, watch.buffer.delivered)
 
     def offer(
@@ -181,10 +156,41 @@ class LiveDelivery:
             return
         now = self._clock.monotonic()
         for ready in watch.buffer.offer(revision, item, now):
-            self._deliver(conversation_id, watch, ready)
+            self._deliver(conversation_id, ready)
         if watch.buffer.has_hole:
             self._holes.add(conversation_id)
             self._has_holes.set()
+
+    def expel(
+        self, conversation_id: ConversationId, user_id: UserId, revision: int
+    ) -> None:
+        """Take a removed member out of the room, whatever came before the removal.
+
+        A removal that is older than the membership a subscription was based on
+        takes nobody out.
+
+        Args:
+            conversation_id: Where.
+            user_id: Who.
+            revision: Of the removal.
+        """
+        watch = self._watches.get(conversation_id)
+        if watch is None:
+            return
+        watch.removed_at[user_id] = max(revision, watch.removed_at.get(user_id, 0))
+        if watch.admitted_at.get(user_id, 0) >= revision:
+            return
+        room = conversation_room(conversation_id)
+        for _ in range(self._rooms.remove_user(room, user_id)):
+            self.release(conversation_id)
+
+    def is_removed(self, conversation_id: ConversationId, user_id: UserId) -> bool:
+        """Tell whether a user is known here to have been removed."""
+        watch = self._watches.get(conversation_id)
+        if watch is None:
+            return False
+        removed_at = watch.removed_at.get(user_id, 0)
+        return removed_at > watch.admitted_at.get(user_id, 0)
 
     async def fill_holes(self) -> None:
         """Fill the holes that waited long enough, until cancelled."""
@@ -218,13 +224,26 @@ class LiveDelivery:
         """Poll while the live queue is away, and once after it is back."""
         while True:
             await asyncio.sleep(self._limits.poll_seconds)
-            if not self._is_live or self._has_missed:
-                self._has_missed = False
-                await self.poll_once()
+            await self.poll_if_due()
 
-    async def poll_once(self) -> None:
-        """Compare revisions with the database and fill what is behind."""
-        watched = list(self._watches)
+    async def poll_if_due(self) -> None:
+        """Poll if events may have been missed; what fails is done again."""
+        now = self._clock.monotonic()
+        is_due = now - self._polled_at >= self._limits.safety_seconds
+        if self._is_live and not self._has_missed and not is_due:
+            return
+        self._polled_at = now
+        self._has_missed = False  # one that is missed while it runs sets it again
+        if not await self.poll_once():
+            self._has_missed = True
+
+    async def poll_once(self) -> bool:
+        """Compare revisions with the database and fill what is behind.
+
+        Returns:
+            Whether every comparison and every fill succeeded.
+        """
+        watched, is_complete = list(self._watches), True
         for start in range(0, len(watched), _POLL_CHUNK):
             try:
                 found = await self._conversations.revisions(
@@ -232,17 +251,23 @@ class LiveDelivery:
                 )
             except AppError as error:
                 _log.warning("live_poll_failed", code=error.code)
-                return
+                return False
             for conversation_id, revision in found.items():
                 watch = self._watches.get(conversation_id)
                 if watch and watch.buffer and watch.buffer.delivered < revision:
-                    await self._fill_safely(conversation_id)
+                    is_complete &= await self._fill_safely(conversation_id)
+        return is_complete
 
-    async def _fill_safely(self, conversation_id: ConversationId) -> None:
+    async def _fill_safely(self, conversation_id: ConversationId) -> bool:
         try:
             await self._fill(conversation_id)
         except AppError as error:
             _log.warning("live_fill_failed", code=error.code)
+        except Exception as error:  # noqa: BLE001 - one bad conversation never starves the others
+            _log.error("live_fill_failed", error=type(error).__name__)
+        else:
+            return True
+        return False
 
     async def _fill(self, conversation_id: ConversationId) -> None:
         """Deliver the current state of what changed after the last delivered one."""
@@ -266,63 +291,17 @@ class LiveDelivery:
             return
         delivered = watch.buffer.delivered  # may have moved while we were reading
         conversation_id = conversation.conversation_id
-        for revision, item in _items_of(conversation_id, changes):
+        for revision, item in items_of(conversation_id, changes):
             if revision > delivered:
-                self._deliver(conversation_id, watch, item)
+                self._deliver(conversation_id, item)
         now = self._clock.monotonic()
         for ready in watch.buffer.advance(changes.revision, now):
-            self._deliver(conversation_id, watch, ready)
+            self._deliver(conversation_id, ready)
 
-    def _deliver(
-        self, conversation_id: ConversationId, watch: Watch, item: LiveItem
-    ) -> None:
+    def _deliver(self, conversation_id: ConversationId, item: LiveItem) -> None:
         room = conversation_room(conversation_id)
         self._rooms.emit((room, *item.extra_rooms), item.event, item.payload)
         if item.removed_id is not None:
             revision = item.payload["revision"]
             if isinstance(revision, int):
-                watch.removed_at[item.removed_id] = revision
-            for _ in range(self._rooms.remove_user(room, item.removed_id)):
-                self.release(conversation_id)
-
-
-def _items_of(
-    conversation_id: ConversationId, changes: Changes
-) -> list[tuple[int, LiveItem]]:
-    """Turn stored state into what live events would have said, by revision."""
-    items = [(m.revision, _message_item(m)) for m in changes.messages]
-    items += [(m.revision, member_item(m, m.revision)) for m in changes.members]
-    if changes.conversation is not None:
-        revision = changes.conversation.changed_revision
-        payload: Wire = {
-            "conversation_id": conversation_id,
-            "revision": revision,
-            "conversation": conversation_wire(changes.conversation),
-        }
-        items.append((revision, LiveItem("conversation.updated", payload)))
-    return sorted(items, key=lambda pair: pair[0])
-
-
-def _message_item(message: Message) -> LiveItem:
-    event = "message.sent"
-    if message.is_deleted:
-        event = "message.deleted"
-    elif message.edited_at is not None:
-        event = "message.edited"
-    return LiveItem(event, message_event(message))
-
-
-def member_item(member: Member, revision: int) -> LiveItem:
-    """Return what a change of membership looks like live."""
-    event = "member_added" if member.is_active else "member_removed"
-    payload: Wire = {
-        "conversation_id": member.conversation_id,
-        "revision": revision,
-        "member": member_wire(member),
-    }
-    return LiveItem(
-        f"conversation.{event}",
-        payload,
-        removed_id=None if member.is_active else member.user_id,
-        extra_rooms=(user_room(member.user_id),),
-    )
+                self.expel(conversation_id, item.removed_id, revision)

@@ -18,7 +18,8 @@ from libs.kernel import (
     UserId,
 )
 from services.chat.ports import ClientSocket
-from services.chat.service.live import LiveDelivery, user_room
+from services.chat.service.items import user_room
+from services.chat.service.live import LiveDelivery
 from services.chat.service.presence import Presence
 from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Dispatcher

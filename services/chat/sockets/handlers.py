@@ -14,7 +14,8 @@ from services.chat.domain.errors import ConversationNotFoundError
 from services.chat.domain.message import Draft
 from services.chat.ports import TypingChannel
 from services.chat.service.conversations import Conversations
-from services.chat.service.live import LiveDelivery, conversation_room
+from services.chat.service.items import conversation_room
+from services.chat.service.live import LiveDelivery
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.messages import Messages
 from services.chat.service.presence import Presence

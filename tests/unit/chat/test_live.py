@@ -13,7 +13,11 @@ from libs.events.catalog import (
 from libs.kernel import EventId, new_id
 from services.chat.domain.message import encode_body
 from services.chat.service.feed import LiveFeed
-from services.chat.service.live import LiveItem, conversation_room, user_room
+from services.chat.service.items import (
+    LiveItem,
+    conversation_room,
+    user_room,
+)
 from services.chat.service.wire import message_event
 from services.chat.writer.pending import Pending
 from services.chat.writer.plan import plan_batch

@@ -1,0 +1,81 @@
+"""What live delivery writes to which rooms."""
+
+from dataclasses import dataclass
+
+from libs.kernel import ConversationId, UserId
+from services.chat.domain.conversation import Member
+from services.chat.domain.message import Message
+from services.chat.ports import Changes
+from services.chat.service.wire import (
+    Wire,
+    conversation_wire,
+    member_wire,
+    message_event,
+)
+
+
+def conversation_room(conversation_id: str) -> str:
+    """Name the room of those who watch a conversation."""
+    return f"conversation:{conversation_id}"
+
+
+def user_room(user_id: str) -> str:
+    """Name the room of a user's own sockets."""
+    return f"user:{user_id}"
+
+
+@dataclass(frozen=True)
+class LiveItem:
+    """What goes to a room at one revision.
+
+    Attributes:
+        removed_id: Who leaves the room right after it.
+        extra_rooms: Users' own rooms that are told too.
+    """
+
+    event: str
+    payload: Wire
+    removed_id: UserId | None = None
+    extra_rooms: tuple[str, ...] = ()
+
+
+def items_of(
+    conversation_id: ConversationId, changes: Changes
+) -> list[tuple[int, LiveItem]]:
+    """Turn stored state into what live events would have said, by revision."""
+    items = [(m.revision, _message_item(m)) for m in changes.messages]
+    items += [(m.revision, member_item(m, m.revision)) for m in changes.members]
+    if changes.conversation is not None:
+        revision = changes.conversation.changed_revision
+        payload: Wire = {
+            "conversation_id": conversation_id,
+            "revision": revision,
+            "conversation": conversation_wire(changes.conversation),
+        }
+        items.append((revision, LiveItem("conversation.updated", payload)))
+    return sorted(items, key=lambda pair: pair[0])
+
+
+def _message_item(message: Message) -> LiveItem:
+    event = "message.sent"
+    if message.is_deleted:
+        event = "message.deleted"
+    elif message.edited_at is not None:
+        event = "message.edited"
+    return LiveItem(event, message_event(message))
+
+
+def member_item(member: Member, revision: int) -> LiveItem:
+    """Return what a change of membership looks like live."""
+    event = "member_added" if member.is_active else "member_removed"
+    payload: Wire = {
+        "conversation_id": member.conversation_id,
+        "revision": revision,
+        "member": member_wire(member),
+    }
+    return LiveItem(
+        f"conversation.{event}",
+        payload,
+        removed_id=None if member.is_active else member.user_id,
+        extra_rooms=(user_room(member.user_id),),
+    )
