@@ -4,17 +4,18 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 SERVICES := gateway auth project chat media notification
-GROUPS := bootstrap $(SERVICES) embedded lint test bench docs dev
+GROUPS := bootstrap $(SERVICES) embedded lint test bench dev
 WORKERS := $(SERVICES:%=services.%.consumers:worker)
 SOURCES := libs services deploy tests bench scripts
 STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
 T ?= tests
+BENCHES = $(sort $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard bench/[a-z]*.py bench/events))))))
 
 .PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults cov smoke \
 	bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
 
 # --- setting up -----------------------------------------------------------------
 setup: ## Make .venv with everything pinned by hash (Debian packages too, where root)
@@ -70,6 +71,7 @@ smoke: setup ## Start each service with its own requirements alone
 	@PYTHONPATH=. $(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
 
 bench: up ## Run a benchmark on the running stack (B=chat-quiet)
+	@[ -n "$(B)" ] || { echo "usage: make bench B=NAME; there are: $(BENCHES)"; exit 2; }
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
 
 # --- checking -------------------------------------------------------------------
@@ -78,42 +80,42 @@ check: setup lint types arch architecture docs-check env-check schemas-check loc
 fmt: setup ## Format the code
 	@$(PYTHON) -m ruff format -q $(SOURCES) && $(PYTHON) -m ruff check -q --fix $(SOURCES)
 
-lint:
+lint: setup ## Format, ruff, spelling
 	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib
 
-types: ## mypy strict
+types: setup ## mypy strict
 	@$(PYTHON) -m mypy
 
-arch: ## Import contracts
+arch: setup ## Import contracts
 	@.venv/bin/lint-imports --no-cache
 
-architecture: ## Module and function sizes, names, one way in for each library
+architecture: setup ## Module and function sizes, names, one way in for each library
 	@$(PYTHON) -m pytest -q -p no:randomly tests/unit/test_architecture.py
 
-docs-check: ## Links, commands and generated pages of the docs are true
+docs-check: setup ## Links, commands and generated pages of the docs are true
 	@$(PYTHON) scripts/check_docs.py
 
-env-check: ## .env.example holds every setting of every service
+env-check: setup ## .env.example holds every setting of every service
 	@PYTHONPATH=. $(PYTHON) scripts/env_example.py --check
 
-schemas: setup ## Write docs/events.md and docs/asyncapi.json from the catalog
-	@$(PYTHON) -m libs.events docs --workers $(WORKERS)
+schemas: setup ## Write golden files of new event versions, docs/events.md, docs/asyncapi.json
+	@$(PYTHON) -m libs.events schemas && $(PYTHON) -m libs.events docs --workers $(WORKERS)
 
-schemas-check: ## Event schemas and OpenAPI pages are what the code says
-	@$(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
+schemas-check: setup ## Event schemas and OpenAPI pages are what the code says
+	@$(PYTHON) -m libs.events schemas --check && $(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
 	@PYTHONPATH=. $(PYTHON) scripts/openapi.py --check
 
-lock-check: ## requirements/*.txt satisfy pyproject.toml
+lock-check: setup ## requirements/*.txt satisfy pyproject.toml
 	@$(PYTHON) scripts/check_locks.py
 
-secrets-check: ## No secret stands in a tracked file (tests hold false ones by nature)
+secrets-check: setup ## No secret stands in a tracked file (tests hold false ones by nature)
 	@git ls-files -z -- . ':!requirements' ':!tests' ':!docs/asyncapi.json' ':!docs/events.md' ':!docs/openapi' ':!LICENSE' \
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
 	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py
 
-adr: ## Start a decision record (T="Use something")
+adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"
 
 clean: down ## Remove .parley (the stack's data) and caches

@@ -12,7 +12,7 @@ from pathlib import Path
 
 README_LINES = 100
 LINK = re.compile(r"\[[^\]]*\]\((?!https?://|#|mailto:)([^)#\s]+)")
-TARGET = re.compile(r"`make ([a-z-]+)")
+TARGET = re.compile(r"`make ([a-z0-9-]+)")
 PROJECT_PATH = re.compile(
     r"`((?:libs|services|deploy|docs|tests|scripts|bench|web)/[A-Za-z0-9_./-]+)`"
 )
@@ -72,7 +72,7 @@ def marker_problems(path: Path) -> list[str]:
 def main() -> int:
     """Print every problem; return 1 if there is one."""
     makefile = Path("Makefile").read_text(encoding="utf-8")
-    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9-]+):", makefile, re.MULTILINE))
     problems: list[str] = []
     for page in tracked("*.md"):
         problems += page_problems(page, targets)

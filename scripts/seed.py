@@ -80,7 +80,7 @@ def main() -> int:
     stack = open_stack(parser.parse_args().root)
     house = House(stack.url("edge"), stack.url("smtp_view"), stack.url("fcm_control"))
     asyncio.run(seed(house))
-    print(f"\nSign in at {house.edge_url}")
+    print(f"\nThe API is at {house.edge_url}/api/v1; sign in there (docs/api.md)")
     return 0
 
 

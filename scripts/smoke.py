@@ -57,7 +57,7 @@ def wait_ready(
             urllib.request.urlopen(url, timeout=2).close()
             return
         time.sleep(0.1)
-    raise SystemExit(f"{service} did not get ready: see {stack.log_path(service)}")
+    raise SystemExit(f"{service} did not get ready: see {stack.root}/log/{service}.jsonl")
 
 
 def _run(*command: str) -> None:
