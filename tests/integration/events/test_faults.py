@@ -77,53 +77,6 @@ async def test_the_sweeper_publishes_what_a_killed_process_left(rig):
     assert await rig.database("producer").outbox.count_documents({}) == 0
 
 
-async def test_forced_closes_mid_stream_lose_nothing(rig):
-    """Connections are closed three times under load: each effect exactly once."""
-    worker = rig.worker()
-    seen = counting(worker)
-    async with rig.consuming(worker):
-
-        async def produce():
-            for number in range(150):
-                await rig.publish(*(read(number, f"c{key}") for key in range(4)))
-                await asyncio.sleep(0.02)
-
-        async def disturb():
-            for _ in range(3):
-                await asyncio.sleep(0.8)
-                await rig.close_connections()
-
-        await asyncio.gather(produce(), disturb())
-        await rig.until(lambda: len(seen) >= 600, 30)
-        await asyncio.sleep(0.3)
-    assert len(seen) == len(set(seen)) == 600
-
-
-async def test_a_broker_killed_mid_stream_loses_nothing(rig, servers, request):
-    """RabbitMQ gets kill -9 under load: each effect exactly once, order by key."""
-    if not servers.is_own:
-        pytest.skip("the given servers are not ours to kill")
-    stack = request.getfixturevalue("stack")
-    worker = rig.worker()
-    seen = counting(worker)
-    async with rig.consuming(worker):
-
-        async def produce():
-            for number in range(150):
-                await rig.publish(*(read(number, f"c{key}") for key in range(4)))
-                await asyncio.sleep(0.02)
-
-        async def disturb():
-            await asyncio.sleep(1)
-            stack.kill("rabbitmq")
-            await stack.until_ready("rabbitmq")
-
-        await asyncio.gather(produce(), disturb())
-        await rig.until(lambda: len(seen) >= 600, 60)
-        await asyncio.sleep(0.3)
-    assert len(seen) == len(set(seen)) == 600
-
-
 async def test_events_wait_for_the_broker_in_bounded_memory(rig):
     """Twenty times the bound is committed while the broker refuses us; all arrive."""
     worker = rig.worker()
