@@ -11,7 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, Protocol
 
 import orjson
 import structlog
@@ -20,7 +20,7 @@ from libs.chassis.asgi import ASGIApp, Receive, Scope, Send, send_response
 from libs.chassis.metrics import metrics_endpoint
 from libs.chassis.problems import send_problem, status_problem
 from libs.chassis.version import VERSION
-from libs.kernel import AppError
+from libs.kernel import AppError, UnavailableError
 
 Check = Callable[[], Awaitable[Mapping[str, object] | None]]
 Status = Literal["ok", "degraded", "failed"]
@@ -129,6 +129,32 @@ class Health:
                 _log.warning("dependency_lost", dependency=name, error=result.error)
             elif not was_ok and result.is_ok:
                 _log.info("dependency_recovered", dependency=name)
+
+
+class ReportingBus(Protocol):
+    """What `bus_check` asks; the buses of `libs.events` are such."""
+
+    def health(self) -> Mapping[str, Any]:
+        """Return the report; ``is_healthy`` is always in it."""
+        ...
+
+
+def bus_check(bus: ReportingBus) -> Check:
+    """Return the check for ``health.add("rabbitmq", ..., is_critical=False)``.
+
+    It shows connections, subscriptions and outbox whether all is well or not; a bus
+    that is not healthy fails with ``events_unavailable``.
+    """
+
+    async def check() -> Mapping[str, object]:
+        report = bus.health()
+        if not report["is_healthy"]:
+            raise UnavailableError(
+                "events_unavailable", "The event bus is not connected.", **report
+            )
+        return report
+
+    return check
 
 
 def status_of(results: Mapping[str, CheckResult]) -> Status:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from libs.chassis.app import create_http_app
-from libs.chassis.health import Health
+from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.redis import open_redis
@@ -157,7 +157,7 @@ async def _open(
     hasher = stack.enter_context(await asyncio.to_thread(_hasher, settings))
     health.add("mongodb", lambda: ping_mongo(database))
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
-    health.add("rabbitmq", bus.check, is_critical=False)
+    health.add("rabbitmq", bus_check(bus), is_critical=False)
     ring = KeyRing.from_file(settings.storage_keys_file)
     keys = ThrottleKeys(blind_index(ring, "throttle"))
     users = MongoUserRepository(database, EmailVault(ring))

@@ -1,7 +1,7 @@
 """Composition root of the gateway: a raw ASGI proxy beside a few own routes."""
 
 import ipaddress
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import TypedDict
@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from libs.chassis.app import Lifespan, create_http_app
 from libs.chassis.asgi import Receive, Scope, Send
 from libs.chassis.errors import StartError
-from libs.chassis.health import Check, Health
+from libs.chassis.health import Health, bus_check
 from libs.chassis.http import ServiceClient
 from libs.chassis.redis import open_redis, ping
 from libs.chassis.security import (
@@ -22,8 +22,8 @@ from libs.chassis.security import (
 )
 from libs.chassis.sessions import SessionWatch
 from libs.events import BusSettings
-from libs.events.rabbitmq import RabbitBus, open_bus
-from libs.kernel import SystemClock, UnavailableError
+from libs.events.rabbitmq import open_bus
+from libs.kernel import SystemClock
 from services.gateway import api
 from services.gateway.cache import RedisBuckets
 from services.gateway.clients import AuthTokenVerifier, InternalCredentials
@@ -140,7 +140,7 @@ async def _listen(
         amqp_url=settings.amqp_url.get_secret_value(),
     )
     bus = await stack.enter_async_context(open_bus(bus_settings, None, worker))
-    health.add("rabbitmq", _bus_check(bus), is_critical=False)
+    health.add("rabbitmq", bus_check(bus), is_critical=False)
     await stack.enter_async_context(bus.run_worker(worker, watch))
 
 
@@ -158,13 +158,3 @@ def _read_table(settings: GatewaySettings) -> RouteTable:
 
 def _edge(settings: GatewaySettings) -> Edge:
     return Edge([ipaddress.ip_network(text) for text in settings.trusted_proxies])
-
-
-def _bus_check(bus: RabbitBus) -> Check:
-    async def check() -> Mapping[str, object]:
-        report = bus.health()
-        if not report["is_healthy"]:
-            raise UnavailableError("broker_unavailable", "RabbitMQ is away.", **report)
-        return report
-
-    return check

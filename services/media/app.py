@@ -12,7 +12,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from libs.chassis.app import create_http_app
-from libs.chassis.health import Health
+from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
 from libs.chassis.tasks import TaskSupervisor
 from libs.crypto import FieldSealer, KeyRing
@@ -119,7 +119,7 @@ async def _open_adapters(
         open_bus(_bus_settings(settings), database, worker)
     )
     health.add("mongodb", partial(ping, database))
-    health.add("rabbitmq", bus.check, is_critical=False)
+    health.add("rabbitmq", bus_check(bus), is_critical=False)
     health.add("s3", store.ping, is_critical=False)
     clock = SystemClock()
     return Adapters(

@@ -1,17 +1,17 @@
 """Composition root of project: everything is opened and put together here."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
-from libs.chassis.health import Check, Health
+from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import BusSettings, EventBus
-from libs.events.rabbitmq import RabbitBus, open_bus
-from libs.kernel import Clock, SystemClock, UnavailableError
+from libs.events.rabbitmq import open_bus
+from libs.kernel import Clock, SystemClock
 from services.project import api
 from services.project.api import ProjectState
 from services.project.consumers import worker
@@ -66,7 +66,7 @@ def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
             bus = await stack.enter_async_context(
                 open_bus(_bus_settings(settings), database, worker)
             )
-            health.add("rabbitmq", _bus_check(bus), is_critical=False)
+            health.add("rabbitmq", bus_check(bus), is_critical=False)
             state = project_state(
                 projects=projects,
                 users=MongoUserDirectory(database),
@@ -80,16 +80,6 @@ def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
             yield state
 
     return lifespan
-
-
-def _bus_check(bus: RabbitBus) -> Check:
-    async def check() -> Mapping[str, object]:
-        report = bus.health()
-        if not report["is_healthy"]:
-            raise UnavailableError("broker_unavailable", "RabbitMQ is away.", **report)
-        return report
-
-    return check
 
 
 def _bus_settings(settings: ProjectSettings) -> BusSettings:

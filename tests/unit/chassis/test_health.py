@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from libs.chassis.app import create_http_app
-from libs.chassis.health import Health, Operations, status_of
+from libs.chassis.health import Health, Operations, bus_check, status_of
 from libs.kernel import UnavailableError
 from tests.support.asgi import AsgiClient
 
@@ -179,3 +179,25 @@ async def test_operations_wrap_a_raw_asgi_app(health):
         assert (await client.request("GET", "/health/live")).status == 200
         assert b"parley_build_info" in (await client.request("GET", "/metrics")).body
     assert seen == ["lifespan", "http"]
+
+
+class Bus:
+    """A bus with a report of its own."""
+
+    def __init__(self, *, is_healthy):
+        self._report = {"is_healthy": is_healthy, "subscriptions": {"a": is_healthy}}
+
+    def health(self):
+        """Return the report."""
+        return self._report
+
+
+@pytest.mark.parametrize("is_healthy", [True, False])
+async def test_a_bus_shows_its_report_whether_well_or_not(client, health, is_healthy):
+    """Subscriptions are of most use when one of them is away."""
+    health.add("rabbitmq", bus_check(Bus(is_healthy=is_healthy)), is_critical=False)
+    _, report = await ask(client, "/health")
+    shown = report["checks"]["rabbitmq"]
+    assert shown["subscriptions"] == {"a": is_healthy}
+    assert shown.get("error") == (None if is_healthy else "events_unavailable")
+    assert report["status"] == ("ok" if is_healthy else "degraded")
