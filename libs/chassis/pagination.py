@@ -10,7 +10,7 @@ from fastapi import Query
 from pydantic import BaseModel
 
 from libs.chassis.payloads import JsonLimits, parse_json
-from libs.kernel import InvalidError
+from libs.kernel import InvalidError, is_id
 
 T = TypeVar("T")
 DEFAULT_LIMIT = 50
@@ -21,6 +21,13 @@ _MAX_TEXT = 256
 
 Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="Items of a page.")]
 """Use as ``limit: Limit = DEFAULT_LIMIT``."""
+
+
+class CursorInvalidError(InvalidError):
+    """400 ``cursor_invalid``: the same answer in every list of the house."""
+
+    def __init__(self) -> None:
+        super().__init__("cursor_invalid", "The cursor was not made by this list.")
 
 
 class Page(BaseModel, Generic[T]):
@@ -59,23 +66,37 @@ def decode_cursor(cursor: str | None) -> dict[str, Any]:
     and types there are is for the caller to check.
 
     Raises:
-        InvalidError: ``cursor_invalid``.
+        CursorInvalidError: It was not made by `encode_cursor`.
     """
     if cursor is None:
         return {}
     if not 0 < len(cursor) <= MAX_CURSOR_CHARACTERS:
-        raise _invalid()
+        raise CursorInvalidError
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
         position = parse_json(base64.b64decode(padded, b"-_", validate=True), _LIMITS)
     except (binascii.Error, ValueError, InvalidError):
-        raise _invalid() from None
+        raise CursorInvalidError from None
     if not isinstance(position, dict):
-        raise _invalid()
+        raise CursorInvalidError
     if any(isinstance(v, str) and len(v) > _MAX_TEXT for v in position.values()):
-        raise _invalid()
+        raise CursorInvalidError
     return position
 
 
-def _invalid() -> InvalidError:
-    return InvalidError("cursor_invalid", "The cursor was not made by this list.")
+def cursor_id(cursor: str | None, name: str) -> str | None:
+    """Return the id that a page goes on from, None for the first page.
+
+    Args:
+        cursor: What the client gave.
+        name: Of the position's field: ``before`` or ``after``, as the list made it.
+
+    Raises:
+        CursorInvalidError: It is none of such a list.
+    """
+    if cursor is None:
+        return None
+    position = decode_cursor(cursor).get(name)
+    if not isinstance(position, str) or not is_id(position):
+        raise CursorInvalidError
+    return position

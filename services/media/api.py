@@ -4,9 +4,8 @@ from typing import Annotated, TypedDict, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from libs.chassis.pagination import Limit, Page, decode_cursor, encode_cursor
+from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.security import CurrentPrincipal
-from libs.kernel import InvalidError, is_id
 from services.media.domain import (
     Scope,
     ScopeAmbiguousError,
@@ -99,7 +98,7 @@ async def list_documents(
     """
     scope = _scope(conversation_id, project_id, principal.user_id)
     found = await documents.list_documents(
-        scope, principal.user_id, before_id=_before_id(cursor), limit=limit + 1
+        scope, principal.user_id, before_id=cursor_id(cursor, "before"), limit=limit + 1
     )
     page = found[:limit]
     next_cursor = None
@@ -154,12 +153,3 @@ def _scope(conversation_id: str | None, project_id: str | None, user_id: str) ->
     if conversation_id:
         return conversation_scope(conversation_id)
     return project_scope(project_id) if project_id else private_scope(user_id)
-
-
-def _before_id(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    before = decode_cursor(cursor).get("before")
-    if not isinstance(before, str) or not is_id(before):
-        raise InvalidError("cursor_invalid", "The cursor is not one of ours.")
-    return before

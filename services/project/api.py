@@ -4,9 +4,9 @@ from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from libs.chassis.pagination import Limit, Page, decode_cursor, encode_cursor
+from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.security import CurrentPrincipal
-from libs.kernel import InvalidError, ProjectId, UserId, is_id
+from libs.kernel import ProjectId, UserId, is_id
 from services.project.domain import (
     CollaboratorNotFoundError,
     ProjectNotFoundError,
@@ -84,7 +84,7 @@ async def list_projects(
     cursor: Cursor = None,
 ) -> Page[ProjectResponse]:
     """List the caller's projects, newest first."""
-    before = _position(cursor, "before")
+    before = cursor_id(cursor, "before")
     found = await projects.list_projects(
         UserId(principal.user_id),
         before=None if before is None else ProjectId(before),
@@ -153,7 +153,7 @@ async def list_collaborators(
     cursor: Cursor = None,
 ) -> Page[CollaboratorResponse]:
     """List a project's collaborators in the order of their ids."""
-    after = _position(cursor, "after")
+    after = cursor_id(cursor, "after")
     found = await collaborators.list_collaborators(
         UserId(principal.user_id),
         project_id,
@@ -208,17 +208,3 @@ async def remove_collaborator(
     await collaborators.remove_collaborator(
         UserId(principal.user_id), project_id, user_id
     )
-
-
-def _position(cursor: str | None, name: str) -> str | None:
-    """Return the id that a page continues from, None for the first page.
-
-    Raises:
-        InvalidError: ``cursor_invalid``.
-    """
-    if cursor is None:
-        return None
-    position = decode_cursor(cursor).get(name)
-    if not isinstance(position, str) or not is_id(position):
-        raise InvalidError("cursor_invalid", "The cursor is not one of this list.")
-    return position

@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from libs.chassis.pagination import decode_cursor, encode_cursor
+from libs.chassis.pagination import CursorInvalidError, decode_cursor, encode_cursor
 from libs.chassis.security import ServicePrincipal
-from libs.kernel import InvalidError, SessionId, UserId
+from libs.kernel import SessionId, UserId
 from services.auth.api.state import SessionControlUse
 from services.auth.domain import Session
 from services.auth.schemas import ChangedSessionsResponse, RevokedSession
@@ -66,7 +66,7 @@ def _parse(text: str | None) -> tuple[datetime | None, str | None]:
             return _moment(since), after
         except ValueError:
             pass
-    raise InvalidError("cursor_invalid", "Give a time or the as_of of an answer.")
+    raise CursorInvalidError
 
 
 def _moment(text: str) -> datetime:

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from libs.chassis.pagination import Limit, Page
+from libs.chassis.pagination import Limit, Page, cursor_id
 from libs.chassis.security import CurrentPrincipal
 from libs.kernel import InvalidError, UserId, is_id
-from services.auth.api.sessions import Cursor, IdPath, after_of, cursor_of
+from services.auth.api.sessions import Cursor, IdPath, cursor_of
 from services.auth.api.state import ProfilesUse
 from services.auth.domain import UserMissingError
 from services.auth.schemas import (
@@ -70,7 +70,7 @@ async def find_users(
     elif ids is not None:
         page = await profiles.get_many(_ids(ids))
     else:
-        after = after_of(cursor)
+        after = cursor_id(cursor, "after")
         page = await profiles.search(query or "", after=after, limit=limit)
     items = [ProfileResponse.of(user) for user in page.items]
     following = items[-1].user_id if page.has_more else None

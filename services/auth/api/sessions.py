@@ -5,9 +5,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 
-from libs.chassis.pagination import Limit, Page, decode_cursor, encode_cursor
+from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
-from libs.kernel import InvalidError, SessionId, UserId, is_id
+from libs.kernel import SessionId, UserId, is_id
 from services.auth.api.cookie import (
     check_origin,
     drop_refresh_cookie,
@@ -104,7 +104,7 @@ async def list_sessions(
 ) -> Page[SessionResponse]:
     """List the caller's live sessions, oldest first."""
     page = await control.list_own(
-        UserId(principal.user_id), after=after_of(cursor), limit=limit
+        UserId(principal.user_id), after=cursor_id(cursor, "after"), limit=limit
     )
     items = [SessionResponse.of(own, principal.session_id) for own in page.items]
     following = items[-1].session_id if page.has_more else None
@@ -121,20 +121,6 @@ async def revoke_session(
     await control.revoke_own(
         UserId(principal.user_id), SessionId(session_id), RevokeReason.REVOKED
     )
-
-
-def after_of(cursor: str | None) -> str | None:
-    """Return the id that a page of ids continues after.
-
-    Raises:
-        InvalidError: ``cursor_invalid``.
-    """
-    if cursor is None:
-        return None
-    after = decode_cursor(cursor).get("after")
-    if not isinstance(after, str) or not is_id(after):
-        raise InvalidError("cursor_invalid", "The cursor is not one of this list.")
-    return after
 
 
 def cursor_of(after: str | None) -> str | None:

@@ -12,11 +12,16 @@ from prometheus_client import REGISTRY
 
 from libs.chassis.breaker import Breaker
 from libs.chassis.metrics import watch_loop_lag
-from libs.chassis.pagination import decode_cursor, encode_cursor
+from libs.chassis.pagination import (
+    CursorInvalidError,
+    cursor_id,
+    decode_cursor,
+    encode_cursor,
+)
 from libs.chassis.sessions import RevokedSession, SessionWatch
 from libs.chassis.tasks import TaskSupervisor
 from libs.events.catalog.session import SessionRevoked
-from libs.kernel import FrozenClock, InvalidError, UnavailableError
+from libs.kernel import FrozenClock, InvalidError, UnavailableError, new_id
 
 
 @pytest.fixture
@@ -443,3 +448,14 @@ def test_a_position_that_would_not_come_back_is_a_bug():
     """It is found by the list that made it."""
     with pytest.raises(ValueError, match="too large"):
         encode_cursor({"a": "x" * 300})
+
+
+def test_the_id_of_a_position_is_read_or_refused():
+    """One answer for every cursor that this list did not make."""
+    known = new_id()
+    assert cursor_id(None, "after") is None
+    assert cursor_id(encode_cursor({"after": known}), "after") == known
+    for position in ({"before": known}, {"after": 7}, {"after": "x"}, {}):
+        with pytest.raises(CursorInvalidError, match="not made by this list") as caught:
+            cursor_id(encode_cursor(position), "after")
+        assert caught.value.code == "cursor_invalid"
