@@ -24,6 +24,13 @@ if TYPE_CHECKING:
 
 _RENDERED = "parley.rendered"
 _NOISY = ("aiormq", "aio_pika", "pymongo", "asyncio", "urllib3", "botocore", "PIL")
+# `libs.events` tells once that a connection is lost; aiormq tells it ten times, and
+# picows tells every frame of every socket.
+_LEVELS = {
+    **dict.fromkeys(_NOISY, "WARNING"),
+    "picows": "WARNING",
+    "aiormq.connection": "CRITICAL",
+}
 
 
 def configure_logging(settings: ServiceSettings) -> None:
@@ -176,8 +183,8 @@ def _install(handler: logging.Handler, level: str) -> None:
         old.close()
     root.addHandler(handler)
     root.setLevel(level.upper())
-    for name in _NOISY:
-        logging.getLogger(name).setLevel("WARNING")  # noqa: TID251 - a library's own
+    for name, quiet in _LEVELS.items():
+        logging.getLogger(name).setLevel(quiet)  # noqa: TID251 - a library's own
     logging.captureWarnings(capture=True)
     # Looked up for every record and shown in none.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

@@ -46,9 +46,9 @@ async def _any_principal(request: Request) -> Principal:
     except TokenInvalidError as error:
         _log.warning("internal_token_refused", reason=error.reason)
         raise _refused() from None
-    structlog.contextvars.bind_contextvars(
-        user_id=principal.user_id, caller=principal.caller
-    )
+    structlog.contextvars.bind_contextvars(caller=principal.caller)
+    if principal.is_user:  # "service" and "anonymous" are no users
+        structlog.contextvars.bind_contextvars(user_id=principal.user_id)
     return principal
 
 

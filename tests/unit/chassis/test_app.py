@@ -471,3 +471,17 @@ async def test_context_does_not_leak_between_requests(client, callers, logs):
     by_route = {log["route"]: log for log in logs if log["event"] == "request_handled"}
     assert by_route["/api/v1/things/me"]["user_id"] == "u1"
     assert "user_id" not in by_route["/api/v1/things/any"]
+
+
+async def test_a_service_that_calls_is_logged_as_caller_not_as_user(
+    client, callers, logs
+):
+    """Nobody searches the logs for a person called "service"."""
+    headers = callers.headers("demo", Principal.service(), caller="chat")
+    await client.request("GET", "/api/v1/things/internal", headers=headers)
+    headers = callers.headers("demo", Principal.anonymous())
+    await client.request("GET", "/api/v1/things/any", headers=headers)
+    of_service, of_nobody = [log for log in logs if log["event"] == "request_handled"]
+    assert of_service["caller"] == "chat"
+    assert of_nobody["caller"] == "gateway"
+    assert "user_id" not in of_service | of_nobody

@@ -83,6 +83,15 @@ def test_noisy_libraries_are_quiet_below_warning(log_file):
     assert lines(log_file) == [] if log_file.exists() else True
 
 
+def test_what_others_tell_once_libraries_do_not_repeat(log_file):
+    """A lost broker is one line of `libs.events`, not ten of aiormq."""
+    logging.getLogger("aiormq.connection").error("connection lost")
+    logging.getLogger("picows").info("frame")
+    logging.getLogger("aiormq.channel").error("shown")
+    logging.getLogger("picows").warning("shown")
+    assert [line["message"] for line in lines(log_file)] == ["shown", "shown"]
+
+
 def test_the_current_span_is_named(log_file):
     """A line can be found from a trace and back."""
     context = SpanContext(1, 2, is_remote=False, trace_flags=TraceFlags(1))
