@@ -10,6 +10,22 @@ from pydantic.fields import FieldInfo
 
 from libs.chassis.settings import ServiceSettings
 
+_HEADER = """\
+# Every setting of every service; written by `make docs`, checked by `make check`.
+#
+# A service reads its environment, and files: PARLEY_SECRETS_DIR names a folder with a
+# file per variable, named as the variable in lower case (chat_mongo_url holds
+# CHAT_MONGO_URL); white space around the value is dropped. The environment wins over
+# the file. Secrets belong into files of mode 0600, and so do the key files that the
+# ..._FILE variables name.
+#
+# PARLEY_SECRETS_DIR=
+"""
+
+
+class SettingUndocumentedError(Exception):
+    """A setting has no description; the message is one sentence that names it."""
+
 
 def render_env_example(classes: Iterable[type[ServiceSettings]]) -> str:
     """Return the lines of ``.env.example`` for some services.
@@ -18,9 +34,9 @@ def render_env_example(classes: Iterable[type[ServiceSettings]]) -> str:
     description. Optional ones are commented out at their default.
 
     Raises:
-        ValueError: A field has no description.
+        SettingUndocumentedError: A field has no description.
     """
-    lines: list[str] = []
+    lines = [*_HEADER.splitlines(), ""]
     for cls in classes:
         lines += [f"# ---- {cls.service_name()} ----", ""]
         for name, field in cls.model_fields.items():
@@ -30,7 +46,9 @@ def render_env_example(classes: Iterable[type[ServiceSettings]]) -> str:
 
 def _field_lines(cls: type[ServiceSettings], name: str, field: FieldInfo) -> list[str]:
     if not field.description:
-        raise ValueError(f"{cls.__name__}.{name} has no description")
+        raise SettingUndocumentedError(
+            f"{cls.__name__}.{name} has no description: give its Field one."
+        )
     variable = f"{cls.model_config.get('env_prefix', '')}{name}".upper()
     kind = _type_name(field.annotation)
     need = "required" if field.is_required() else "optional"

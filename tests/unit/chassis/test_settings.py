@@ -6,7 +6,10 @@ import pytest
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 
-from libs.chassis.env_example import render_env_example
+from libs.chassis.env_example import (
+    SettingUndocumentedError,
+    render_env_example,
+)
 from libs.chassis.errors import StartError
 from libs.chassis.settings import (
     AmqpSettings,
@@ -168,6 +171,14 @@ def test_the_example_shows_every_setting_with_its_meaning():
         assert f"FULL_{field.upper()}=" in text
 
 
+def test_the_example_begins_with_where_secrets_come_from():
+    """One who starts with the file learns of files per variable."""
+    header = render_env_example([FullSettings]).partition("# ---- full")[0]
+    assert "# PARLEY_SECRETS_DIR=" in header.splitlines()
+    assert "file per variable" in header
+    assert all(line.startswith("#") for line in header.splitlines() if line)
+
+
 def test_every_common_setting_has_a_description():
     """The example is the documentation."""
     for cls in (ServiceSettings, FullSettings):
@@ -182,7 +193,9 @@ def test_a_setting_without_description_is_refused():
         model_config = SettingsConfigDict(env_prefix="SILENT_")
         quiet: int = 1
 
-    with pytest.raises(ValueError, match=r"Silent\.quiet"):
+    with pytest.raises(
+        SettingUndocumentedError, match=r"^Silent\.quiet has no description: .*\.$"
+    ):
         render_env_example([Silent])
 
 
