@@ -118,12 +118,17 @@ async def _(event: MessageSent, context: Context, inbound: Inbound) -> None:
 @_take.register
 async def _(event: MessageEdited, context: Context, inbound: Inbound) -> None:
     body = inbound.open_message_field(event.content, "content", event, context)
-    await inbound.intake.take_edited(
-        MessageId(event.message_id),
+    edit = Excerpt(
+        message_id=MessageId(event.message_id),
+        conversation_id=ConversationId(event.conversation_id),
+        seq=event.seq,
         revision=event.revision,
+        sender_id=UserId(event.edited_by),
+        sent_at=event.edited_at,
         text=_text(body),
-        session=context.session,
+        is_early=True,
     )
+    await inbound.intake.take_edited(edit, context.session)
 
 
 @_take.register

@@ -2,7 +2,7 @@
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -68,6 +68,7 @@ class Excerpt:
         revision: Of the message's last change that was seen.
         text: At most `EXCERPT_MAX_CHARACTERS`; empty for attachments alone.
         is_deleted: The message was taken back; `text` is empty then.
+        is_early: Only an edit of the message was seen: sender and time are the edit's.
     """
 
     message_id: MessageId
@@ -79,6 +80,7 @@ class Excerpt:
     text: str
     has_attachments: bool = False
     is_deleted: bool = False
+    is_early: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,27 @@ class SentMessage:
 
     excerpt: Excerpt
     mentions: frozenset[UserId]
+
+
+def newest(known: Excerpt | None, new: Excerpt) -> Excerpt | None:
+    """Return what is to be kept of a message, in whichever order its versions come.
+
+    Args:
+        known: What is kept by now; None: nothing was seen.
+        new: The message, an edit (`Excerpt.is_early`) or a tombstone.
+
+    Returns:
+        None where the known one stays as it is.
+    """
+    if known is None or (known.revision < new.revision and not new.is_early):
+        return new
+    if known.is_deleted:
+        return None
+    if new.is_early and known.revision < new.revision:
+        return replace(known, revision=new.revision, text=new.text)
+    if known.is_early and not (new.is_early or new.is_deleted):
+        return replace(new, revision=known.revision, text=known.text)
+    return None
 
 
 def excerpt_of(text: str, limit: int = EXCERPT_MAX_CHARACTERS) -> str:

@@ -139,13 +139,18 @@ class ConversationRepository(Protocol):
     async def excerpts(
         self, message_ids: Iterable[MessageId], session: Session = None
     ) -> dict[MessageId, Excerpt]:
-        """Return what is kept of some messages, tombstones too."""
+        """Return what is kept of some messages, tombstones too.
+
+        Not those of which an edit alone was seen.
+        """
         ...
 
-    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> bool:
-        """Keep an excerpt, unless one of the same or a newer revision is known.
+    async def put_excerpts(
+        self, excerpts: Sequence[Excerpt], session: Session = None
+    ) -> set[MessageId]:
+        """Keep excerpts of different messages, each as `newest` says.
 
         Returns:
-            Whether it was kept.
+            Those that were kept, whole or in part.
         """
         ...

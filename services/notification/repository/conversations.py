@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pymongo import UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateOne
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, MessageId, UserId
@@ -13,6 +13,7 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    newest,
 )
 from services.notification.repository.guard import Database, if_newer
 from services.notification.repository.vault import Vault
@@ -158,6 +159,39 @@ class MongoConversationRepository:
         self, message_ids: Iterable[MessageId], session: Session = None
     ) -> dict[MessageId, Excerpt]:
         """Return what is kept of some messages, tombstones too."""
+        known = await self._known(message_ids, session)
+        return {one: known[one] for one in known if not known[one].is_early}
+
+    async def put_excerpts(
+        self, excerpts: Sequence[Excerpt], session: Session = None
+    ) -> set[MessageId]:
+        """Keep excerpts of different messages, each as `newest` says.
+
+        In a transaction: a version that another one keeps meanwhile is a conflict.
+        """
+        known = await self._known([new.message_id for new in excerpts], session)
+        kept = {
+            new.message_id: merged
+            for new in excerpts
+            if (merged := newest(known.get(new.message_id), new)) is not None
+        }
+        if kept:
+            await self._excerpts.bulk_write(
+                [
+                    ReplaceOne({"_id": one}, document, upsert=True)
+                    if one in known
+                    else InsertOne(document)
+                    for one, document in zip(
+                        kept, map(self._document, kept.values()), strict=True
+                    )
+                ],
+                session=session,
+            )
+        return set(kept)
+
+    async def _known(
+        self, message_ids: Iterable[MessageId], session: Session
+    ) -> dict[MessageId, Excerpt]:
         wanted = list(message_ids)
         if not wanted:
             return {}
@@ -167,27 +201,24 @@ class MongoConversationRepository:
             ).to_list()
         return {document["_id"]: self._excerpt(document) for document in found}
 
-    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> bool:
-        """Keep an excerpt, unless one of the same or a newer revision is known."""
-        changes = {
+    def _document(self, excerpt: Excerpt) -> dict[str, Any]:
+        document = {
+            "_id": excerpt.message_id,
             "conversation_id": excerpt.conversation_id,
             "seq": excerpt.seq,
+            "revision": excerpt.revision,
             "sender_id": excerpt.sender_id,
             "sent_at": excerpt.sent_at,
             "has_attachments": excerpt.has_attachments,
             "is_deleted": excerpt.is_deleted,
         }
+        if excerpt.is_early:
+            document["is_early"] = True
         if excerpt.text:
-            changes["text"] = self._vault.seal(
+            document["text"] = self._vault.seal(
                 excerpt.text, "excerpts", excerpt.message_id, "text"
             )
-        result = await self._excerpts.update_one(
-            {"_id": excerpt.message_id},
-            if_newer("revision", excerpt.revision, changes, replaces=True),
-            upsert=True,
-            session=session,
-        )
-        return result.modified_count == 1 or result.upserted_id is not None
+        return document
 
     def _titled(
         self, conversation_id: ConversationId, revision: int, title: str | None
@@ -225,6 +256,7 @@ class MongoConversationRepository:
             text=text or "",
             has_attachments=document["has_attachments"],
             is_deleted=document["is_deleted"],
+            is_early=document.get("is_early", False),
         )
 
 

@@ -14,7 +14,6 @@ def if_newer(
     changes: Mapping[str, Any],
     *,
     unless: str | None = None,
-    replaces: bool = False,
 ) -> list[dict[str, Any]]:
     """Build an update that applies if the stored version is lower or absent.
 
@@ -26,13 +25,11 @@ def if_newer(
         version: The new version.
         changes: Fields and values; taken literally, never as expressions.
         unless: A boolean field which, where it is true, forbids the change.
-        replaces: Whether fields that `changes` does not name are dropped.
     """
     condition: dict[str, Any] = {"$lt": [f"${version_field}", {"$literal": version}]}
     if unless is not None:
         condition = {"$and": [condition, {"$ne": [f"${unless}", True]}]}
-    kept: object = {"_id": "$_id"} if replaces else "$$ROOT"
     changed = {
-        "$mergeObjects": [kept, {"$literal": {**changes, version_field: version}}]
+        "$mergeObjects": ["$$ROOT", {"$literal": {**changes, version_field: version}}]
     }
     return [{"$replaceWith": {"$cond": [condition, changed, "$$ROOT"]}}]

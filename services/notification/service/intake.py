@@ -1,12 +1,10 @@
 """Takes what happened in conversations: who is told is written down here."""
 
-from dataclasses import replace
 from datetime import datetime
 
 from libs.kernel import (
     Clock,
     ConversationId,
-    MessageId,
     UnavailableError,
     UserId,
     new_id,
@@ -116,19 +114,18 @@ class MessageIntake:
             await self._write_down(excerpt, decisions, origin, session)
         return len(decisions)
 
-    async def take_edited(
-        self, message_id: MessageId, *, revision: int, text: str, session: Session
-    ) -> None:
-        """Replace the text of a message that is kept; of no other."""
-        known = await self._conversations.excerpts([message_id], session)
-        excerpt = known.get(message_id)
-        if excerpt is not None and not excerpt.is_deleted:
-            edited = replace(excerpt, revision=revision, text=text)
-            await self._conversations.put_excerpt(edited, session)
+    async def take_edited(self, edit: Excerpt, session: Session) -> None:
+        """Replace the text of a message, even of one that is still to come.
+
+        Args:
+            edit: An early excerpt (`Excerpt.is_early`).
+            session: The transaction that makes it happen once.
+        """
+        await self._conversations.put_excerpts([edit], session)
 
     async def take_deleted(self, tombstone: Excerpt, session: Session) -> None:
         """Forget a message that was taken back; waiting deliveries find it gone."""
-        await self._conversations.put_excerpt(tombstone, session)
+        await self._conversations.put_excerpts([tombstone], session)
         await self._notifications.drop_message(tombstone.message_id, session)
 
     async def take_read(
@@ -163,7 +160,7 @@ class MessageIntake:
         origin: Origin,
         session: Session,
     ) -> None:
-        if not await self._conversations.put_excerpt(excerpt, session):
+        if not await self._conversations.put_excerpts([excerpt], session):
             return  # taken back before its message.sent came through, or told before
         now = self._clock.now()
         await self._notifications.add(

@@ -264,16 +264,47 @@ async def test_an_excerpt_is_kept_by_revision(stores: Stores) -> None:
         sent_at=now(),
         text="$hello",
     )
-    assert await stores.conversations.put_excerpt(excerpt)
+    assert await stores.conversations.put_excerpts([excerpt])
     first = await stores.conversations.excerpts([excerpt.message_id])
 
     gone = replace(excerpt, revision=3, text="", is_deleted=True)
-    assert await stores.conversations.put_excerpt(gone)
-    assert not await stores.conversations.put_excerpt(excerpt)
+    assert await stores.conversations.put_excerpts([gone])
+    assert not await stores.conversations.put_excerpts([excerpt])
 
     assert first == {excerpt.message_id: excerpt}
     assert await stores.conversations.excerpts([excerpt.message_id]) == {
         excerpt.message_id: gone
+    }
+
+
+async def test_an_edit_waits_for_its_message(stores: Stores) -> None:
+    """Not shown alone; with the message it gives its words, whichever is first."""
+    sent = Excerpt(
+        message_id=MessageId(new_id()),
+        conversation_id=ConversationId(new_id()),
+        seq=1,
+        revision=2,
+        sender_id=UserId(new_id()),
+        sent_at=now(),
+        text="first",
+        has_attachments=True,
+    )
+    other = replace(sent, message_id=MessageId(new_id()))
+    edits = [
+        replace(one, revision=5, text="second", has_attachments=False, is_early=True)
+        for one in (sent, other)
+    ]
+    ids = [sent.message_id, other.message_id]
+    await stores.conversations.put_excerpts([edits[0]])
+    alone = await stores.conversations.excerpts(ids)
+
+    kept = await stores.conversations.put_excerpts([sent, other])
+    await stores.conversations.put_excerpts([edits[1]])
+
+    assert alone == {}
+    assert kept == set(ids)
+    assert await stores.conversations.excerpts(ids) == {
+        one.message_id: replace(one, revision=5, text="second") for one in (sent, other)
     }
 
 

@@ -15,6 +15,7 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    newest,
 )
 from services.notification.domain.people import (
     Person,
@@ -223,18 +224,25 @@ class MemoryConversationRepository:
     ) -> dict[MessageId, Excerpt]:
         """Return what is kept of some messages, tombstones too."""
         del session
+        known = {one: self._excerpts.get(one) for one in message_ids}
         return {
-            one: self._excerpts[one] for one in message_ids if one in self._excerpts
+            message_id: excerpt
+            for message_id, excerpt in known.items()
+            if excerpt is not None and not excerpt.is_early
         }
 
-    async def put_excerpt(self, excerpt: Excerpt, session: Session = None) -> bool:
-        """Keep an excerpt, unless one of the same or a newer revision is known."""
+    async def put_excerpts(
+        self, excerpts: Sequence[Excerpt], session: Session = None
+    ) -> set[MessageId]:
+        """Keep excerpts of different messages, each as `newest` says."""
         del session
-        known = self._excerpts.get(excerpt.message_id)
-        is_new = known is None or known.revision < excerpt.revision
-        if is_new:
-            self._excerpts[excerpt.message_id] = excerpt
-        return is_new
+        kept = {
+            new.message_id: merged
+            for new in excerpts
+            if (merged := newest(self._excerpts.get(new.message_id), new)) is not None
+        }
+        self._excerpts |= kept
+        return set(kept)
 
     def _title(self, conversation_id: ConversationId) -> str | None:
         return self._titles.get(conversation_id, (-1, None))[1]
