@@ -46,6 +46,13 @@ class ProjectNotFoundError(NotFoundError):
         super().__init__("project_not_found", "There is no such project.")
 
 
+class ProjectIsArchivedError(ConflictError):
+    """An archived or deleted project gets no channels and brings none back."""
+
+    def __init__(self) -> None:
+        super().__init__("project_archived", "The project is archived.")
+
+
 class NotPermittedError(ForbiddenError):
     """The member's role does not allow the action."""
 
@@ -60,6 +67,20 @@ class ConversationIsArchivedError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("conversation_archived", "The conversation is archived.")
+
+
+class RevisionUnknownError(ConflictError):
+    """The client is at a revision that the conversation never had.
+
+    After a restore from a backup, for instance: the client begins again at 0.
+    """
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(
+            "revision_unknown",
+            "The conversation is not there yet: ask again from 0.",
+            revision=revision,
+        )
 
 
 class MembershipIsManagedError(ConflictError):

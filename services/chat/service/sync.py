@@ -2,7 +2,10 @@
 
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Conversation, Member
-from services.chat.domain.errors import ConversationNotFoundError
+from services.chat.domain.errors import (
+    ConversationNotFoundError,
+    RevisionUnknownError,
+)
 from services.chat.domain.message import Message
 from services.chat.domain.permissions import Action, require
 from services.chat.ports import Changes, ConversationRepository, MessageRepository
@@ -35,12 +38,15 @@ class Sync:
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
+            RevisionUnknownError: `since` is above the conversation's revision.
         """
         conversation = await self._conversations.get(conversation_id)
         if conversation is None:
             raise ConversationNotFoundError
         member = await self._conversations.get_member(conversation_id, user_id)
         require(conversation, member, Action.READ)
+        if since > conversation.revision:
+            raise RevisionUnknownError(conversation.revision)
         return await self.changes_of(conversation, since=since, limit=limit)
 
     async def changes_of(

@@ -23,6 +23,7 @@ from services.chat.domain.errors import (
     MessageNotFoundError,
     NotPermittedError,
     ProjectNotFoundError,
+    RevisionUnknownError,
     TextTooLongError,
     UserNotFoundError,
 )
@@ -291,6 +292,16 @@ async def test_changes_page_to_the_current_state(chat) -> None:
     everything = await chat.sync.changes(ADA, group, since=0, limit=100)
     assert everything.conversation.title == "Renamed"
     assert [m.text for m in everything.messages] == ["1", "2", "3", "4", "new"]
+
+
+async def test_a_revision_from_the_future_is_refused(chat) -> None:
+    """Who knows more than the server must begin again, not wait for it to catch up."""
+    group = await chat.group(GRACE)
+    at_end = await chat.sync.changes(ADA, group, since=1, limit=10)
+    assert (at_end.revision, at_end.has_more) == (1, False)
+    with pytest.raises(RevisionUnknownError) as refused:
+        await chat.sync.changes(ADA, group, since=2, limit=10)
+    assert refused.value.details == {"revision": 1}
 
 
 async def test_read_markers_only_go_forward(chat) -> None:
