@@ -34,3 +34,15 @@ def test_every_operation_is_routed_to_its_service(
     """FZ-3: documented, served and routed are the same set."""
     concrete = path.replace("{", "").replace("}", "")
     assert TABLE.find(method, concrete).service == service
+
+
+def test_every_route_has_an_operation() -> None:
+    """A dead route spends limits and connections on what nobody serves."""
+    served = {
+        (method, TABLE.find(method, path.replace("{", "").replace("}", "")).prefix)
+        for _, method, path in operations()
+    }
+    routed = {
+        (method, route.prefix) for route in TABLE.routes for method in route.methods
+    }
+    assert routed == served
