@@ -123,27 +123,31 @@ async def put_collaborator(
     )
 
 
-@worker.subscribe(ProjectCollaboratorRemoved, name="project-collaborator-removed")
+@worker.subscribe(
+    ProjectCollaboratorRemoved,
+    name="project-collaborator-removed",
+    in_transaction=False,  # a commit for each conversation; a repetition goes on
+)
 async def remove_collaborator(
     event: ProjectCollaboratorRemoved, context: Context
 ) -> None:
-    """Take a collaborator out of the project's channel."""
+    """Take a collaborator out of the project's conversations."""
     await _app(context).channels.remove_collaborator(
-        context.transaction,
         ProjectId(event.project_id),
         UserId(event.user_id),
         revision=event.revision,
     )
 
 
-@worker.subscribe(ProjectArchived, ProjectDeleted, name="project-archived")
-async def archive_general(
+@worker.subscribe(
+    ProjectArchived, ProjectDeleted, name="project-archived", in_transaction=False
+)
+async def archive_channels(
     event: ProjectArchived | ProjectDeleted, context: Context
 ) -> None:
-    """Make the channel of an archived or deleted project read-only."""
+    """Make the conversations of an archived or deleted project read-only."""
     is_archived = isinstance(event, ProjectDeleted) or event.is_archived
     await _app(context).channels.archive(
-        context.transaction,
         ProjectId(event.project_id),
         is_archived=is_archived,
         revision=event.revision,

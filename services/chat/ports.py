@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from libs.crypto.sealed import Sealed
-from libs.kernel import ConversationId, MessageId, UserId
+from libs.kernel import ConversationId, MessageId, ProjectId, UserId
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.message import Draft, Message
 from services.chat.domain.user import User
@@ -118,6 +118,12 @@ class ConversationRepository(Protocol):
         """Return the conversation with a unique key, or None."""
         ...
 
+    async def of_project(
+        self, project_id: ProjectId, *, after: str, limit: int
+    ) -> list[ConversationId]:
+        """Return a project's conversations in the order of their ids."""
+        ...
+
     async def insert(
         self,
         conversation: Conversation,
@@ -156,6 +162,16 @@ class ConversationRepository(Protocol):
         session: Session = None,
     ) -> Member | None:
         """Return a membership, a tombstone too, or None."""
+        ...
+
+    async def members_among(
+        self,
+        conversation_id: ConversationId,
+        user_ids: Sequence[UserId],
+        *,
+        session: Session = None,
+    ) -> set[UserId]:
+        """Return those of the users that are active members."""
         ...
 
     async def put_member(self, member: Member, *, session: Session) -> None:

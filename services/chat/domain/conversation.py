@@ -39,6 +39,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
         members_version: Counts changes of membership and roles.
         changed_revision: Revision of the last change of its own fields.
         is_managed: Whether a project decides who is a member.
+        is_archived_by_project: Whether it goes on when its project does.
         project_revision: The project's, of the last fact applied to it.
         unique_key: What it is unique by: a pair of users, a project's channel.
         pair: The two users of a direct conversation, sorted; else empty.
@@ -56,6 +57,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     changed_revision: int = 1
     is_archived: bool = False
     is_managed: bool = False
+    is_archived_by_project: bool = False
     project_revision: int = 0
     unique_key: str | None = None
     pair: tuple[UserId, ...] = ()

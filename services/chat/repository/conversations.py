@@ -7,7 +7,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from libs.chassis.mongo import map_mongo_errors
-from libs.kernel import ConflictError, ConversationId, UserId
+from libs.kernel import ConflictError, ConversationId, ProjectId, UserId
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import StaleConversationError
 from services.chat.ports import Session
@@ -58,6 +58,16 @@ class MongoConversationRepository:
     ) -> Conversation | None:
         """Return the conversation with a unique key, or None."""
         return await self._find({"unique_key": unique_key}, session)
+
+    async def of_project(
+        self, project_id: ProjectId, *, after: str, limit: int
+    ) -> list[ConversationId]:
+        """Return a project's conversations in the order of their ids."""
+        query = {"project_id": project_id, "_id": {"$gt": after}}
+        with map_mongo_errors():
+            found = self._conversations.find(query, {"_id": 1}, limit=limit)
+            documents = await found.sort("_id", 1).to_list()
+        return [ConversationId(document["_id"]) for document in documents]
 
     async def insert(
         self,
@@ -130,6 +140,25 @@ class MongoConversationRepository:
             with map_mongo_errors():
                 document = await self._members.find_one(query)
         return None if document is None else member_of(document)
+
+    async def members_among(
+        self,
+        conversation_id: ConversationId,
+        user_ids: Sequence[UserId],
+        *,
+        session: Session = None,
+    ) -> set[UserId]:
+        """Return those of the users that are active members."""
+        keys = [member_key(conversation_id, user_id) for user_id in user_ids]
+        query: Document = {"_id": {"$in": keys}, "is_active": True}
+        wanted = {"user_id": 1}
+        if session is not None:
+            found = self._members.find(query, wanted, session=session)
+            documents = await found.to_list()
+        else:
+            with map_mongo_errors():
+                documents = await self._members.find(query, wanted).to_list()
+        return {UserId(document["user_id"]) for document in documents}
 
     async def put_member(self, member: Member, *, session: Session) -> None:
         """Store a membership, new or changed; its read marker never goes back."""

@@ -50,6 +50,7 @@ def conversation_of(document: Document, vault: ConversationVault) -> Conversatio
         changed_revision=document["changed_revision"],
         is_archived=document["is_archived"],
         is_managed=document["is_managed"],
+        is_archived_by_project=document.get("is_archived_by_project", False),
         project_revision=document["project_revision"],
         unique_key=document.get("unique_key"),
         pair=tuple(UserId(user_id) for user_id in document.get("pair", ())),
@@ -82,6 +83,7 @@ def conversation_state(conversation: Conversation) -> Document:
         "changed_revision": conversation.changed_revision,
         "is_archived": conversation.is_archived,
         "is_managed": conversation.is_managed,
+        "is_archived_by_project": conversation.is_archived_by_project,
         "project_revision": conversation.project_revision,
     }
 

@@ -11,6 +11,11 @@ _INDEXES: dict[str, list[IndexModel]] = {
     "conversations": [
         # One direct conversation a pair, one channel ``general`` a project.
         IndexModel([("unique_key", ASCENDING)], unique=True, sparse=True),
+        # A project's conversations.
+        IndexModel(
+            [("project_id", 1), ("_id", 1)],
+            partialFilterExpression={"project_id": {"$exists": True}},
+        ),
     ],
     "members": [
         # A user's conversations, newest first (their ids sort by age).

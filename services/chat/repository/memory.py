@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from libs.kernel import ConflictError, ConversationId, MessageId, UserId
+from libs.kernel import ConflictError, ConversationId, MessageId, ProjectId, UserId
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message
@@ -47,6 +47,18 @@ class MemoryConversations:
             if conversation.unique_key == unique_key:
                 return conversation
         return None
+
+    async def of_project(
+        self, project_id: ProjectId, *, after: str, limit: int
+    ) -> list[ConversationId]:
+        """Return a project's conversations in the order of their ids."""
+        found = [
+            conversation.conversation_id
+            for conversation in self.conversations.values()
+            if conversation.project_id == project_id
+            and conversation.conversation_id > after
+        ]
+        return sorted(found)[:limit]
 
     async def insert(
         self,
@@ -93,6 +105,18 @@ class MemoryConversations:
         """Return a membership, a tombstone too, or None."""
         del session
         return self.members.get((conversation_id, user_id))
+
+    async def members_among(
+        self,
+        conversation_id: ConversationId,
+        user_ids: Sequence[UserId],
+        *,
+        session: Session = None,
+    ) -> set[UserId]:
+        """Return those of the users that are active members."""
+        del session
+        active = {member.user_id for member in self._active(conversation_id)}
+        return active & set(user_ids)
 
     async def put_member(self, member: Member, *, session: Session) -> None:
         """Store a membership; its read marker never goes back."""

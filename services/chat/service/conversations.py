@@ -37,6 +37,10 @@ from services.chat.ports import (
     UserRepository,
 )
 from services.chat.service.announcements import Announcements
+from services.chat.service.collaborators import (
+    require_collaborators,
+    require_project_open,
+)
 from services.chat.service.transactions import run_change
 
 
@@ -100,7 +104,9 @@ class Conversations:
         Raises:
             DraftInvalidError: Title, project or members do not suit the kind.
             UserNotFoundError: Somebody is unknown, or cannot take part (yet).
+                Everybody in a project's channel takes part in the project.
             ProjectNotFoundError: The user has no part in the project.
+            ProjectIsArchivedError: It was archived or deleted.
 
         Emits: conversation.created.
         """
@@ -115,7 +121,10 @@ class Conversations:
         opened = self._opened(user_id, opening, title)
         try:
             return await self._store(user_id, opened, others), True
-        except ConflictError:  # the other half of the pair was faster
+        except ConflictError:
+            if opening.kind is not ConversationKind.DIRECT:
+                raise
+            # The other half of the pair was faster.
             existing = await self._existing_direct(user_id, opening, others)
             if existing is None:
                 raise
@@ -188,6 +197,7 @@ class Conversations:
         Raises:
             ConversationNotFoundError: See `get`.
             NotPermittedError: The role does not allow it.
+            ProjectIsArchivedError: Its project is archived.
 
         Emits: conversation.archived.
         """
@@ -198,7 +208,16 @@ class Conversations:
             )
             if before.conversation.is_archived == is_archived:
                 return before
-            after = _moved(before.conversation, is_archived=is_archived)
+            project_id = before.conversation.project_id
+            if project_id is not None and not is_archived:
+                await require_project_open(
+                    self._repository, project_id, session=transaction.session
+                )
+            after = _moved(
+                before.conversation,
+                is_archived=is_archived,
+                is_archived_by_project=False,
+            )
             await self._repository.replace(
                 after, before=before.conversation, session=transaction.session
             )
@@ -274,8 +293,7 @@ class Conversations:
                 "project_not_allowed", "Only a channel belongs to a project."
             )
         general = general_id(opening.project_id)
-        member = await self._repository.get_member(general, user_id)
-        if member is None or not member.is_active:
+        if not await self._repository.members_among(general, [user_id]):
             raise ProjectNotFoundError
 
     def _opened(
@@ -314,14 +332,22 @@ class Conversations:
             for member_id, role in roles.items()
         ]
 
+        project_id = conversation.project_id
+
         async def change(transaction: Transaction) -> Membership:
-            await self._repository.insert(
-                conversation, members, session=transaction.session
-            )
+            session = transaction.session
+            if project_id is not None:
+                await require_collaborators(
+                    self._repository, project_id, roles, session=session
+                )
+            await self._repository.insert(conversation, members, session=session)
             self._announcements.created(transaction, conversation, members)
             return Membership(conversation, members[0])
 
-        return await run_change(self._bus, change)
+        opened = await run_change(self._bus, change)
+        if project_id is not None:
+            self._writer.forget(general_id(project_id))
+        return opened
 
 
 def _moved(conversation: Conversation, **fields: object) -> Conversation:

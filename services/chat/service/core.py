@@ -134,8 +134,8 @@ def _messages(outside: Outside) -> Messages:
 
 def _channels(outside: Outside) -> ProjectChannels:
     return ProjectChannels(
+        outside.bus,
         outside.conversations,
-        writer=outside.writer,
         announcements=Announcements(outside.sealer),
         clock=outside.clock,
     )

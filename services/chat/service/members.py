@@ -28,6 +28,7 @@ from services.chat.ports import (
     Session,
     UserRepository,
 )
+from services.chat.service.collaborators import require_collaborators
 from services.chat.service.transactions import run_change
 
 
@@ -92,7 +93,8 @@ class Members:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
             NotPermittedError: The user may not add, or not give this role.
-            UserNotFoundError: The other is unknown or not active (yet).
+            UserNotFoundError: The other is unknown or not active (yet), or takes no
+                part in the conversation's project.
             DraftInvalidError: ``too_many_members``.
 
         Emits: conversation.member_added.
@@ -107,7 +109,7 @@ class Members:
             known = await self._known(conversation_id, added_id, session)
             if known is not None and known.is_active:
                 return known
-            await self._check_new(conversation_id, added_id, session)
+            await self._check_new(conversation, added_id, session)
             member = self._joined(conversation, added_id, role, known)
             await store_membership(
                 self._repository, conversation, member, session=session
@@ -198,16 +200,23 @@ class Members:
         )
 
     async def _check_new(
-        self, conversation_id: ConversationId, added_id: UserId, session: Session
+        self, conversation: Conversation, added_id: UserId, session: Session
     ) -> None:
+        repository = self._repository
         if not await self._users.active_among([added_id], session=session):
             raise UserNotFoundError
-        count = await self._repository.count_members(conversation_id, session=session)
+        count = await repository.count_members(
+            conversation.conversation_id, session=session
+        )
         if count >= self._members_max:
             raise DraftInvalidError(
                 "too_many_members",
                 f"A conversation has at most {self._members_max} members.",
                 limit=self._members_max,
+            )
+        if conversation.project_id is not None:
+            await require_collaborators(
+                repository, conversation.project_id, [added_id], session=session
             )
 
     async def _check_owner_left(self, target: Member, session: Session) -> None:

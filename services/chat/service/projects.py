@@ -1,18 +1,22 @@
-"""A project's channel ``general``, from ``project.*`` events alone.
+"""A project's conversations, as ``project.*`` events tell.
 
-Events may come in any order and more than once: whichever is first opens the
-channel, and each membership keeps the revision of the last fact applied to it.
+``general`` follows the events alone, which may come in any order and more than once:
+whichever is first opens it, and each membership keeps the revision of the last fact
+applied to it. The project's other channels lose who leaves the project, and become
+read-only with it. The writer is told nothing: it finds out by its compare-and-set.
 """
+
+from collections.abc import AsyncIterator
 
 import msgspec
 
-from libs.events import Transaction
+from libs.events import EventBus, Transaction
 from libs.events.catalog.conversation import (
     ConversationMemberAdded,
     ConversationMemberRemoved,
     ConversationRoleChanged,
 )
-from libs.kernel import Clock, ConflictError, ProjectId, UserId
+from libs.kernel import Clock, ConflictError, ConversationId, ProjectId, UserId
 from services.chat.domain.conversation import (
     Conversation,
     ConversationKind,
@@ -22,11 +26,13 @@ from services.chat.domain.conversation import (
     general_key,
 )
 from services.chat.domain.errors import ConversationBusyError
-from services.chat.ports import ConversationRepository, MessageWriter
+from services.chat.ports import ConversationRepository
 from services.chat.service.announcements import Announcements
 from services.chat.service.members import store_membership
+from services.chat.service.transactions import run_change
 
 TITLE = "general"
+_PAGE = 200
 _ROLES = {"owner": Role.OWNER, "admin": Role.ADMIN, "collaborator": Role.MEMBER}
 
 
@@ -34,22 +40,22 @@ class ProjectChannels:
     """Keeps the channels of projects as their events tell.
 
     Args:
+        bus: Opens the transactions of what concerns more than one conversation.
         repository: Conversations and members.
-        writer: Told when membership moved.
         announcements: Publishes the events.
         clock: Gives the times.
     """
 
     def __init__(
         self,
+        bus: EventBus,
         repository: ConversationRepository,
         *,
-        writer: MessageWriter,
         announcements: Announcements,
         clock: Clock,
     ) -> None:
+        self._bus = bus
         self._repository = repository
-        self._writer = writer
         self._announcements = announcements
         self._clock = clock
 
@@ -85,73 +91,163 @@ class ProjectChannels:
             member = msgspec.structs.replace(
                 member, joined_at=known.joined_at, read_seq=known.read_seq
             )
-        await self._store(transaction, conversation, member)
+        await store_membership(
+            self._repository, conversation, member, session=transaction.session
+        )
         is_new = known is None or not known.is_active
         transaction.publish(_added(member) if is_new else _role_changed(member))
 
     async def remove_collaborator(
+        self, project_id: ProjectId, user_id: UserId, *, revision: int
+    ) -> None:
+        """Take a collaborator out of every conversation of the project.
+
+        ``general`` is first, each in a commit of its own: a channel that is opened
+        meanwhile either finds the user gone or is found here. One that was never in
+        ``general`` leaves a tombstone there, which keeps an older "added" that comes
+        later from undoing it. To be repeated until it returns.
+
+        Emits: conversation.member_removed, for each conversation.
+        """
+
+        async def leave_general(transaction: Transaction) -> bool:
+            return await self._leave_general(transaction, project_id, user_id, revision)
+
+        if not await run_change(self._bus, leave_general):
+            return
+        async for page in self._pages(project_id):
+            joined = await self._repository.memberships_in(user_id, page)
+            for member in joined:
+                await self._leave(project_id, member)
+
+    async def archive(
+        self, project_id: ProjectId, *, is_archived: bool, revision: int
+    ) -> None:
+        """Make every conversation of the project read-only, or bring them back.
+
+        What was archived by hand before stays so. To be repeated until it returns.
+
+        Emits: conversation.archived, for each conversation that changes.
+        """
+
+        async def archive_general(transaction: Transaction) -> bool:
+            general = await self._channel(transaction, project_id)
+            await self._archive(
+                transaction, general, is_archived=is_archived, revision=revision
+            )
+            return general.project_revision <= revision
+
+        if not await run_change(self._bus, archive_general):
+            return
+        async for page in self._pages(project_id):
+            for conversation_id in page:
+                await self._archive_one(
+                    conversation_id, is_archived=is_archived, revision=revision
+                )
+
+    async def _leave_general(
         self,
         transaction: Transaction,
         project_id: ProjectId,
         user_id: UserId,
-        *,
         revision: int,
-    ) -> None:
-        """Take a collaborator out; one that was never in leaves a tombstone.
-
-        The tombstone keeps an older "added" that comes later from undoing it.
-
-        Emits: conversation.member_removed.
-        """
+    ) -> bool:
+        """Return False if a newer fact about the user is known."""
         conversation = await self._channel(transaction, project_id)
         known = await self._member(transaction, conversation, user_id)
         if known is not None and known.project_revision >= revision:
-            return
+            return known.project_revision == revision
         base = known or self._joined(conversation, user_id, Role.MEMBER, revision)
-        member = msgspec.structs.replace(
-            base,
-            is_active=False,
-            revision=conversation.revision + 1,
-            project_revision=revision,
+        await self._take_out(
+            transaction,
+            conversation,
+            msgspec.structs.replace(base, project_revision=revision),
         )
-        await self._store(transaction, conversation, member)
-        transaction.publish(
-            ConversationMemberRemoved(
-                conversation_id=conversation.conversation_id,
-                revision=member.revision,
-                user_id=user_id,
-                removed_by=None,
-            )
-        )
+        return True
 
-    async def archive(
+    async def _leave(self, project_id: ProjectId, member: Member) -> None:
+        user_id, conversation_id = member.user_id, member.conversation_id
+        general = general_id(project_id)
+
+        async def leave(transaction: Transaction) -> None:
+            session = transaction.session
+            conversation = await self._repository.get(conversation_id, session=session)
+            if conversation is None or await self._repository.members_among(
+                general, [user_id], session=session
+            ):
+                return  # came back to the project meanwhile
+            now = await self._member(transaction, conversation, user_id)
+            if now is not None and now.is_active:
+                await self._take_out(transaction, conversation, now)
+
+        await run_change(self._bus, leave)
+
+    async def _take_out(
+        self, transaction: Transaction, conversation: Conversation, member: Member
+    ) -> None:
+        removed = msgspec.structs.replace(
+            member, is_active=False, revision=conversation.revision + 1
+        )
+        await store_membership(
+            self._repository, conversation, removed, session=transaction.session
+        )
+        transaction.publish(_removed(removed))
+
+    async def _archive_one(
+        self, conversation_id: ConversationId, *, is_archived: bool, revision: int
+    ) -> None:
+        async def archive(transaction: Transaction) -> None:
+            conversation = await self._repository.get(
+                conversation_id, session=transaction.session
+            )
+            if conversation is not None:
+                await self._archive(
+                    transaction,
+                    conversation,
+                    is_archived=is_archived,
+                    revision=revision,
+                )
+
+        await run_change(self._bus, archive)
+
+    async def _archive(
         self,
         transaction: Transaction,
-        project_id: ProjectId,
+        before: Conversation,
         *,
         is_archived: bool,
         revision: int,
     ) -> None:
-        """Make the channel read-only, or bring it back.
-
-        Emits: conversation.archived.
-        """
-        conversation = await self._channel(transaction, project_id)
-        if revision <= conversation.project_revision:
+        """Apply a fact to one conversation; its revision is kept in any case."""
+        if revision <= before.project_revision:
             return
-        next_revision = conversation.revision + 1
-        after = msgspec.structs.replace(
-            conversation,
-            is_archived=is_archived,
-            project_revision=revision,
-            revision=next_revision,
-            changed_revision=next_revision,
+        after = msgspec.structs.replace(before, project_revision=revision)
+        is_changing = before.is_archived != is_archived and (
+            is_archived or before.is_archived_by_project
         )
+        if is_changing:
+            after = msgspec.structs.replace(
+                after,
+                is_archived=is_archived,
+                is_archived_by_project=is_archived,
+                revision=before.revision + 1,
+                changed_revision=before.revision + 1,
+            )
+            self._announcements.archived(transaction, after, None)
         await self._repository.replace(
-            after, before=conversation, session=transaction.session
+            after, before=before, session=transaction.session
         )
-        self._announcements.archived(transaction, after, None)
-        self._writer.forget(after.conversation_id)
+
+    async def _pages(
+        self, project_id: ProjectId
+    ) -> AsyncIterator[list[ConversationId]]:
+        """Yield the project's conversations but ``general``, in pages."""
+        after = ""
+        while page := await self._repository.of_project(
+            project_id, after=after, limit=_PAGE
+        ):
+            yield [c for c in page if c != general_id(project_id)]
+            after = page[-1]
 
     async def _channel(
         self, transaction: Transaction, project_id: ProjectId
@@ -199,14 +295,6 @@ class ProjectChannels:
             project_revision=revision,
         )
 
-    async def _store(
-        self, transaction: Transaction, conversation: Conversation, member: Member
-    ) -> None:
-        await store_membership(
-            self._repository, conversation, member, session=transaction.session
-        )
-        self._writer.forget(conversation.conversation_id)
-
 
 def _added(member: Member) -> ConversationMemberAdded:
     return ConversationMemberAdded(
@@ -225,4 +313,13 @@ def _role_changed(member: Member) -> ConversationRoleChanged:
         user_id=member.user_id,
         role=member.role,
         changed_by=member.user_id,
+    )
+
+
+def _removed(member: Member) -> ConversationMemberRemoved:
+    return ConversationMemberRemoved(
+        conversation_id=member.conversation_id,
+        revision=member.revision,
+        user_id=member.user_id,
+        removed_by=None,
     )
