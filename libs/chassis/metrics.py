@@ -17,7 +17,7 @@ from libs.chassis.asgi import Receive, Scope, Send, send_response
 from libs.chassis.version import VERSION
 
 _BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _LAG_SECONDS = 0.5
 
 requests_total = Counter(
@@ -44,7 +44,7 @@ loop_lag_seconds = Gauge(
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
     """Count one request. `route` is a template, never a path: ids are no labels."""
-    known = method if method in _METHODS else "OTHER"
+    known = method if method in KNOWN_METHODS else "OTHER"
     _counter(known, route, status).inc()
     _histogram(known, route).observe(seconds)
 

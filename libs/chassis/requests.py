@@ -13,7 +13,7 @@ from opentelemetry import trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind, StatusCode
 
 from libs.chassis.asgi import ASGIApp, Message, Receive, Scope, Send
-from libs.chassis.metrics import observe_error, observe_request
+from libs.chassis.metrics import KNOWN_METHODS, observe_error, observe_request
 from libs.chassis.problems import internal_problem, problem_for, send_problem
 from libs.events.tracing import causation_id, correlation_id, parse_traceparent
 from libs.kernel import new_id
@@ -151,13 +151,12 @@ def _finish(scope: Scope, state: RequestState, span: trace.Span) -> None:
     observe_request(scope["method"], route, status, seconds)
     if state.error_code:
         observe_error(state.error_code)
-    if span.is_recording():
-        span.update_name(f"{scope['method']} {route}")
-        span.set_attribute("http.request.method", scope["method"])
-        span.set_attribute("http.route", route)
-        span.set_attribute("http.response.status_code", status)
-        if status >= _SERVER_ERROR:
-            span.set_status(StatusCode.ERROR)
+    name_server_span(
+        span,
+        method=scope["method"],
+        route=None if route == _UNMATCHED else route,
+        status=status,
+    )
     log = _log.warning if status >= _SERVER_ERROR else _log.info
     extra = {"code": state.error_code} if state.error_code else {}
     log(
@@ -168,6 +167,33 @@ def _finish(scope: Scope, state: RequestState, span: trace.Span) -> None:
         duration_ms=round(seconds * 1000, 2),
         **extra,
     )
+
+
+def name_server_span(
+    span: trace.Span, *, method: str, route: str | None, status: int
+) -> None:
+    """Name the span of a request that was served, and say how it ended.
+
+    Args:
+        span: Of the whole request.
+        method: As received; an unknown one becomes ``_OTHER``, as it would name spans
+            at a stranger's will.
+        route: Template, never a path; None if none matched.
+        status: Of the answer.
+
+    Source: OpenTelemetry semantic conventions, HTTP server spans.
+    """
+    if not span.is_recording():
+        return
+    known = method if method in KNOWN_METHODS else "_OTHER"
+    name = known if known != "_OTHER" else "HTTP"
+    span.update_name(f"{name} {route}" if route else name)
+    span.set_attribute("http.request.method", known)
+    if route:
+        span.set_attribute("http.route", route)
+    span.set_attribute("http.response.status_code", status)
+    if status >= _SERVER_ERROR:
+        span.set_status(StatusCode.ERROR)
 
 
 def route_template(scope: Scope) -> str:

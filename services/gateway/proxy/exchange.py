@@ -4,8 +4,10 @@ import time
 from dataclasses import dataclass, field
 
 import structlog
+from opentelemetry.trace import Span
 
 from libs.chassis.metrics import observe_error, observe_request
+from libs.chassis.requests import name_server_span
 from services.gateway.domain.routing import Route
 from services.gateway.ports import Identity
 from services.gateway.proxy.trust import Caller
@@ -39,6 +41,18 @@ class Exchange:
     sent_bytes: int = 0
     is_started: bool = False
     _started: float = field(default_factory=time.perf_counter)
+
+    def describe(self, span: Span) -> None:
+        """Name the exchange's span by method and route, never by a path."""
+        route = self.route
+        name_server_span(
+            span,
+            method=self.method,
+            route=route.prefix if route else None,
+            status=self.status,
+        )
+        if route is not None and span.is_recording():
+            span.set_attribute("peer.service", route.service)
 
     def record(self) -> None:
         """Count the exchange and write its one log line."""

@@ -63,7 +63,7 @@ class Proxy:
             structlog.contextvars.bound_contextvars(correlation_id=request_id),
             tracer.start_as_current_span(
                 exchange.method, context=_context(scope), kind=SpanKind.SERVER
-            ),
+            ) as span,
         ):
             try:
                 await self._serve(exchange, scope, receive, send)
@@ -75,6 +75,7 @@ class Proxy:
             except Exception as error:  # noqa: BLE001 - the edge: every error is answered
                 await _answer(error, exchange, send)
             finally:
+                exchange.describe(span)
                 exchange.record()
 
     async def _serve(

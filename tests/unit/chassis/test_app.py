@@ -7,6 +7,9 @@ from typing import Literal
 
 import pytest
 from fastapi import APIRouter, HTTPException, Request
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 from pydantic import BaseModel, ConfigDict, Field
 from pymongo.errors import DuplicateKeyError, ServerSelectionTimeoutError
@@ -485,3 +488,32 @@ async def test_a_service_that_calls_is_logged_as_caller_not_as_user(
     assert of_service["caller"] == "chat"
     assert of_nobody["caller"] == "gateway"
     assert "user_id" not in of_service | of_nobody
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "attributes"),
+    [
+        (
+            "/api/v1/things/fail/value",
+            "GET /api/v1/things/fail/{how}",
+            {"http.route": "/api/v1/things/fail/{how}", "status": 500},
+        ),
+        ("/nothing/here", "GET", {"status": 404}),
+    ],
+)
+async def test_a_span_is_named_by_method_and_template(
+    client, monkeypatch, path, name, attributes
+):
+    """A trace is found by route and status; a path names no span."""
+    exporter, provider = InMemorySpanExporter(), TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    tracer = provider.get_tracer("libs.chassis")
+    monkeypatch.setattr("libs.chassis.requests._tracer", tracer)
+    await client.request("GET", path)
+    (span,) = exporter.get_finished_spans()
+    assert span.name == name
+    status = attributes.pop("status")
+    assert dict(span.attributes) == attributes | {
+        "http.request.method": "GET",
+        "http.response.status_code": status,
+    }
