@@ -14,6 +14,7 @@ from datetime import timedelta
 
 from aiormq.channel import Channel
 from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
 
 from libs.events import BusSettings, Worker
 from libs.events.catalog import ConversationRead, MessageDeleted
@@ -117,6 +118,17 @@ def declare(worker, database=None, fuse=None):
     return worker
 
 
+async def note(rows, number):
+    """Write a number down, through an election too."""
+    while True:
+        try:
+            await rows.update_one({"_id": number}, {"$set": {}}, upsert=True)
+        except PyMongoError:
+            await asyncio.sleep(0.1)
+        else:
+            return
+
+
 async def produce(bus, database, fuse, stop):
     """Commit events of several keys until told to stop; note what was tried."""
     last = await database.attempted.find_one(sort=[("_id", -1)])
@@ -124,7 +136,7 @@ async def produce(bus, database, fuse, stop):
     while not stop.is_set():
         number += 1
         key = f"c{number % KEYS}"
-        await database.attempted.insert_one({"_id": number})
+        await note(database.attempted, number)
         try:
             async with asyncio.timeout(20), bus.transaction() as transaction:
                 counter = await database.counters.find_one_and_update(
@@ -151,7 +163,7 @@ async def produce(bus, database, fuse, stop):
                     )
                 )
                 fuse.pass_by("before_commit")
-            await database.acknowledged.insert_one({"_id": number})
+            await note(database.acknowledged, number)
         except (UnavailableError, TimeoutError):
             await asyncio.sleep(0.1)
         await asyncio.sleep(PAUSE_SECONDS)

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.integration.events.conformance import BusConformance
+from tests.integration.events.conformance_delivery import DeliveryConformance
 from tests.integration.events.conformance_frames import FrameConformance
 from tests.integration.events.conformance_order import OrderConformance
 
@@ -19,3 +20,7 @@ class TestRabbitFrames(FrameConformance):
 
 class TestRabbitOrder(OrderConformance):
     """The same promises about order."""
+
+
+class TestRabbitDelivery(DeliveryConformance):
+    """The same promises about deliveries."""

@@ -11,6 +11,7 @@ from libs.events.catalog import ConversationRead
 from libs.events.memory import InMemoryBus
 from libs.events.memory.broker import MemoryBroker
 from tests.integration.events.conformance import BusConformance, Rig, deleted, read
+from tests.integration.events.conformance_delivery import DeliveryConformance
 from tests.integration.events.conformance_frames import FrameConformance
 from tests.integration.events.conformance_order import OrderConformance
 
@@ -78,6 +79,10 @@ class TestMemoryFrames(FrameConformance):
 
 class TestMemoryOrder(OrderConformance):
     """The cases about order in memory."""
+
+
+class TestMemoryDelivery(DeliveryConformance):
+    """The cases about deliveries in memory."""
 
 
 async def test_tiers_can_take_time():
