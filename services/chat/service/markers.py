@@ -79,20 +79,26 @@ class ReadMarkers:
             await self.flush()
 
     async def flush(self) -> None:
-        """Announce every marker that waits; what fails waits for the next time."""
-        waiting, self._waiting = self._waiting, {}
+        """Announce every marker that waits; what fails waits for the next time.
+
+        A marker waits until it is announced: nobody is forgotten when this is
+        cancelled half-way.
+        """
         now = self._clock.monotonic()
-        for key, seq in waiting.items():
+        waiting = list(self._waiting.items())
+        for key, seq in waiting:
             try:
                 await self._announce(key, seq)
             except AppError as error:
-                self._waiting[key] = max(seq, self._waiting.get(key, 0))
                 _log.warning("read_marker_delayed", code=error.code)
+            else:
+                if self._waiting.get(key) == seq:  # else it moved on meanwhile
+                    del self._waiting[key]
         self._announced = {
             key: at
             for key, at in self._announced.items()
             if now - at < INTERVAL_SECONDS
-        } | dict.fromkeys(waiting, now)
+        } | {key: now for key, _ in waiting}
 
     async def _announce(self, key: Key, seq: int) -> None:
         conversation_id, user_id = key
