@@ -138,6 +138,24 @@ class Conversations:
         """
         return await self._membership(user_id, conversation_id, Action.READ)
 
+    async def get_among(
+        self, user_id: UserId, conversation_ids: Sequence[ConversationId]
+    ) -> dict[ConversationId, Membership]:
+        """Return those of the conversations that the user is a member of.
+
+        Two reads, however many they are. Membership is read after the conversations:
+        who was removed before the revision that is returned is never a member.
+        """
+        found = await self._repository.get_many(conversation_ids)
+        members = await self._repository.memberships_in(
+            user_id, [conversation.conversation_id for conversation in found]
+        )
+        by_id = {conversation.conversation_id: conversation for conversation in found}
+        return {
+            member.conversation_id: Membership(by_id[member.conversation_id], member)
+            for member in members
+        }
+
     async def page(
         self, user_id: UserId, *, before: str | None, limit: int
     ) -> tuple[list[Membership], str | None]:

@@ -12,7 +12,14 @@ from prometheus_client import Counter
 
 from libs.chassis.problems import expected
 from libs.events.tracing import causation_id, correlation_id
-from libs.kernel import AppError, Clock, InvalidError, RateLimitedError, new_id
+from libs.kernel import (
+    AppError,
+    Clock,
+    InvalidError,
+    RateLimitedError,
+    UnavailableError,
+    new_id,
+)
 from services.chat.sockets.client import Client
 from services.chat.sockets.frames import (
     ClientEvent,
@@ -22,7 +29,7 @@ from services.chat.sockets.frames import (
     parse_event,
 )
 from services.chat.sockets.payloads import Payload
-from services.chat.sockets.rates import Gcra, require_rate
+from services.chat.sockets.rates import Gcra, UserRates, require_rate
 
 IN_FLIGHT_MAX = 256
 _log = structlog.get_logger()
@@ -38,11 +45,13 @@ class Route:
 
     Attributes:
         rate: Which of the rates counts it.
+        cost: What of the user's own budget of reads a payload takes.
     """
 
     payload: type[Payload]
     handle: Handle
     rate: str = "events"
+    cost: Callable[[Any], int] | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class EventRates:
     """Rates of one socket: events a second and burst, by kind.
 
     Attributes:
+        reads: Conversations a second and burst, of all sockets of one user.
         violations: Seconds in a row over a rate after which the socket is closed.
     """
 
@@ -57,6 +67,7 @@ class EventRates:
     messages: tuple[float, int] = (10.0, 30)
     subscriptions: tuple[float, int] = (5.0, 20)
     typing: tuple[float, int] = (0.5, 3)
+    reads: tuple[float, int] = (200.0, 2_000)
     violations: int = 3
 
     def limiter(self, kind: str) -> Gcra:
@@ -84,6 +95,8 @@ class Dispatcher:
         self._rates = rates
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
+        self._is_draining = False
+        self._reads = UserRates(*rates.reads)
 
     @property
     def rates(self) -> EventRates:
@@ -109,12 +122,18 @@ class Dispatcher:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def drain(self) -> None:
-        """Wait for the handlers that run."""
+    def refuse_new(self) -> None:
+        """Refuse every event from now on: the process stops."""
+        self._is_draining = True
+
+    async def drain(self, timeout_seconds: float | None = None) -> None:
+        """Wait for the handlers that run to answer."""
         if self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+            await asyncio.wait(tuple(self._tasks), timeout=timeout_seconds)
 
     def _checked(self, client: Client, event: ClientEvent) -> Payload:
+        if self._is_draining:
+            raise UnavailableError("draining", "This server is stopping.")
         route = self._routes.get(event.name)
         self._check_rate(client, route.rate if route else "events")
         if route is None:
@@ -129,19 +148,26 @@ class Dispatcher:
             raise InvalidError(
                 "payload_invalid", "The payload has another shape."
             ) from error
+        if route.cost is not None:
+            now = self._clock.monotonic()
+            reads = self._reads.of(client.user_id, now)
+            self._require(client, reads, now, route.cost(payload))
         return payload
 
     def _check_rate(self, client: Client, kind: str) -> None:
         limiter = client.limiters.get(kind)
         if limiter is None:
             limiter = client.limiters[kind] = self._rates.limiter(kind)
-        now = self._clock.monotonic()
+        self._require(client, limiter, self._clock.monotonic())
 
+    def _require(
+        self, client: Client, limiter: Gcra, now: float, cost: int = 1
+    ) -> None:
         def on_refused() -> None:
             if client.violations.is_too_many(now):
                 client.close()
 
-        require_rate(limiter, now, on_refused)
+        require_rate(limiter, now, on_refused, cost)
 
     async def _run(self, client: Client, event: ClientEvent, payload: Payload) -> None:
         cause = new_id()

@@ -31,6 +31,7 @@ EXPIRY_GRACE_SECONDS = 30
 _ROOM_PREFIX = "conversation:"
 _DRAIN_SLICE = 200
 _DRAIN_PAUSE_SECONDS = 0.05
+_ANSWER_SECONDS = 8.0
 _log = structlog.get_logger()
 
 
@@ -121,15 +122,16 @@ class SocketGate:
             client.close([farewell])
 
     async def drain(self) -> None:
-        """Send every client away in slices, with a time to come back at."""
+        """Answer what was taken, then send every client away in slices."""
         self._is_draining = True
+        if self._dispatcher is not None:
+            self._dispatcher.refuse_new()
+            await self._dispatcher.drain(_ANSWER_SECONDS)
         clients = self._rooms.clients()
         for start in range(0, len(clients), _DRAIN_SLICE):
             for client in clients[start : start + _DRAIN_SLICE]:
                 client.close([self._resync("shutdown", len(clients))])
             await asyncio.sleep(_DRAIN_PAUSE_SECONDS)
-        if self._dispatcher is not None:
-            await self._dispatcher.drain()
 
     def _resync(self, reason: str, clients: int) -> bytes:
         """Spread the return of many clients over up to ten seconds."""

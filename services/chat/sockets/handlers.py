@@ -3,7 +3,6 @@
 from typing import Protocol
 
 from libs.kernel import (
-    AppError,
     ConversationId,
     DocumentId,
     SessionId,
@@ -13,7 +12,7 @@ from libs.kernel import (
 from services.chat.domain.errors import ConversationNotFoundError
 from services.chat.domain.message import Draft
 from services.chat.ports import TypingChannel
-from services.chat.service.conversations import Conversations
+from services.chat.service.conversations import Conversations, Membership
 from services.chat.service.items import conversation_room
 from services.chat.service.live import LiveDelivery
 from services.chat.service.markers import ReadMarkers
@@ -104,7 +103,12 @@ class SocketHandlers:
 
         return {
             "message.send": Route(SendMessage, self.send_message, "messages"),
-            "conversation.subscribe": Route(Subscribe, self.subscribe, "subscriptions"),
+            "conversation.subscribe": Route(
+                Subscribe,
+                self.subscribe,
+                "subscriptions",
+                lambda payload: len(payload.conversation_ids),
+            ),
             "conversation.unsubscribe": Route(
                 Subscribe, self.unsubscribe, "subscriptions"
             ),
@@ -133,38 +137,41 @@ class SocketHandlers:
         Everything after the answered revision is delivered; what is between the
         client's own revision and it, the client fetches.
         """
+        wanted = [ConversationId(c) for c in dict.fromkeys(payload.conversation_ids)]
         subscribed: list[Wire] = []
         errors: list[Wire] = []
-        for conversation_id in dict.fromkeys(payload.conversation_ids):
-            try:
-                subscribed.append(
-                    await self._subscribe(client, ConversationId(conversation_id))
-                )
-            except AppError as error:
-                errors.append({"conversation_id": conversation_id, "code": error.code})
+        for conversation_id in wanted:
+            self._live.acquire(conversation_id)
+        entered: set[ConversationId] = set()
+        try:
+            seen = await self._conversations.get_among(client.user_id, wanted)
+            for conversation_id in wanted:
+                membership = seen.get(conversation_id)
+                revision = self._admitted(client, conversation_id, membership)
+                if membership is None or revision is None:
+                    code = ConversationNotFoundError().code
+                    errors.append({"conversation_id": conversation_id, "code": code})
+                    continue
+                if self._rooms.enter(conversation_room(conversation_id), client):
+                    entered.add(conversation_id)
+                subscribed.append(_subscribed(membership, revision))
+        finally:
+            for conversation_id in wanted:
+                if conversation_id not in entered:
+                    self._live.release(conversation_id)
         return {"conversations": subscribed, "errors": errors}
 
-    async def _subscribe(self, client: Client, conversation_id: ConversationId) -> Wire:
-        self._live.acquire(conversation_id)
-        is_entered = False
-        try:
-            seen = await self._conversations.get(client.user_id, conversation_id)
-            conversation, member = seen.conversation, seen.member
-            revision = self._live.admit(
-                conversation_id, client.user_id, conversation.revision
-            )
-            if revision is None or self._rooms.client(client.sid) is None:
-                raise ConversationNotFoundError
-            is_entered = self._rooms.enter(conversation_room(conversation_id), client)
-        finally:
-            if not is_entered:
-                self._live.release(conversation_id)
-        return {
-            "conversation_id": conversation_id,
-            "revision": revision,
-            "last_seq": conversation.last_seq,
-            "read_seq": member.read_seq,
-        }
+    def _admitted(
+        self,
+        client: Client,
+        conversation_id: ConversationId,
+        membership: Membership | None,
+    ) -> int | None:
+        """Return from which revision on a client is served, or None."""
+        if membership is None or self._rooms.client(client.sid) is None:
+            return None
+        revision = membership.conversation.revision
+        return self._live.admit(conversation_id, client.user_id, revision)
 
     async def unsubscribe(self, client: Client, payload: Subscribe) -> Wire:
         """Stop delivering conversations live."""
@@ -207,3 +214,12 @@ class SocketHandlers:
             )
         admission.extend(client, claims.expires_at)
         return {"expires_at": claims.expires_at}
+
+
+def _subscribed(membership: Membership, revision: int) -> Wire:
+    return {
+        "conversation_id": membership.conversation.conversation_id,
+        "revision": revision,
+        "last_seq": membership.conversation.last_seq,
+        "read_seq": membership.member.read_seq,
+    }
