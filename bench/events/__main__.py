@@ -90,6 +90,7 @@ async def measure(options: argparse.Namespace, place: Place) -> dict[str, Figure
         if cell.system not in pythons:
             pythons[cell.system] = python_of(cell.system)
         order = order_for(cell, options, place)
+        await place.rest()
         found[cell.name].append(await run(cell, pythons[cell.system], order))
         print(f"  {cell.name}: {brief(found[cell.name][-1])}", flush=True)
     return {name: medians(values) for name, values in found.items()}

@@ -100,10 +100,15 @@ def figures_of(found: Found) -> dict[str, float | int]:
     for key, cell, base in _RATIOS:
         if cell in found and base in found:
             figures[key] = round(found[cell]["cpu_us"] / found[base]["cpu_us"], 4)
-    ours = [value for name, value in found.items() if name.startswith("parley")]
-    figures["lost"] = int(sum(value["lost"] for value in ours))
-    figures["duplicates"] = int(sum(value["duplicates"] for value in ours))
+    figures["lost"] = _sum(found, "parley", "lost")
+    figures["duplicates"] = _sum(found, "parley_full", "duplicates")
+    figures["duplicates_without_inbox"] = _sum(found, "parley_tr", "duplicates")
     return figures
+
+
+def _sum(found: Found, prefix: str, name: str) -> int:
+    cells = (figures for cell, figures in found.items() if cell.startswith(prefix))
+    return int(sum(figures[name] for figures in cells))
 
 
 def machine() -> dict[str, str | int]:

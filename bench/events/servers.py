@@ -4,12 +4,14 @@ A virtual host and an account on RabbitMQ and a database on MongoDB, made by the
 administrators. What the stack itself has there is not touched.
 """
 
+import asyncio
 import base64
 import json
 import secrets
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.error import HTTPError
@@ -25,12 +27,13 @@ from deploy.embedded.servers.rabbitmq import amqp_url
 VIRTUAL_HOST = "bench-events"
 DATABASE = "bench_events"
 _PREFIX = "bench-events-"
+_REST_SECONDS = 30.0
 _ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where the cells work.
+    """Where the cells work, and how the broker is.
 
     Attributes:
         admin_amqp_url: The stack's administrator, on the benchmark's virtual host.
@@ -38,6 +41,7 @@ class Place:
         management_url: The management API, as administrator.
         mongo_url: MongoDB's administrator.
         servers: Pids of the servers, by name.
+        management: Calls the management API.
     """
 
     admin_amqp_url: str
@@ -45,6 +49,19 @@ class Place:
     management_url: str
     mongo_url: str
     servers: dict[str, int]
+    management: "_Management" = field(repr=False)
+
+    async def rest(self) -> None:
+        """Wait until the broker's memory is below half of its limit, or 30 s.
+
+        What a fast cell wrote is still in its log; an alarm would block the next one.
+        """
+        deadline = time.monotonic() + _REST_SECONDS
+        while time.monotonic() < deadline:
+            node = self.management("GET", "nodes")[0]
+            if not node["mem_alarm"] and node["mem_used"] * 2 < node["mem_limit"]:
+                return
+            await asyncio.sleep(0.5)
 
 
 @asynccontextmanager
@@ -62,6 +79,7 @@ async def open_place(stack: Stack, service: str) -> AsyncIterator[Place]:
         management_url=f"http://{admin}@{stack.address('rabbitmq_management')}",
         mongo_url=admin_url(stack),
         servers=_pids(stack, "rabbitmq", "mongod"),
+        management=call,
     )
     async with AsyncMongoClient[dict[str, Any]](place.mongo_url) as client:
         call("DELETE", host_path)
@@ -89,7 +107,7 @@ class _Management:
 
     def __call__(
         self, method: str, path: str, body: dict[str, Any] | None = None
-    ) -> None:
+    ) -> Any:  # noqa: ANN401 - JSON
         """Call the management API; what is gone may be deleted again."""
         request = Request(  # noqa: S310 - the stack's own http address
             f"{self._url}/api/{path}",
@@ -101,11 +119,14 @@ class _Management:
             method=method,
         )
         try:
-            urlopen(request, timeout=30).close()  # noqa: S310 - as above
+            with urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
+                content = answer.read()
         except HTTPError as err:
             err.close()
             if method != "DELETE" or err.code != HTTPStatus.NOT_FOUND:
                 raise
+            return None
+        return json.loads(content) if content else None
 
 
 def _pids(stack: Stack, *names: str) -> dict[str, int]:
