@@ -1,11 +1,13 @@
 """HTTP in: ``/api/v1/conversations``."""
 
+from datetime import datetime
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from libs.chassis.pagination import (
     DEFAULT_LIMIT,
+    CursorInvalidError,
     Limit,
     Page,
     decode_cursor,
@@ -28,6 +30,7 @@ from services.chat.domain.errors import (
     MessageNotFoundError,
 )
 from services.chat.domain.message import Draft
+from services.chat.ports import JoinedAt
 from services.chat.schemas import (
     AddMember,
     ChangeConversation,
@@ -153,12 +156,12 @@ async def list_conversations(
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[ConversationResource]:
-    """List the caller's conversations, newest first."""
-    before = _position(cursor, "before")
+    """List the caller's conversations, the last joined first."""
+    before = _place(cursor)
     found, following = await conversations.page(caller, before=before, limit=limit)
     return Page[ConversationResource](
         items=[ConversationResource.of(membership) for membership in found],
-        next_cursor=None if following is None else encode_cursor({"before": following}),
+        next_cursor=None if following is None else _place_cursor(following),
     )
 
 
@@ -330,3 +333,21 @@ def _position(cursor: str | None, name: str) -> str | None:
     if cursor is not None and not (isinstance(position, str) and is_id(position)):
         raise InvalidError("cursor_invalid", "The cursor was not made by this list.")
     return position
+
+
+def _place(cursor: str | None) -> JoinedAt | None:
+    conversation_id = _position(cursor, "before")
+    if conversation_id is None:
+        return None
+    try:
+        joined_at = datetime.fromisoformat(str(decode_cursor(cursor).get("joined_at")))
+    except ValueError:
+        raise CursorInvalidError from None
+    if joined_at.tzinfo is None:
+        raise CursorInvalidError
+    return JoinedAt(joined_at, ConversationId(conversation_id))
+
+
+def _place_cursor(place: JoinedAt) -> str:
+    joined_at = place.joined_at.isoformat()
+    return encode_cursor({"before": place.conversation_id, "joined_at": joined_at})

@@ -5,7 +5,8 @@ the bus to the repositories and never looked at in between.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -45,6 +46,13 @@ class Append(msgspec.Struct, frozen=True, kw_only=True):
     expected_revision: int
     expected_members_version: int
     messages: tuple[Message, ...]
+
+
+class JoinedAt(NamedTuple):
+    """A place in a user's list of conversations."""
+
+    joined_at: datetime
+    conversation_id: ConversationId
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -195,9 +203,9 @@ class ConversationRepository(Protocol):
         ...
 
     async def memberships_page(
-        self, user_id: UserId, *, before: str | None, limit: int
+        self, user_id: UserId, *, before: JoinedAt | None, limit: int
     ) -> list[Member]:
-        """Return a user's active memberships, newest conversation first."""
+        """Return a user's active memberships, the last joined first."""
         ...
 
     async def memberships_in(

@@ -10,7 +10,7 @@ from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConflictError, ConversationId, ProjectId, UserId
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import StaleConversationError
-from services.chat.ports import Session
+from services.chat.ports import JoinedAt, Session
 from services.chat.repository.documents import (
     Document,
     conversation_of,
@@ -196,14 +196,22 @@ class MongoConversationRepository:
             return [member_of(document) for document in await found.to_list()]
 
     async def memberships_page(
-        self, user_id: UserId, *, before: str | None, limit: int
+        self, user_id: UserId, *, before: JoinedAt | None, limit: int
     ) -> list[Member]:
-        """Return a user's active memberships, newest conversation first."""
+        """Return a user's active memberships, the last joined first."""
         query: Document = {"user_id": user_id, "is_active": True}
         if before is not None:
-            query["conversation_id"] = {"$lt": before}
+            query["$or"] = [
+                {"joined_at": {"$lt": before.joined_at}},
+                {
+                    "joined_at": before.joined_at,
+                    "conversation_id": {"$lt": before.conversation_id},
+                },
+            ]
+            query["joined_at"] = {"$lte": before.joined_at}  # bounds the index scan
+        order = [("joined_at", -1), ("conversation_id", -1)]
         with map_mongo_errors():
-            found = self._members.find(query, limit=limit).sort("conversation_id", -1)
+            found = self._members.find(query, limit=limit).sort(order)
             return [member_of(document) for document in await found.to_list()]
 
     async def memberships_in(

@@ -18,7 +18,16 @@ _INDEXES: dict[str, list[IndexModel]] = {
         ),
     ],
     "members": [
-        # A user's conversations, newest first (their ids sort by age).
+        # A user's conversations, the last joined first.
+        IndexModel(
+            [
+                ("user_id", 1),
+                ("is_active", 1),
+                ("joined_at", -1),
+                ("conversation_id", -1),
+            ]
+        ),
+        # Some conversations of a user.
         IndexModel([("user_id", 1), ("is_active", 1), ("conversation_id", -1)]),
         # A conversation's members, and how many of them there are.
         IndexModel([("conversation_id", 1), ("is_active", 1), ("user_id", 1)]),

@@ -13,7 +13,7 @@ from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message
 from services.chat.domain.user import User
-from services.chat.ports import Append, Page, SentKey, Session, WriteState
+from services.chat.ports import Append, JoinedAt, Page, SentKey, Session, WriteState
 
 
 class MemoryConversations:
@@ -86,6 +86,8 @@ class MemoryConversations:
         known = self.conversations.get(before.conversation_id)
         if known is None or _counters(known) != _counters(before):
             raise StaleConversationError
+        if conversation.title == before.title:  # stored only where it changed
+            conversation = msgspec.structs.replace(conversation, title=known.title)
         self.conversations[before.conversation_id] = conversation
 
     async def revisions(
@@ -146,16 +148,20 @@ class MemoryConversations:
         return sorted(found, key=lambda member: member.user_id)[:limit]
 
     async def memberships_page(
-        self, user_id: UserId, *, before: str | None, limit: int
+        self, user_id: UserId, *, before: JoinedAt | None, limit: int
     ) -> list[Member]:
-        """Return a user's active memberships, newest conversation first."""
+        """Return a user's active memberships, the last joined first."""
+
+        def place(member: Member) -> JoinedAt:
+            return JoinedAt(member.joined_at, member.conversation_id)
+
         found = [
             member
             for member in self.members.values()
             if member.user_id == user_id and member.is_active
-            if before is None or member.conversation_id < before
+            if before is None or place(member) < before
         ]
-        found.sort(key=lambda member: member.conversation_id, reverse=True)
+        found.sort(key=place, reverse=True)
         return found[:limit]
 
     async def memberships_in(

@@ -32,6 +32,7 @@ from services.chat.domain.errors import (
 from services.chat.domain.permissions import Action, require
 from services.chat.ports import (
     ConversationRepository,
+    JoinedAt,
     MessageWriter,
     Session,
     UserRepository,
@@ -157,9 +158,9 @@ class Conversations:
         }
 
     async def page(
-        self, user_id: UserId, *, before: str | None, limit: int
-    ) -> tuple[list[Membership], str | None]:
-        """Return a user's conversations, newest first, and where to go on."""
+        self, user_id: UserId, *, before: JoinedAt | None, limit: int
+    ) -> tuple[list[Membership], JoinedAt | None]:
+        """Return a user's conversations, the last joined first, and where to go on."""
         memberships = await self._repository.memberships_page(
             user_id, before=before, limit=limit + 1
         )
@@ -171,8 +172,9 @@ class Conversations:
             for member in shown
             if member.conversation_id in by_id
         ]
-        cursor = shown[-1].conversation_id if len(memberships) > limit else None
-        return page, cursor
+        if len(memberships) <= limit:
+            return page, None
+        return page, JoinedAt(shown[-1].joined_at, shown[-1].conversation_id)
 
     async def rename(
         self, user_id: UserId, conversation_id: ConversationId, title: str

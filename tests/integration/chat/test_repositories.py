@@ -1,5 +1,7 @@
 """The storage contract, on memory and on MongoDB."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from pymongo.errors import OperationFailure
@@ -17,7 +19,7 @@ from services.chat.domain.conversation import (
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message
 from services.chat.domain.user import User
-from services.chat.ports import Append
+from services.chat.ports import Append, JoinedAt
 from services.chat.repository import (
     ConversationVault,
     MongoConversationRepository,
@@ -171,20 +173,54 @@ async def test_members_are_paged_and_counted(storage) -> None:
     assert known.read_seq == 5
 
 
-async def test_memberships_are_newest_first(storage) -> None:
-    """A user's conversations are paged by their ids."""
+async def test_memberships_are_the_last_joined_first(storage) -> None:
+    """Pages go by the time of joining, whatever the ids; ties go by id."""
     user = new_id()
-    made = [group() for _ in range(3)]
-    for conversation in made:
-        people = [member(conversation, user)]
-        await storage.conversations.insert(conversation, people, session=None)
-    ids = [conversation.conversation_id for conversation in reversed(made)]
+    made = [group() for _ in range(4)]
+    hours = {0: 3, 1: 1, 2: 1, 3: 2}
+    for number, conversation in enumerate(made):
+        joined_at = CLOCK.now() + timedelta(hours=hours[number])
+        person = msgspec.structs.replace(
+            member(conversation, user), joined_at=joined_at
+        )
+        await storage.conversations.insert(conversation, [person], session=None)
+    ids = [made[number].conversation_id for number in (0, 3, 2, 1)]
     pages = storage.conversations.memberships_page
-    first = await pages(user, before=None, limit=2)
-    rest = await pages(user, before=first[-1].conversation_id, limit=2)
-    assert [m.conversation_id for m in (*first, *rest)] == ids
+    shown, before = [], None
+    while page := await pages(user, before=before, limit=1):
+        shown += [m.conversation_id for m in page]
+        before = JoinedAt(page[-1].joined_at, page[-1].conversation_id)
+    assert shown == ids
     some = await storage.conversations.memberships_in(user, [ids[0], new_id()])
     assert [m.conversation_id for m in some] == [ids[0]]
+
+
+async def test_a_projects_conversations_are_paged(storage) -> None:
+    """Those of other projects are not among them; members are asked for together."""
+    project, user = new_id(), new_id()
+    made = [msgspec.structs.replace(group(), project_id=project) for _ in range(3)]
+    for conversation in [*made, group()]:
+        people = [member(conversation, user)]
+        await storage.conversations.insert(conversation, people, session=None)
+    ids = sorted(conversation.conversation_id for conversation in made)
+    first = await storage.conversations.of_project(project, after="", limit=2)
+    rest = await storage.conversations.of_project(project, after=first[-1], limit=2)
+    assert [*first, *rest] == ids
+    some = await storage.conversations.members_among(ids[0], [user, new_id()])
+    assert some == {user}
+
+
+async def test_an_unread_title_is_not_written_over(storage) -> None:
+    """Who could not open a title stores its other changes only."""
+    titled = group()
+    await storage.conversations.insert(titled, [], session=None)
+    blind = msgspec.structs.replace(
+        await storage.conversations.get(titled.conversation_id), title=None
+    )
+    moved = msgspec.structs.replace(blind, revision=blind.revision + 1)
+    await storage.conversations.replace(moved, before=blind, session=None)
+    stored = await storage.conversations.get(titled.conversation_id)
+    assert (stored.title, stored.revision) == (titled.title, moved.revision)
 
 
 async def test_appending_is_compare_and_set(storage) -> None:
