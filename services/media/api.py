@@ -5,8 +5,10 @@ from typing import Annotated, TypedDict, cast
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
+from libs.chassis.paths import id_or
 from libs.chassis.security import CurrentPrincipal
 from services.media.domain import (
+    DocumentNotFoundError,
     Scope,
     ScopeAmbiguousError,
     conversation_scope,
@@ -17,7 +19,6 @@ from services.media.schemas import (
     DocumentView,
     Id,
     LinkView,
-    RenditionName,
     TicketView,
     UploadBody,
     UploadView,
@@ -44,7 +45,11 @@ def _documents(request: Request) -> DocumentService:
 
 Uploads = Annotated[UploadService, Depends(_uploads)]
 Documents = Annotated[DocumentService, Depends(_documents)]
-DocumentId = Annotated[Id, Path(description="Id of the document.")]
+DocumentPath = Annotated[
+    str, Path(description="Id of the document."), id_or(DocumentNotFoundError)
+]
+
+RenditionPath = Annotated[str, Path(description="thumbnail or preview.")]
 
 
 @router.post("/uploads", status_code=201)
@@ -75,7 +80,7 @@ async def announce_upload(
 
 @router.post("/uploads/{document_id}/complete", status_code=202)
 async def complete_upload(
-    document_id: DocumentId, principal: CurrentPrincipal, uploads: Uploads
+    document_id: DocumentPath, principal: CurrentPrincipal, uploads: Uploads
 ) -> DocumentView:
     """Tell that the file is there; its checks begin. May be repeated."""
     document = await uploads.complete_upload(document_id, principal.user_id)
@@ -111,7 +116,7 @@ async def list_documents(
 
 @router.get("/documents/{document_id}")
 async def get_document(
-    document_id: DocumentId, principal: CurrentPrincipal, documents: Documents
+    document_id: DocumentPath, principal: CurrentPrincipal, documents: Documents
 ) -> DocumentView:
     """Return a document's status and description."""
     document = await documents.get_document(document_id, principal.user_id)
@@ -120,7 +125,7 @@ async def get_document(
 
 @router.get("/documents/{document_id}/content")
 async def get_content(
-    document_id: DocumentId, principal: CurrentPrincipal, documents: Documents
+    document_id: DocumentPath, principal: CurrentPrincipal, documents: Documents
 ) -> LinkView:
     """Return a link to the bytes; they are offered as an attachment."""
     link = await documents.link_content(document_id, principal.user_id)
@@ -129,8 +134,8 @@ async def get_content(
 
 @router.get("/documents/{document_id}/renditions/{name}")
 async def get_rendition(
-    document_id: DocumentId,
-    name: RenditionName,
+    document_id: DocumentPath,
+    name: RenditionPath,
     principal: CurrentPrincipal,
     documents: Documents,
 ) -> LinkView:
@@ -141,7 +146,7 @@ async def get_rendition(
 
 @router.delete("/documents/{document_id}", status_code=204)
 async def delete_document(
-    document_id: DocumentId, principal: CurrentPrincipal, documents: Documents
+    document_id: DocumentPath, principal: CurrentPrincipal, documents: Documents
 ) -> None:
     """Delete a document of one's own, with its bytes."""
     await documents.delete_document(document_id, principal.user_id)

@@ -17,7 +17,6 @@ Id = Annotated[
 ]
 """A UUID in canonical lower-case form."""
 
-RenditionName = Annotated[str, StringConstraints(pattern=r"^[a-z]{1,32}$")]
 _MAX_JSON_INTEGER = 2**53 - 1
 _TOKEN = r"[A-Za-z0-9!#$&^_.+-]{1,64}"  # noqa: S105 - RFC 6838's "restricted-name"
 

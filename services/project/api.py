@@ -2,9 +2,10 @@
 
 from typing import Annotated, TypedDict
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Query, Request
 
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
+from libs.chassis.paths import id_or
 from libs.chassis.security import CurrentPrincipal
 from libs.kernel import ProjectId, UserId, is_id
 from services.project.domain import (
@@ -44,24 +45,10 @@ def _collaborators(request: Request) -> CollaboratorService:
     return found
 
 
-def _project_id(
-    project_id: Annotated[str, Path(min_length=1, max_length=64)],
-) -> ProjectId:
-    if not is_id(project_id):
-        raise ProjectNotFoundError  # what no project can be called does not exist
-    return ProjectId(project_id)
-
-
-def _user_id(user_id: Annotated[str, Path(min_length=1, max_length=64)]) -> UserId:
-    if not is_id(user_id):
-        raise CollaboratorNotFoundError
-    return UserId(user_id)
-
-
 ProjectsUse = Annotated[ProjectService, Depends(_projects)]
 CollaboratorsUse = Annotated[CollaboratorService, Depends(_collaborators)]
-ProjectPath = Annotated[ProjectId, Depends(_project_id)]
-UserPath = Annotated[UserId, Depends(_user_id)]
+ProjectPath = Annotated[ProjectId, id_or(ProjectNotFoundError)]
+UserPath = Annotated[UserId, id_or(CollaboratorNotFoundError)]
 Cursor = Annotated[str | None, Query(max_length=256)]
 
 

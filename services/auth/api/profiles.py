@@ -5,9 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from libs.chassis.pagination import Limit, Page, cursor_id
+from libs.chassis.paths import id_or
 from libs.chassis.security import CurrentPrincipal
 from libs.kernel import InvalidError, UserId, is_id
-from services.auth.api.sessions import Cursor, IdPath, cursor_of
+from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import ProfilesUse
 from services.auth.domain import UserMissingError
 from services.auth.schemas import (
@@ -22,6 +23,7 @@ router = APIRouter(prefix="/api/v1", tags=["profiles"])
 
 IDS_MAX = 100
 
+UserPath = Annotated[UserId, id_or(UserMissingError)]
 HandleQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
 SearchQuery = Annotated[str | None, Query(min_length=1, max_length=64)]
 IdsQuery = Annotated[str | None, Query(min_length=36, max_length=37 * IDS_MAX)]
@@ -79,12 +81,10 @@ async def find_users(
 
 @router.get("/users/{user_id}")
 async def get_user(
-    user_id: IdPath, _: CurrentPrincipal, profiles: ProfilesUse
+    user_id: UserPath, _: CurrentPrincipal, profiles: ProfilesUse
 ) -> ProfileResponse:
     """Return a user's public profile."""
-    if not is_id(user_id):
-        raise UserMissingError
-    return ProfileResponse.of(await profiles.get(UserId(user_id)))
+    return ProfileResponse.of(await profiles.get(user_id))
 
 
 def _ids(text: str) -> list[str]:

@@ -3,11 +3,12 @@
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Path, Query, Request, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
+from libs.chassis.paths import id_or
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
-from libs.kernel import SessionId, UserId, is_id
+from libs.kernel import SessionId, UserId
 from services.auth.api.cookie import (
     check_origin,
     drop_refresh_cookie,
@@ -31,7 +32,7 @@ router = APIRouter(prefix="/api/v1", tags=["sessions"])
 
 ClientAddress = Annotated[str, Header(alias="X-Client-Address", max_length=64)]
 Cursor = Annotated[str | None, Query(max_length=256)]
-IdPath = Annotated[str, Path(min_length=36, max_length=36)]
+SessionPath = Annotated[SessionId, id_or(SessionMissingError)]
 
 
 @router.post("/auth/login")
@@ -113,13 +114,11 @@ async def list_sessions(
 
 @router.delete("/me/sessions/{session_id}", status_code=204)
 async def revoke_session(
-    session_id: IdPath, principal: CurrentPrincipal, control: SessionControlUse
+    session_id: SessionPath, principal: CurrentPrincipal, control: SessionControlUse
 ) -> None:
     """End one of the caller's sessions; idempotent."""
-    if not is_id(session_id):
-        raise SessionMissingError
     await control.revoke_own(
-        UserId(principal.user_id), SessionId(session_id), RevokeReason.REVOKED
+        UserId(principal.user_id), session_id, RevokeReason.REVOKED
     )
 
 

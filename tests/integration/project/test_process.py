@@ -66,6 +66,7 @@ async def test_a_project_is_opened_shared_and_deleted(client, verified_user) -> 
         ("GET ?cursor=eyJiZWZvcmUiOiAiJGd0In0", None, 400, "cursor_invalid"),
         ("GET /not-an-id", None, 404, "project_not_found"),
         ("GET /%7B%22$gt%22:%22%22%7D", None, 404, "project_not_found"),
+        (f"GET /{'x' * 300}", None, 404, "project_not_found"),
         ("POST /not-an-id/archive", {"is_archived": 1}, 404, None),
         ("PUT ", {"name": "A"}, 405, "method_not_allowed"),
         ("GET /x/y/z", None, 404, "route_not_found"),

@@ -261,7 +261,7 @@ async def test_en_3_unknown_and_malformed_ids_are_alike(api, ann):
         method = "DELETE" if "sessions" in path else "GET"
         answers = [
             await api(method, path + suffix, who=ann)
-            for suffix in (new_id(), "x" * 36, "A" * 36)
+            for suffix in (new_id(), "abc", "x" * 36, "A" * 36, "x" * 300)
         ]
         assert {answer.status for answer in answers} == {404}
         assert len({answer.json()["code"] for answer in answers}) == 1

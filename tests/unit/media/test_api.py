@@ -182,3 +182,25 @@ def test_every_route_is_in_the_table():
         for method in route.methods
     }
     assert len(served) == len(ROUTES)
+
+
+@pytest.mark.parametrize(
+    "shape", ["abc", "A" * 36, "x" * 300, "00000000-0000-0000-0000-000000000000"]
+)
+@pytest.mark.parametrize(("method", "path"), [r for r in ROUTES if r[1].count("/") > 1])
+async def test_what_cannot_be_an_id_is_missing(ada, method, path, shape):
+    """EN-3: a malformed id and an unknown one get the same answer."""
+    parts = path.split("/")
+    unknown = await ada.ask(method, path)
+    malformed = await ada.ask(method, "/".join([*parts[:2], shape, *parts[3:]]))
+    assert unknown[0] == malformed[0] == 404
+    assert unknown[1]["code"] == malformed[1]["code"] == "document_not_found"
+
+
+async def test_what_cannot_be_a_rendition_is_missing(media, ada):
+    """The same holds for the other name in a path."""
+    document_id = await uploaded(media, ada)
+    for name in ("preview", "A", "x" * 300):
+        path = f"/documents/{document_id}/renditions/{name}"
+        status, answer = await ada.ask("GET", path)
+        assert (status, answer["code"]) == (404, "document_not_found")
