@@ -120,6 +120,9 @@ class ServiceClient:
                 connector=aiohttp.TCPConnector(limit=50, keepalive_timeout=20),
                 auto_decompress=False,
             )
+            # Or aiohttp would repeat each of our two tries; its own test client
+            # switches it off so, there is no parameter.
+            self._session._retry_connection = False  # noqa: SLF001 - see above
         return self._session
 
     async def get(
