@@ -96,6 +96,11 @@ class Child:
                 await self._running.wait()
         await self.end_leftovers()
 
+    def kill(self) -> None:
+        """Kill the process and its session without a word; `wait` sees the end."""
+        if self.is_running:
+            self._kill_session()
+
     async def end_leftovers(self) -> None:
         """Kill what the ended process left in its session, such as workers."""
         limit = time.monotonic() + _LEFTOVER_SECONDS

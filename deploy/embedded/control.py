@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import struct
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -70,6 +71,19 @@ def is_supervised(stack: Stack) -> bool:
     except NotRunningError:
         return False
     return True
+
+
+def supervisor_pid(stack: Stack) -> int | None:
+    """Return the pid of the supervisor, None if there is none."""
+    try:
+        with _connect(stack) as connection:
+            peer = connection.getsockopt(
+                socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")
+            )
+    except NotRunningError:
+        return None
+    pid: int = struct.unpack("3i", peer)[0]
+    return pid
 
 
 def _connect(stack: Stack) -> socket.socket:

@@ -1,12 +1,14 @@
 """Main program of the supervisor: its lock, its guard, its socket, its signals."""
 
 import asyncio
+import contextlib
 import json
 import os
 import resource
 import signal
 import sys
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -19,6 +21,7 @@ from deploy.embedded.supervisor import Supervisor
 
 _OPEN_FILES = 65536
 _GUARD_PAUSE_SECONDS = 1.0
+_LAST_WORD_SECONDS = 1.0
 
 
 def main() -> None:
@@ -56,18 +59,22 @@ async def _supervise(stack: Stack) -> None:
     supervisor = Supervisor(stack)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, lambda: _go_down(supervisor))
+        loop.add_signal_handler(number, supervisor.leave)
     tasks = [
         asyncio.create_task(_keep_guard(stack)),
         asyncio.create_task(supervisor.rotate_logs()),
     ]
+    serving: set[asyncio.Task[None]] = set()
     folder = os.open(stack.root, os.O_RDONLY | os.O_DIRECTORY)
     (stack.root / SOCKET_NAME).unlink(missing_ok=True)
     server = await asyncio.start_unix_server(
-        lambda reader, writer: _serve(supervisor, reader, writer), socket_path(folder)
+        partial(_begin_to_serve, supervisor, serving), socket_path(folder)
     )
     try:
         await supervisor.stopped.wait()
+        # The last words to those who watch the end.
+        if serving:
+            await asyncio.wait(serving, timeout=_LAST_WORD_SECONDS)
     finally:
         for task in tasks:
             task.cancel()
@@ -94,15 +101,15 @@ async def _keep_guard(stack: Stack) -> None:
         await asyncio.sleep(_GUARD_PAUSE_SECONDS)
 
 
-_background: set[asyncio.Task[None]] = set()
-
-
-def _go_down(supervisor: Supervisor) -> None:
-    async def run() -> None:
-        async for _ in supervisor.down():
-            pass
-
-    _background.add(asyncio.get_running_loop().create_task(run()))
+def _begin_to_serve(
+    supervisor: Supervisor,
+    serving: set[asyncio.Task[None]],
+    reader: asyncio.StreamReader,
+    writer: asyncio.StreamWriter,
+) -> None:
+    task = asyncio.create_task(_serve(supervisor, reader, writer))
+    serving.add(task)
+    task.add_done_callback(serving.discard)
 
 
 async def _serve(
@@ -118,6 +125,8 @@ async def _serve(
         pass  # The asker went away, or was no client of ours; the work goes on.
     finally:
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def _send(writer: asyncio.StreamWriter, message: Message) -> None:
@@ -137,13 +146,20 @@ async def _answer(supervisor: Supervisor, request: Message) -> AsyncIterator[Mes
             answers = supervisor.down()
         case {"command": "discard"}:
             answers = supervisor.discard()
-        case {"command": "status"}:
-            yield await supervisor.status()
-            return
         case _:
-            return
+            answers = _answer_at_once(supervisor, request)
     async for message in answers:
         yield message
+
+
+async def _answer_at_once(
+    supervisor: Supervisor, request: Message
+) -> AsyncIterator[Message]:
+    match request:
+        case {"command": "leaving"}:
+            yield {"is_leaving": supervisor.is_leaving}
+        case {"command": "status"}:
+            yield await supervisor.status()
 
 
 if __name__ == "__main__":

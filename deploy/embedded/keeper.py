@@ -1,7 +1,6 @@
 """Keeps one program running: start, readiness, restart with backoff, stop."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from enum import Enum
@@ -70,6 +69,9 @@ class Keeper:
         self._stack = stack
         self._changed = changed
         self._task: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
+        self._is_gentle = True
         self._ready = asyncio.Event()
         self._doubt = ""
 
@@ -107,29 +109,73 @@ class Keeper:
         self.restarts = 0
         self._ready.clear()
         self._set(State.WAITING)
-        self._task = asyncio.create_task(self._keep(wait_for), name=self.program.name)
+        self._task = asyncio.create_task(
+            self._keep_after(self._stopping, wait_for), name=self.program.name
+        )
 
-    async def stop(self, *, is_gentle: bool = True) -> None:
-        """Stop the program for good; returns when nothing of it is left.
+    def stop(
+        self, wait_for: Callable[[], Awaitable[None]], *, is_gentle: bool = True
+    ) -> asyncio.Task[None] | None:
+        """Stop the program for good, in one task that every asker shares.
+
+        The task goes on when the asker goes away; a later `start` waits for its end.
 
         Args:
-            is_gentle: False kills it.
+            wait_for: Awaited before: the ends of the programs that need it.
+            is_gentle: False kills it, even while it is being stopped gently.
+
+        Returns:
+            What ends when nothing is left of the program; None: nothing was.
         """
-        if self._task is None:
-            return
+        if not is_gentle:
+            self._is_gentle = False
+            if self._ending is not None:
+                self._ending.cancel()
+            if self.child is not None:
+                self.child.kill()
         task, self._task = self._task, None
-        self._set(State.STOPPING)
+        if task is not None:
+            self._ending = task
+            self._ready.clear()
+            before = self._stopping
+            self._stopping = asyncio.create_task(self._end(task, before, wait_for))
+        return self._stopping
+
+    async def _end(
+        self,
+        task: asyncio.Task[None],
+        before: asyncio.Task[None] | None,
+        wait_for: Callable[[], Awaitable[None]],
+    ) -> None:
+        await wait_for()
+        self._set_unless_wanted(State.STOPPING)
         task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task} if before is None else {task, before})
         if self.child is not None:
-            await self.child.end(is_gentle=is_gentle)
-        self._ready.clear()
-        self._set(State.STOPPED)
+            await self.child.end(is_gentle=self._is_gentle)
+        self.program.clean_up()
+        self._is_gentle = True
+        self._set_unless_wanted(State.STOPPED)
 
     def _set(self, state: State) -> None:
         self.state = state
         self._changed()
+
+    def _set_unless_wanted(self, state: State) -> None:
+        """Set a state of stopping, unless somebody has asked to start meanwhile."""
+        if self._task is None:
+            self._set(state)
+
+    async def _keep_after(
+        self,
+        stopping: asyncio.Task[None] | None,
+        wait_for: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Keep the program once its last stop is over."""
+        if stopping is not None:
+            # Not `await stopping`: a cancelled start must not cancel the stop.
+            await asyncio.wait({stopping})
+        await self._keep(wait_for)
 
     async def _keep(self, wait_for: Callable[[], Awaitable[None]]) -> None:
         await wait_for()
@@ -178,7 +224,8 @@ class Keeper:
             raise
         self.failure = None
         self.ready_at = time.monotonic()
-        self._ready.set()
+        if self._task is asyncio.current_task():
+            self._ready.set()
         self._set(State.DONE if self.program.is_task else State.READY)
         log = _log.bind(program=self.program.name, pid=child.pid)
         log.info("program_ready")

@@ -6,8 +6,16 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
+import psutil
+
 from deploy.embedded.certificates import ensure_certificates
-from deploy.embedded.control import Message, ask, ask_once, is_supervised
+from deploy.embedded.control import (
+    Message,
+    ask,
+    ask_once,
+    is_supervised,
+    supervisor_pid,
+)
 from deploy.embedded.errors import NotRunningError, StackError
 from deploy.embedded.keys import ensure_keys
 from deploy.embedded.layout import CHECKOUT, Stack, open_stack, record_stack
@@ -31,6 +39,7 @@ def bring_up(stack: Stack, words: Sequence[str]) -> Iterator[Message]:
         StackError: The machine or the stack cannot do it.
     """
     with stack_lock(stack):
+        yield from _end_of_leaving(stack)
         if is_supervised(stack):
             _refuse_other_ports(stack)
         else:
@@ -59,12 +68,24 @@ def bring_down(stack: Stack) -> Iterator[Message]:
     if not stack.root.exists():
         return
     with stack_lock(stack):
-        with contextlib.suppress(NotRunningError):
-            yield from ask(stack, {"command": "down"})
-            _until_gone(stack)
+        yield from _all_stopped(stack)
         leftovers = processes_of(stack)
         if leftovers:
             yield {"killed": end_processes(leftovers)}
+
+
+def _end_of_leaving(stack: Stack) -> Iterator[Message]:
+    """See a `down` through whose asker went away before its end."""
+    with contextlib.suppress(NotRunningError):
+        if ask_once(stack, {"command": "leaving"}).get("is_leaving"):
+            yield from _all_stopped(stack)
+
+
+def _all_stopped(stack: Stack) -> Iterator[Message]:
+    pid = supervisor_pid(stack)
+    with contextlib.suppress(NotRunningError):
+        yield from ask(stack, {"command": "down"})
+    _until_gone(stack, pid)
 
 
 def discard(stack: Stack) -> None:
@@ -73,8 +94,9 @@ def discard(stack: Stack) -> None:
         return
     with stack_lock(stack):
         with contextlib.suppress(NotRunningError):
+            pid = supervisor_pid(stack)
             ask_once(stack, {"command": "discard"})
-            _until_gone(stack)
+            _until_gone(stack, pid)
         end_processes(processes_of(stack))
 
 
@@ -120,10 +142,23 @@ def launch_supervisor(stack: Stack) -> None:
         time.sleep(0.05)
 
 
-def _until_gone(stack: Stack) -> None:
+def _is_alive(pid: int | None) -> bool:
+    try:
+        return pid is not None and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _until_gone(stack: Stack, pid: int | None) -> None:
+    """Wait until the supervisor has given up its lock and its process is gone.
+
+    Raises:
+        StackError: It lives on: what it still stops must not be killed.
+    """
     limit = time.monotonic() + _EXIT_SECONDS
     while time.monotonic() < limit:
         with try_lock(stack, SUPERVISOR_LOCK) as is_free:
-            if is_free:
+            if is_free and not _is_alive(pid):
                 return
         time.sleep(0.02)
+    raise StackError(f"the supervisor of {stack.root} (pid {pid}) does not end")

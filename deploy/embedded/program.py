@@ -20,7 +20,7 @@ async def _nothing() -> None:
 
 
 def _prepared() -> None:
-    """Need no preparation."""
+    """Need neither preparation nor cleaning."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Program:
         ports: Names of the ports it listens on; they must be free before it starts.
         after: Programs that must be ready first.
         prepare: Writes its configuration; runs before every start, may block shortly.
+        clean_up: Removes what it leaves outside the root; runs after every stop.
         settle: Called until it passes, from the start on: probes, then makes accounts.
             Must be idempotent.
         check: Light probe with a real account, for `status`.
@@ -52,6 +53,7 @@ class Program:
     ports: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     prepare: Callable[[], None] = _prepared
+    clean_up: Callable[[], None] = _prepared
     settle: Callable[[], Awaitable[None]] = _nothing
     check: Callable[[], Awaitable[None]] = _nothing
     start_seconds: float = 30
