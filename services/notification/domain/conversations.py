@@ -60,6 +60,15 @@ class MembershipChange:
 
 
 @dataclass(frozen=True)
+class ReadMark:
+    """A user has read up to a sequence of a conversation."""
+
+    conversation_id: ConversationId
+    user_id: UserId
+    read_seq: int
+
+
+@dataclass(frozen=True)
 class Excerpt:
     """The beginning of a message, kept once however many people are told of it.
 

@@ -11,6 +11,7 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    ReadMark,
 )
 from services.notification.domain.people import (
     Person,
@@ -80,9 +81,13 @@ class ConversationRepository(Protocol):
         ...
 
     async def members(
-        self, conversation_id: ConversationId, session: Session = None
-    ) -> dict[UserId, Member]:
-        """Return the present members by user id."""
+        self, conversation_ids: Iterable[ConversationId], session: Session = None
+    ) -> dict[ConversationId, dict[UserId, Member]]:
+        """Return the present members of conversations, by user id.
+
+        Returns:
+            An entry for each conversation that was asked for.
+        """
         ...
 
     async def places(
@@ -126,14 +131,10 @@ class ConversationRepository(Protocol):
         """Keep members that came or went, each unless a newer change is known."""
         ...
 
-    async def put_read(
-        self,
-        conversation_id: ConversationId,
-        user_id: UserId,
-        read_seq: int,
-        session: Session = None,
+    async def put_reads(
+        self, marks: Sequence[ReadMark], session: Session = None
     ) -> None:
-        """Raise a read marker; a lower one changes nothing."""
+        """Raise read markers; a lower one changes nothing."""
         ...
 
     async def excerpts(

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from libs.kernel import ConversationId, MessageId, UserId
+from libs.kernel import MessageId, UserId
+from services.notification.domain.conversations import ReadMark
 from services.notification.domain.delivery import (
     Channel,
     Delivery,
@@ -49,14 +50,10 @@ class NotificationRepository(Protocol):
         """Mark all entries up to and with an id; return how many were unread."""
         ...
 
-    async def mark_conversation_read(
-        self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        read_seq: int,
-        session: Session = None,
+    async def mark_conversations_read(
+        self, marks: Sequence[ReadMark], session: Session = None
     ) -> None:
-        """Mark the entries of messages up to a sequence as read."""
+        """Mark the entries of messages up to each mark as read."""
         ...
 
     async def drop_message(

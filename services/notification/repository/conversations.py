@@ -13,6 +13,7 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    ReadMark,
     newest,
 )
 from services.notification.repository.guard import Database, if_newer
@@ -51,13 +52,19 @@ class MongoConversationRepository:
         }
 
     async def members(
-        self, conversation_id: ConversationId, session: Session = None
-    ) -> dict[UserId, Member]:
-        """Return the present members by user id."""
+        self, conversation_ids: Iterable[ConversationId], session: Session = None
+    ) -> dict[ConversationId, dict[UserId, Member]]:
+        """Return the present members of conversations, by user id."""
+        members: dict[ConversationId, dict[UserId, Member]]
+        members = {one: {} for one in conversation_ids}
         found = await self._members.find(
-            {"conversation_id": conversation_id, "is_member": True}, session=session
+            {"conversation_id": {"$in": list(members)}, "is_member": True},
+            session=session,
         ).to_list()
-        return {document["user_id"]: _member(document) for document in found}
+        for document in found:
+            member = _member(document)
+            members[member.conversation_id][member.user_id] = member
+        return members
 
     async def places(
         self, pairs: Iterable[tuple[ConversationId, UserId]]
@@ -133,26 +140,14 @@ class MongoConversationRepository:
             session=session,
         )
 
-    async def put_read(
-        self,
-        conversation_id: ConversationId,
-        user_id: UserId,
-        read_seq: int,
-        session: Session = None,
+    async def put_reads(
+        self, marks: Sequence[ReadMark], session: Session = None
     ) -> None:
-        """Raise a read marker; a lower one changes nothing."""
-        await self._members.update_one(
-            {"_id": _place_id(conversation_id, user_id)},
-            {
-                "$max": {"read_seq": read_seq},
-                "$setOnInsert": {
-                    "conversation_id": conversation_id,
-                    "user_id": user_id,
-                    "is_member": False,
-                },
-            },
-            upsert=True,
-            session=session,
+        """Raise read markers; a lower one changes nothing."""
+        if not marks:
+            return
+        await self._members.bulk_write(
+            [_read_update(mark) for mark in marks], ordered=False, session=session
         )
 
     async def excerpts(
@@ -276,6 +271,21 @@ def _membership_update(change: MembershipChange) -> UpdateOne:
                 "is_member": change.is_member,
             },
         ),
+        upsert=True,
+    )
+
+
+def _read_update(mark: ReadMark) -> UpdateOne:
+    return UpdateOne(
+        {"_id": _place_id(mark.conversation_id, mark.user_id)},
+        {
+            "$max": {"read_seq": mark.read_seq},
+            "$setOnInsert": {
+                "conversation_id": mark.conversation_id,
+                "user_id": mark.user_id,
+                "is_member": False,
+            },
+        },
         upsert=True,
     )
 

@@ -59,9 +59,16 @@ class MongoDeliveryRepository:
         self, deliveries: Sequence[Delivery], session: Session = None
     ) -> None:
         """Add a message to each user's waiting mail of its conversation."""
-        await self._deliveries.bulk_write(
-            [self._append(delivery) for delivery in deliveries], session=session
-        )
+        mails: dict[tuple[str, str | None], list[Delivery]] = {}
+        for delivery in deliveries:
+            key = (delivery.target, delivery.conversation_id)
+            mails.setdefault(key, []).append(delivery)
+        if mails:
+            await self._deliveries.bulk_write(
+                [self._append(gathered) for gathered in mails.values()],
+                ordered=False,
+                session=session,
+            )
 
     async def claim(
         self, channel: Channel, *, holder: str, limit: int, lease: timedelta
@@ -193,8 +200,9 @@ class MongoDeliveryRepository:
             )
         return counts
 
-    def _append(self, delivery: Delivery) -> UpdateOne:
-        document = self._document(delivery)
+    def _append(self, gathered: Sequence[Delivery]) -> UpdateOne:
+        """Add to one user's mail of one conversation; the first may begin it."""
+        document = self._document(gathered[0])
         where = {
             "channel": document.pop("channel"),
             "target": document.pop("target"),
@@ -203,13 +211,17 @@ class MongoDeliveryRepository:
         }
         first = {"$slice": MESSAGES_PER_MAIL}
         added = {
-            "messages": {"$each": document.pop("messages"), **first},
-            "causes": {"$each": document.pop("causes"), **first},
+            "messages": {
+                "$each": [_ref(ref) for one in gathered for ref in one.messages],
+                **first,
+            },
+            "causes": {"$each": [one.origin.event_id for one in gathered], **first},
         }
-        del document["message_count"]
+        del document["messages"], document["causes"], document["message_count"]
+        counted = {"message_count": len(gathered)}
         return UpdateOne(
             where,
-            {"$setOnInsert": document, "$push": added, "$inc": {"message_count": 1}},
+            {"$setOnInsert": document, "$push": added, "$inc": counted},
             upsert=True,
         )
 
@@ -227,10 +239,7 @@ class MongoDeliveryRepository:
             "due_at": delivery.due_at,
             "expires_at": delivery.expires_at,
             "conversation_id": delivery.conversation_id,
-            "messages": [
-                {"message_id": ref.message_id, "seq": ref.seq}
-                for ref in delivery.messages
-            ],
+            "messages": [_ref(ref) for ref in delivery.messages],
             "message_count": len(delivery.messages) + delivery.more_count,
             "state": DeliveryState.PENDING.value,
             "attempts": delivery.attempts,
@@ -288,6 +297,10 @@ def _claimed(claim_id: str, holder: str, lease: timedelta) -> list[dict[str, Any
         },
         {"$unset": "is_open"},
     ]
+
+
+def _ref(ref: MessageRef) -> dict[str, Any]:
+    return {"message_id": ref.message_id, "seq": ref.seq}
 
 
 def _held(delivery: Delivery) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pymongo import DESCENDING
+from pymongo import DESCENDING, UpdateMany
 
 from libs.chassis.mongo import map_mongo_errors
-from libs.kernel import ConversationId, MessageId, UserId
+from libs.kernel import MessageId, UserId
+from services.notification.domain.conversations import ReadMark
 from services.notification.domain.decision import NotificationKind
 from services.notification.ports import Notification
 from services.notification.repository.guard import Database
@@ -70,22 +71,26 @@ class MongoNotificationRepository:
             )
         return result.modified_count
 
-    async def mark_conversation_read(
-        self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        read_seq: int,
-        session: Session = None,
+    async def mark_conversations_read(
+        self, marks: Sequence[ReadMark], session: Session = None
     ) -> None:
-        """Mark the entries of messages up to a sequence as read."""
-        await self._entries.update_many(
-            {
-                "user_id": user_id,
-                "conversation_id": conversation_id,
-                "is_read": False,
-                "seq": {"$lte": read_seq},
-            },
-            _READ,
+        """Mark the entries of messages up to each mark as read."""
+        if not marks:
+            return
+        await self._entries.bulk_write(
+            [
+                UpdateMany(
+                    {
+                        "user_id": mark.user_id,
+                        "conversation_id": mark.conversation_id,
+                        "is_read": False,
+                        "seq": {"$lte": mark.read_seq},
+                    },
+                    _READ,
+                )
+                for mark in marks
+            ],
+            ordered=False,
             session=session,
         )
 

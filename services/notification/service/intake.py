@@ -1,35 +1,31 @@
 """Takes what happened in conversations: who is told is written down here."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from libs.kernel import (
-    Clock,
-    ConversationId,
-    UnavailableError,
-    UserId,
-    new_id,
-)
+from libs.kernel import Clock, ConversationId, EventId, UnavailableError, UserId
 from services.notification.domain.conversations import (
+    Conversation,
     Excerpt,
     Member,
+    ReadMark,
     SentMessage,
 )
-from services.notification.domain.decision import Decision, Timing, decide
-from services.notification.domain.delivery import (
-    Channel,
-    Delivery,
-    MessageRef,
-    Origin,
-)
+from services.notification.domain.decision import Timing, decide
+from services.notification.domain.delivery import Origin
+from services.notification.domain.people import Person
 from services.notification.ports import (
     ConversationRepository,
     DeliveryRepository,
     DeviceRepository,
-    Notification,
     NotificationRepository,
     PeopleRepository,
     Session,
 )
+from services.notification.service import drafts
+from services.notification.service.drafts import Told
+
+Place = tuple[ConversationId, UserId]
 
 
 class ConversationUnknownError(UnavailableError):
@@ -41,6 +37,66 @@ class ConversationUnknownError(UnavailableError):
             "The conversation's beginning was not seen yet.",
             conversation_id=conversation_id,
         )
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A message.sent, opened, and the event it came with."""
+
+    message: SentMessage
+    origin: Origin
+
+    @property
+    def conversation_id(self) -> ConversationId:
+        """Where it was sent."""
+        return self.message.excerpt.conversation_id
+
+
+class _Round:
+    """The messages of one transaction, decided one after the other.
+
+    Who answers has read what came before: later messages of the round see that.
+    """
+
+    def __init__(
+        self,
+        conversations: Mapping[ConversationId, Conversation],
+        members: Mapping[ConversationId, dict[UserId, Member]],
+        people: Mapping[UserId, Person],
+    ) -> None:
+        self._conversations = conversations
+        self._members = members
+        self._people = people
+        self.told: list[Told] = []
+        self.answers: dict[Place, ReadMark] = {}
+        self.catching_up: set[Place] = set()
+
+    def take(self, arrival: Arrival, clock: Clock, timing: Timing) -> None:
+        """Decide who is told of one message, and move its sender's marker."""
+        members = self._members[arrival.conversation_id]
+        decisions = decide(
+            arrival.message,
+            self._conversations[arrival.conversation_id],
+            members,
+            self._people,
+            now=clock.now(),
+            timing=timing,
+        )
+        excerpt = arrival.message.excerpt
+        if decisions:
+            self.told.append(Told(excerpt, arrival.origin, decisions))
+        self._answer(excerpt, members)
+
+    def _answer(self, excerpt: Excerpt, members: dict[UserId, Member]) -> None:
+        place = (excerpt.conversation_id, excerpt.sender_id)
+        known = self.answers.get(place)
+        read_seq = max(excerpt.seq, known.read_seq if known else 0)
+        self.answers[place] = ReadMark(*place, read_seq)
+        sender = members.get(excerpt.sender_id)
+        if sender is None or sender.read_seq < excerpt.seq - 1:
+            self.catching_up.add(place)
+        if sender is not None and sender.read_seq < read_seq:
+            members[excerpt.sender_id] = replace(sender, read_seq=read_seq)
 
 
 class MessageIntake:
@@ -76,43 +132,38 @@ class MessageIntake:
         self._timing = timing
 
     async def take_sent(
-        self, message: SentMessage, origin: Origin, session: Session
-    ) -> int:
-        """Decide who is told of a message and write it down.
+        self, arrivals: Sequence[Arrival], session: Session
+    ) -> set[EventId]:
+        """Decide who is told of messages and write it down, in few round trips.
 
-        The sender has read up to their own message: it moves their marker.
+        A sender has read up to their own message: it moves their marker.
 
         Args:
-            message: The opened event.
-            origin: The event.
+            arrivals: In order; each event once.
             session: The transaction that makes it happen once.
 
         Returns:
-            How many people are told.
-
-        Raises:
-            ConversationUnknownError: conversation.created was not seen; transient.
+            The events of conversations whose conversation.created was not seen yet
+            (`ConversationUnknownError`); nothing was done for them.
         """
-        excerpt = message.excerpt
-        conversation_id = excerpt.conversation_id
-        known = await self._conversations.get([conversation_id], session)
-        conversation = known.get(conversation_id)
-        if conversation is None:
-            raise ConversationUnknownError(conversation_id)
-        members = await self._conversations.members(conversation_id, session)
-        people = await self._people.get(members, session)
-        decisions = decide(
-            message,
-            conversation,
-            members,
-            people,
-            now=self._clock.now(),
-            timing=self._timing,
+        wanted = {arrival.conversation_id for arrival in arrivals}
+        known = await self._conversations.get(wanted, session)
+        members = await self._conversations.members(known, session)
+        everybody = {user_id for places in members.values() for user_id in places}
+        people = await self._people.get(everybody, session)
+        taken = _Round(known, members, people)
+        unknown: set[EventId] = set()
+        for arrival in arrivals:
+            if arrival.conversation_id in known:
+                taken.take(arrival, self._clock, self._timing)
+            else:
+                unknown.add(arrival.origin.event_id)
+        await self._write_down(taken.told, session)
+        await self._conversations.put_reads(list(taken.answers.values()), session)
+        await self._notifications.mark_conversations_read(
+            [taken.answers[place] for place in taken.catching_up], session
         )
-        await self._take_answer(excerpt, members.get(excerpt.sender_id), session)
-        if decisions:
-            await self._write_down(excerpt, decisions, origin, session)
-        return len(decisions)
+        return unknown
 
     async def take_edited(self, edit: Excerpt, session: Session) -> None:
         """Replace the text of a message, even of one that is still to come.
@@ -128,128 +179,44 @@ class MessageIntake:
         await self._conversations.put_excerpts([tombstone], session)
         await self._notifications.drop_message(tombstone.message_id, session)
 
-    async def take_read(
-        self,
-        conversation_id: ConversationId,
-        user_id: UserId,
-        read_seq: int,
-        session: Session,
-    ) -> None:
-        """Raise a read marker; deliveries up to it are cancelled when they are due."""
-        await self._conversations.put_read(conversation_id, user_id, read_seq, session)
-        await self._notifications.mark_conversation_read(
-            user_id, conversation_id, read_seq, session
+    async def take_reads(self, marks: Sequence[ReadMark], session: Session) -> None:
+        """Raise read markers; deliveries up to them are cancelled when they are due."""
+        highest: dict[Place, ReadMark] = {}
+        for mark in marks:
+            place = (mark.conversation_id, mark.user_id)
+            known = highest.get(place)
+            if known is None or known.read_seq < mark.read_seq:
+                highest[place] = mark
+        await self._conversations.put_reads(list(highest.values()), session)
+        await self._notifications.mark_conversations_read(
+            list(highest.values()), session
         )
 
-    async def _take_answer(
-        self, excerpt: Excerpt, sender: Member | None, session: Session
-    ) -> None:
-        """Move the sender's marker to their own message; they have read the rest."""
-        conversation_id, user_id = excerpt.conversation_id, excerpt.sender_id
-        if sender is not None and sender.read_seq >= excerpt.seq - 1:
-            await self._conversations.put_read(
-                conversation_id, user_id, excerpt.seq, session
-            )
-        else:
-            await self.take_read(conversation_id, user_id, excerpt.seq, session)
-
-    async def _write_down(
-        self,
-        excerpt: Excerpt,
-        decisions: list[Decision],
-        origin: Origin,
-        session: Session,
-    ) -> None:
-        if not await self._conversations.put_excerpts([excerpt], session):
-            return  # taken back before its message.sent came through, or told before
+    async def _write_down(self, told: Sequence[Told], session: Session) -> None:
+        if not told:
+            return
+        # What is not kept was taken back before its message.sent came through.
+        kept = await self._conversations.put_excerpts(
+            [one.excerpt for one in told], session
+        )
+        told = [one for one in told if one.excerpt.message_id in kept]
         now = self._clock.now()
-        await self._notifications.add(
-            [_entry(decision, excerpt, origin, now) for decision in decisions], session
-        )
-        await self._queue_pushes(decisions, excerpt, origin, now, session)
-        mails = [
-            _delivery(
-                Channel.EMAIL,
-                decision.user_id,
-                decision.user_id,
-                excerpt,
-                origin,
-                created_at=now,
-                due_at=decision.email_due_at,
-                expires_at=now + self._timing.email_lifetime,
-            )
-            for decision in decisions
-            if decision.email_due_at is not None
-        ]
+        await self._notifications.add(drafts.entries(told, now), session)
+        await self._queue_pushes(told, session)
+        mails = drafts.mails(told, now, self._timing)
         if mails:
             await self._deliveries.add_to_mails(mails, session)
 
-    async def _queue_pushes(
-        self,
-        decisions: list[Decision],
-        excerpt: Excerpt,
-        origin: Origin,
-        now: datetime,
-        session: Session,
-    ) -> None:
-        due = {d.user_id: d.push_due_at for d in decisions if d.push_due_at is not None}
-        if not due:
+    async def _queue_pushes(self, told: Sequence[Told], session: Session) -> None:
+        wanting = {
+            decision.user_id
+            for one in told
+            for decision in one.decisions
+            if decision.push_due_at is not None
+        }
+        if not wanting:
             return
-        devices = await self._devices.of_users(due, session)
-        pushes = [
-            _delivery(
-                Channel.PUSH,
-                device.device_id,
-                user_id,
-                excerpt,
-                origin,
-                created_at=now,
-                due_at=due[user_id],
-                expires_at=now + self._timing.push_lifetime,
-            )
-            for user_id, owned in devices.items()
-            for device in owned
-        ]
+        devices = await self._devices.of_users(wanting, session)
+        pushes = drafts.pushes(told, devices, self._clock.now(), self._timing)
         if pushes:
             await self._deliveries.add(pushes, session)
-
-
-def _entry(
-    decision: Decision, excerpt: Excerpt, origin: Origin, now: datetime
-) -> Notification:
-    return Notification(
-        notification_id=new_id(),
-        user_id=decision.user_id,
-        kind=decision.kind,
-        cause_event_id=origin.event_id,
-        conversation_id=excerpt.conversation_id,
-        message_id=excerpt.message_id,
-        seq=excerpt.seq,
-        sender_id=excerpt.sender_id,
-        created_at=now,
-    )
-
-
-def _delivery(
-    channel: Channel,
-    target: str,
-    user_id: UserId,
-    excerpt: Excerpt,
-    origin: Origin,
-    *,
-    created_at: datetime,
-    due_at: datetime,
-    expires_at: datetime,
-) -> Delivery:
-    return Delivery(
-        delivery_id=new_id(),
-        channel=channel,
-        target=target,
-        user_id=user_id,
-        origin=origin,
-        created_at=created_at,
-        due_at=due_at,
-        expires_at=expires_at,
-        conversation_id=excerpt.conversation_id,
-        messages=(MessageRef(excerpt.message_id, excerpt.seq),),
-    )

@@ -24,6 +24,7 @@ from services.notification.domain.conversations import (
     ConversationKind,
     Excerpt,
     MembershipChange,
+    ReadMark,
 )
 from services.notification.domain.decision import NotificationKind
 from services.notification.domain.delivery import (
@@ -233,7 +234,7 @@ async def test_membership_is_the_newest_change(stores: Stores) -> None:
         [MembershipChange(*place, revision=2, is_member=True)]
     )
 
-    assert set(await stores.conversations.members(place[0])) == {bob}
+    assert set((await stores.conversations.members([place[0]]))[place[0]]) == {bob}
     places = await stores.conversations.places([place])
     assert places[place].is_member is False
 
@@ -242,15 +243,16 @@ async def test_a_read_marker_only_rises(stores: Stores) -> None:
     """It is kept before the membership is known, and survives it."""
     place = (ConversationId(new_id()), UserId(new_id()))
 
-    await stores.conversations.put_read(*place, 7)
-    await stores.conversations.put_read(*place, 3)
-    before = await stores.conversations.members(place[0])
+    await stores.conversations.put_reads([ReadMark(*place, 7)])
+    await stores.conversations.put_reads([ReadMark(*place, 3)])
+    before = await stores.conversations.members([place[0]])
     await stores.conversations.put_memberships(
         [MembershipChange(*place, revision=1, is_member=True)]
     )
 
-    assert before == {}
-    assert (await stores.conversations.members(place[0]))[place[1]].read_seq == 7
+    assert before == {place[0]: {}}
+    after = await stores.conversations.members([place[0]])
+    assert after[place[0]][place[1]].read_seq == 7
 
 
 async def test_an_excerpt_is_kept_by_revision(stores: Stores) -> None:
@@ -349,7 +351,7 @@ async def test_entries_are_read_one_by_one_by_id_and_by_marker(stores: Stores) -
     assert await stores.notifications.mark_read(ada, ids[3])
     assert await stores.notifications.mark_read(ada, ids[3])
     assert not await stores.notifications.mark_read(UserId(new_id()), ids[0])
-    await stores.notifications.mark_conversation_read(ada, conversation, 1)
+    await stores.notifications.mark_conversations_read([ReadMark(conversation, ada, 1)])
     assert await stores.notifications.mark_read_until(ada, ids[1]) == 1
 
     unread = await stores.notifications.page(
@@ -506,15 +508,16 @@ async def test_a_notice_survives_the_store(stores: Stores) -> None:
     assert claimed.origin.trace_id == "aa"
 
 
-async def test_messages_gather_in_one_mail(stores: Stores) -> None:
+@pytest.mark.parametrize("at_once", [1, 10, 50])
+async def test_messages_gather_in_one_mail(stores: Stores, at_once: int) -> None:
     """A waiting mail takes the conversation's next messages, twenty by name."""
     ada, conversation = UserId(new_id()), ConversationId(new_id())
     mails = [
         mail(ada, conversation, messages=(MessageRef(MessageId(new_id()), seq),))
         for seq in range(1, MESSAGES_PER_MAIL + 4)
     ]
-    for one in mails:
-        await stores.deliveries.add_to_mails([one])
+    for start in range(0, len(mails), at_once):
+        await stores.deliveries.add_to_mails(mails[start : start + at_once])
 
     [claimed] = await claim(stores)
 

@@ -8,7 +8,7 @@ import pytest
 from libs.kernel import UserId
 from services.notification.delivery.composer import TemplateComposer
 from services.notification.delivery.memory import MemoryPushSender
-from services.notification.domain.conversations import MembershipChange
+from services.notification.domain.conversations import MembershipChange, ReadMark
 from services.notification.domain.delivery import (
     Channel,
     Outcome,
@@ -68,7 +68,7 @@ async def test_who_is_reading_is_left_alone(house: House) -> None:
     await house.say(conversation, ada)
 
     await house.tick(1)
-    await house.conversations.put_read(conversation, bob, 1)
+    await house.conversations.put_reads([ReadMark(conversation, bob, 1)])
     await house.tick(2)
     await house.tick(600)
 
@@ -112,7 +112,7 @@ async def test_what_was_read_in_part_is_mailed_in_part(house: House) -> None:
     ada, bob, conversation = await pair(house)
     for seq in (1, 2, 3):
         await house.say(conversation, ada, seq, body=f'{{"text":"words {seq}"}}')
-    await house.conversations.put_read(conversation, bob, 2)
+    await house.conversations.put_reads([ReadMark(conversation, bob, 2)])
 
     await house.tick(60)
 

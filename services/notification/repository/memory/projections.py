@@ -15,6 +15,7 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    ReadMark,
     newest,
 )
 from services.notification.domain.people import (
@@ -138,15 +139,16 @@ class MemoryConversationRepository:
         }
 
     async def members(
-        self, conversation_id: ConversationId, session: Session = None
-    ) -> dict[UserId, Member]:
-        """Return the present members by user id."""
+        self, conversation_ids: Iterable[ConversationId], session: Session = None
+    ) -> dict[ConversationId, dict[UserId, Member]]:
+        """Return the present members of conversations, by user id."""
         del session
-        return {
-            member.user_id: member
-            for member in self._members.values()
-            if member.conversation_id == conversation_id and member.is_member
-        }
+        found: dict[ConversationId, dict[UserId, Member]]
+        found = {one: {} for one in conversation_ids}
+        for member in self._members.values():
+            if member.is_member and member.conversation_id in found:
+                found[member.conversation_id][member.user_id] = member
+        return found
 
     async def places(
         self, pairs: Iterable[tuple[ConversationId, UserId]]
@@ -206,18 +208,16 @@ class MemoryConversationRepository:
                 known = self._members.get(place) or Member(*place)
                 self._members[place] = replace(known, is_member=change.is_member)
 
-    async def put_read(
-        self,
-        conversation_id: ConversationId,
-        user_id: UserId,
-        read_seq: int,
-        session: Session = None,
+    async def put_reads(
+        self, marks: Sequence[ReadMark], session: Session = None
     ) -> None:
-        """Raise a read marker; a lower one changes nothing."""
+        """Raise read markers; a lower one changes nothing."""
         del session
-        place = (conversation_id, user_id)
-        known = self._members.get(place) or Member(*place, is_member=False)
-        self._members[place] = replace(known, read_seq=max(known.read_seq, read_seq))
+        for mark in marks:
+            place = (mark.conversation_id, mark.user_id)
+            known = self._members.get(place) or Member(*place, is_member=False)
+            read_seq = max(known.read_seq, mark.read_seq)
+            self._members[place] = replace(known, read_seq=read_seq)
 
     async def excerpts(
         self, message_ids: Iterable[MessageId], session: Session = None

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from libs.kernel import (
     ConflictError,
-    ConversationId,
     MessageId,
     UserId,
     new_id,
 )
+from services.notification.domain.conversations import ReadMark
 from services.notification.domain.devices import (
     DEVICES_PER_USER_MAX,
     Device,
@@ -67,22 +67,21 @@ class MemoryNotificationRepository:
             if entry.user_id == user_id and entry.notification_id <= until_id
         )
 
-    async def mark_conversation_read(
-        self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        read_seq: int,
-        session: Session = None,
+    async def mark_conversations_read(
+        self, marks: Sequence[ReadMark], session: Session = None
     ) -> None:
-        """Mark the entries of messages up to a sequence as read."""
+        """Mark the entries of messages up to each mark as read."""
         del session
-        self._mark(
-            entry
-            for entry in self._entries.values()
-            if entry.user_id == user_id
-            and entry.conversation_id == conversation_id
-            and entry.seq <= read_seq
-        )
+        for mark in marks:
+            self._mark(
+                [
+                    entry
+                    for entry in self._entries.values()
+                    if entry.user_id == mark.user_id
+                    and entry.conversation_id == mark.conversation_id
+                    and entry.seq <= mark.read_seq
+                ]
+            )
 
     async def drop_message(
         self, message_id: MessageId, session: Session = None

@@ -1,0 +1,91 @@
+"""Mails about accounts."""
+
+from typing import NamedTuple
+
+from libs.events import Context, Event
+from libs.events.catalog import (
+    AccountEmailChanged,
+    AccountEmailChangeRequested,
+    AccountInvited,
+    AccountMfaChanged,
+    AccountPasswordChanged,
+    AccountResetRequested,
+    AccountVerificationRequested,
+)
+from libs.kernel import UserId
+from services.notification.consumers.registration import (
+    RETRY,
+    inbound_of,
+    origin_of,
+    worker,
+)
+from services.notification.domain.delivery import Notice, NoticeKind
+from services.notification.service.inbound import Inbound
+
+
+class _Letter(NamedTuple):
+    """A mail that an event causes: which, to which address, with a link or not."""
+
+    kind: NoticeKind
+    address_field: str = "email"
+    is_linked: bool = False
+
+
+_LETTERS: dict[type[Event], tuple[_Letter, ...]] = {
+    AccountVerificationRequested: (_Letter(NoticeKind.VERIFICATION, is_linked=True),),
+    AccountResetRequested: (_Letter(NoticeKind.RESET, is_linked=True),),
+    AccountPasswordChanged: (_Letter(NoticeKind.PASSWORD_CHANGED),),
+    AccountEmailChangeRequested: (
+        _Letter(NoticeKind.EMAIL_CHANGE, "new_email", is_linked=True),
+        _Letter(NoticeKind.EMAIL_CHANGE_NOTICE, "old_email"),
+    ),
+    AccountEmailChanged: (
+        _Letter(NoticeKind.EMAIL_CHANGED, "new_email"),
+        _Letter(NoticeKind.EMAIL_CHANGED, "old_email"),
+    ),
+    AccountMfaChanged: (_Letter(NoticeKind.MFA_CHANGED),),
+    AccountInvited: (_Letter(NoticeKind.INVITATION, is_linked=True),),
+}
+
+
+@worker.subscribe(*_LETTERS, name="accounts", retry=RETRY)
+async def on_account_event(event: Event, context: Context) -> None:
+    """Queue the mails that an account's event causes."""
+    inbound = inbound_of(context)
+    user_id = None if isinstance(event, AccountInvited) else UserId(event.event_key)
+    if isinstance(event, AccountEmailChanged):
+        email = inbound.open_account_field(event.new_email, "new_email", event, context)
+        await inbound.people.put_email(
+            UserId(event.user_id), email, context.occurred_at, context.session
+        )
+    await inbound.accounts.queue(
+        {
+            f"{event.event_key}:{letter.address_field}": _notice(
+                letter, event, context, inbound
+            )
+            for letter in _LETTERS[type(event)]
+        },
+        user_id=user_id,
+        origin=origin_of(context),
+        session=context.session,
+    )
+
+
+def _notice(
+    letter: _Letter, event: Event, context: Context, inbound: Inbound
+) -> Notice:
+    """Open what a mail says; the catalog gives these events their fields by name."""
+
+    def opened(field: str) -> str:
+        return inbound.open_account_field(getattr(event, field), field, event, context)
+
+    name_field = "inviter_name" if isinstance(event, AccountInvited) else "display_name"
+    return Notice(
+        letter.kind,
+        opened(letter.address_field),
+        getattr(event, name_field),
+        event.locale,  # type: ignore[attr-defined]  # as above
+        token=opened("token") if letter.is_linked else None,
+        valid_until=getattr(event, "expires_at", None) if letter.is_linked else None,
+        change=event.change if isinstance(event, AccountMfaChanged) else None,
+    )
