@@ -42,16 +42,16 @@ class UserRepository(Protocol):
         ...
 
     async def find_by_handle(self, handle: str) -> User | None:
-        """Return the visible user with exactly this handle."""
+        """Return the active user with exactly this handle."""
         ...
 
     async def search(
         self, key: str, *, after: str | None, limit: int
     ) -> Sequence[User]:
-        """Return visible users whose handle or a word of whose name begins so.
+        """Return active users whose handle or a word of whose name begins so.
 
         Args:
-            key: From `search_key`; empty finds everyone.
+            key: From `search_key`, not empty.
             after: Id of the last user of the page before.
             limit: At most this many.
 

@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from fastapi.exceptions import RequestValidationError
 
 from libs.chassis.pagination import Limit, Page, cursor_id
 from libs.chassis.paths import id_or
@@ -64,9 +65,12 @@ async def find_users(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[ProfileResponse]:
-    """Find users by exact handle, by ids, or by the beginning of a name."""
-    if sum(given is not None for given in (handle, query, ids)) > 1:
-        raise InvalidError("query_ambiguous", "Give one of handle, query and ids.")
+    """Find users by exact handle, by ids, or by the beginning of a name.
+
+    One of the three has to be given. Only active people are found by handle or name;
+    ids find everybody whose name is still shown.
+    """
+    _check_one_given(handle, query, ids)
     if handle is not None:
         page = await profiles.find_by_handle(handle)
     elif ids is not None:
@@ -85,6 +89,17 @@ async def get_user(
 ) -> ProfileResponse:
     """Return a user's public profile."""
     return ProfileResponse.of(await profiles.get(user_id))
+
+
+def _check_one_given(*given: str | None) -> None:
+    count = sum(one is not None for one in given)
+    if count > 1:
+        raise InvalidError("query_ambiguous", "Give one of handle, query and ids.")
+    if count == 0:
+        message = "Give one of handle, query and ids."
+        raise RequestValidationError(
+            [{"type": "missing", "loc": ("query", "query"), "msg": message}]
+        )
 
 
 def _ids(text: str) -> list[str]:

@@ -52,24 +52,27 @@ class MemoryUserRepository:
         return next(found, None)
 
     async def find_by_handle(self, handle: str) -> User | None:
-        """Return the visible user with exactly this handle."""
-        return next((user for user in self._visible() if user.handle == handle), None)
+        """Return the active user with exactly this handle."""
+        return next((user for user in self._active() if user.handle == handle), None)
 
     async def search(
         self, key: str, *, after: str | None, limit: int
     ) -> Sequence[User]:
-        """Return visible users by prefix; see `UserRepository.search`."""
+        """Return active users by prefix; see `UserRepository.search`."""
         found = [
             user
-            for user in self._visible()
+            for user in self._active()
             if user.user_id > (after or "")
-            and (not key or any(own.startswith(key) for own in search_keys(user)))
+            and any(own.startswith(key) for own in search_keys(user))
         ]
         return found[:limit]
 
     async def get_many(self, user_ids: Sequence[str]) -> Sequence[User]:
         """Return the visible ones of these users."""
         return [user for user in self._visible() if user.user_id in set(user_ids)]
+
+    def _active(self) -> list[User]:
+        return [user for user in self._visible() if user.may_sign_in]
 
     def _visible(self) -> list[User]:
         visible = (user for user in self._users.values() if user.is_visible)

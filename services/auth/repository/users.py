@@ -86,23 +86,24 @@ class MongoUserRepository:
         return await self._find(self._vault.condition(email), session)
 
     async def find_by_handle(self, handle: str) -> User | None:
-        """Return the visible user with exactly this handle."""
+        """Return the active user with exactly this handle."""
         return await self._find(
-            {"handle": handle, "status": {"$in": _VISIBLE}}, session=None
+            {"handle": handle, "status": UserStatus.ACTIVE.value}, session=None
         )
 
     async def search(
         self, key: str, *, after: str | None, limit: int
     ) -> Sequence[User]:
-        """Return visible users by prefix; see `UserRepository.search`.
+        """Return active users by prefix; see `UserRepository.search`.
 
         A range over an index, no regular expression: nothing to escape, and the
         cost is that of the page (NI-2).
         """
-        query: Document = {"status": {"$in": _VISIBLE}}
-        if key:
-            prefix = {"$gte": key, "$lt": key + _LAST_CHARACTER}
-            query["search_keys"] = {"$elemMatch": prefix}
+        prefix = {"$gte": key, "$lt": key + _LAST_CHARACTER}
+        query: Document = {
+            "status": UserStatus.ACTIVE.value,
+            "search_keys": {"$elemMatch": prefix},
+        }
         if after is not None:
             query["_id"] = {"$gt": after}
         return await self._list(query, limit)

@@ -112,11 +112,14 @@ class Profiles:
         """Find users whose handle, or a word of whose name, begins with a text.
 
         Args:
-            query: Empty finds everyone.
+            query: One of white space alone finds nobody: nobody lists everyone.
             after: Id of the last user of the page before.
             limit: Size of a page.
         """
-        found = await self.users.search(search_key(query), after=after, limit=limit + 1)
+        key = search_key(query)
+        if not key:
+            return UserPage([], has_more=False)
+        found = await self.users.search(key, after=after, limit=limit + 1)
         return UserPage(found[:limit], has_more=len(found) > limit)
 
     async def get_many(self, user_ids: Sequence[str]) -> UserPage:

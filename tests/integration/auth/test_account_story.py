@@ -202,11 +202,13 @@ async def test_handle_taken_is_a_conflict(client, mailbox, ann):
 
 async def test_directory_pages_to_the_end(client, mailbox, ann):
     """A page of one leads to the next, and cursors of other lists are refused."""
-    await join(client, mailbox, f"bob-{new_id()}@example.test", "Bob")
+    await join(client, mailbox, f"bob-{new_id()}@example.test", "Bob Anson")
     _, who = await client.login(ann)
     seen, cursor = [], None
     while True:
-        path = "/api/v1/users?limit=1" + (f"&cursor={cursor}" if cursor else "")
+        path = "/api/v1/users?query=an&limit=1" + (
+            f"&cursor={cursor}" if cursor else ""
+        )
         _, page, _ = await client.call("GET", path, principal=who)
         seen += [user["user_id"] for user in page["items"]]
         cursor = page["next_cursor"]

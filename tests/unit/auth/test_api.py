@@ -9,6 +9,7 @@ from libs.chassis.health import Health
 from libs.chassis.principals import Principal
 from libs.kernel import new_id
 from services.auth.api import ROUTERS
+from services.auth.domain import UserStatus
 from tests.support.asgi import AsgiClient
 from tests.unit.auth.conftest import EMAIL, PASSWORD
 
@@ -233,26 +234,51 @@ async def test_own_profile(api, ann):
 
 async def test_directory(api, house, ann):
     """Exact handle, ids, beginning of a name, pages; one way at a time."""
-    await house.join("bob@example.test", name="Bob")
+    await house.join("bob@example.test", name="Bob Anson")
     await api("PUT", "/api/v1/me/handle", {"handle": "ann"}, who=ann)
-    for query in ("handle=ann", f"ids={ann.user_id}", "query=An"):
+    for query in ("handle=ann", f"ids={ann.user_id}", "query=Ann"):
         page = (await api("GET", f"/api/v1/users?{query}", who=ann)).json()
         assert [user["user_id"] for user in page["items"]] == [ann.user_id]
         assert "email" not in page["items"][0]
         assert "roles" not in page["items"][0]
-    first = (await api("GET", "/api/v1/users?limit=1", who=ann)).json()
-    path = f"/api/v1/users?limit=1&cursor={first['next_cursor']}"
+    first = (await api("GET", "/api/v1/users?query=an&limit=1", who=ann)).json()
+    path = f"/api/v1/users?query=an&limit=1&cursor={first['next_cursor']}"
     second = (await api("GET", path, who=ann)).json()
     assert second["next_cursor"] is None
-    assert second["items"][0]["display_name"] == "Bob"
+    assert second["items"][0]["display_name"] == "Bob Anson"
     for query, code in (
         ("handle=a&query=b", "query_ambiguous"),
         (f"ids={'x' * 36}", "ids_invalid"),
-        ("cursor=e30", "cursor_invalid"),
-        ("cursor=%7B", "cursor_invalid"),
+        ("query=a&cursor=e30", "cursor_invalid"),
+        ("query=a&cursor=%7B", "cursor_invalid"),
     ):
         answer = await api("GET", f"/api/v1/users?{query}", who=ann)
         assert (answer.status, answer.json()["code"]) == (400, code)
+
+
+@pytest.mark.parametrize("query", ["", "?limit=10", "?cursor=e30"])
+async def test_directory_is_not_listed_as_a_whole(api, ann, query):
+    """One way to find people is to be given."""
+    answer = await api("GET", f"/api/v1/users{query}", who=ann)
+    assert (answer.status, answer.json()["code"]) == (422, "request_invalid")
+    assert answer.json()["errors"][0]["path"] == "query.query"
+
+
+async def test_pending_and_suspended_people_over_http(api, house, ann):
+    """Others see nothing of who is unverified, and only the name of the suspended."""
+    await house.register("pending@example.test", name="Pat Pending")
+    pending, _ = house.mails[-1]
+    paul = await house.join("paul@example.test", name="Pat Paul")
+    user = await house.adapters.users.get(paul, None)
+    suspended = user.changed(house.clock.now(), status=UserStatus.SUSPENDED)
+    await house.adapters.users.update(suspended, None)
+    answer = await api("GET", "/api/v1/users?query=pat", who=ann)
+    assert answer.json()["items"] == []
+    both = f"{pending.user_id},{paul}"
+    page = (await api("GET", f"/api/v1/users?ids={both}", who=ann)).json()
+    assert [(u["user_id"], u["is_active"]) for u in page["items"]] == [(paul, False)]
+    path = f"/api/v1/users/{pending.user_id}"
+    assert (await api("GET", path, who=ann)).status == 404
 
 
 async def test_en_3_unknown_and_malformed_ids_are_alike(api, ann):

@@ -4,7 +4,7 @@ import pytest
 
 from libs.events.catalog import UserUpdated
 from libs.kernel import AppError
-from services.auth.domain import HandleTakenError, UserMissingError
+from services.auth.domain import HandleTakenError, UserMissingError, UserStatus
 from services.auth.service import ProfileChange
 
 
@@ -88,19 +88,38 @@ async def test_directory_is_paged_in_a_stable_order(house, ann):
         for number in range(4)
     ]
     profiles = house.state["profiles"]
-    first = await profiles.search("", after=None, limit=3)
+    first = await profiles.search("user", after=None, limit=3)
     assert first.has_more
-    rest = await profiles.search("", after=first.items[-1].user_id, limit=3)
+    rest = await profiles.search("user", after=first.items[-1].user_id, limit=3)
     assert not rest.has_more
     found = [user.user_id for user in [*first.items, *rest.items]]
-    assert found == [ann, *others]
+    assert found == others
+
+
+@pytest.mark.parametrize("query", ["", " ", "\u3000"])
+async def test_nobody_lists_everyone(house, ann, query):
+    """A search for nothing finds nobody, so the directory cannot be read out."""
+    page = await house.state["profiles"].search(query, after=None, limit=10)
+    assert (page.items, page.has_more) == ([], False)
+
+
+async def test_suspended_person_is_not_found_but_keeps_a_name(house, ann):
+    """Whoever is locked out is offered to nobody; what they wrote keeps its author."""
+    profiles = house.state["profiles"]
+    user = await profiles.set_handle(ann, "ann")
+    suspended = user.changed(house.clock.now(), status=UserStatus.SUSPENDED)
+    await house.adapters.users.update(suspended, None)
+    assert (await profiles.search("ann", after=None, limit=10)).items == []
+    assert (await profiles.find_by_handle("ann")).items == []
+    assert (await profiles.get_many([ann])).items == [suspended]
+    assert (await profiles.get(ann)).display_name == "Ann Lovelace"
 
 
 async def test_unverified_account_is_invisible(house, ann):
     """Nobody sees who has registered and not verified."""
     await house.register("pending@example.test", name="Pending")
     profiles = house.state["profiles"]
-    assert len((await profiles.search("", after=None, limit=10)).items) == 1
+    assert (await profiles.search("pend", after=None, limit=10)).items == []
     event, _ = house.mails[-1]
     assert (await profiles.get_many([event.user_id, ann])).items[0].user_id == ann
     with pytest.raises(UserMissingError):
