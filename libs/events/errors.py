@@ -36,6 +36,14 @@ class WriteConflictError(UnavailableError):
         )
 
 
+class DatabaseAwayError(UnavailableError):
+    """The service's database does not answer, or not in time.
+
+    No fault of the event that was being handled: without its inbox none can be. A
+    consumer waits, however long it takes, instead of counting a failed try.
+    """
+
+
 class EventTooLargeError(InvalidError):
     """One event is larger than a message may be; send a claim check instead."""
 

@@ -6,11 +6,11 @@ from typing import Any
 
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError, PyMongoError
 
 from libs.events.bus import Transaction
 from libs.events.consuming.ports import BatchWork, OrderBook, Work
-from libs.events.outbox.transactions import Transactions
+from libs.events.outbox.transactions import Transactions, typed
 from libs.events.staging import StagedTransaction, Stager
 from libs.kernel import Clock, EventId
 
@@ -153,7 +153,10 @@ class MongoInbox:
     ) -> frozenset[EventId]:
         keys = [_key(subscription, event_id) for event_id in ids]
         found = self._inbox.find({"_id": {"$in": keys}}, {"_id": 1})
-        return frozenset([EventId(row["_id"]["e"]) async for row in found])
+        try:
+            return frozenset([EventId(row["_id"]["e"]) async for row in found])
+        except PyMongoError as err:
+            raise typed(err) from err
 
 
 def _key(subscription: str, event_id: EventId) -> dict[str, str]:

@@ -10,12 +10,11 @@ from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, PyMongoError
 
-from libs.events.errors import WriteConflictError
+from libs.events.errors import DatabaseAwayError, WriteConflictError
 from libs.events.frames import Row
 from libs.events.outbox.store import OutboxStore
 from libs.events.retrying import jittered
 from libs.events.staging import StagedTransaction, Stager
-from libs.kernel import UnavailableError
 
 R = TypeVar("R")
 
@@ -66,7 +65,7 @@ class Transactions:
                     await self._store.insert(transaction.rows, session)
             except PyMongoError as err:
                 await _abort(session)
-                raise _typed(err) from err
+                raise typed(err) from err
             except BaseException:
                 await _abort(session)
                 raise
@@ -121,9 +120,9 @@ async def _commit_until_known(session: AsyncClientSession) -> None:
             await session.commit_transaction()
         except PyMongoError as err:
             if not err.has_error_label(_UNKNOWN):
-                raise _typed(err) from err
+                raise typed(err) from err
             if asyncio.get_running_loop().time() > deadline:
-                raise UnavailableError(
+                raise DatabaseAwayError(
                     "commit_unknown",
                     "The database did not tell whether it committed.",
                     is_unknown=True,
@@ -143,10 +142,10 @@ async def _abort(session: AsyncClientSession) -> None:
             return
 
 
-def _typed(err: PyMongoError) -> Exception:
+def typed(err: PyMongoError) -> Exception:
     """Return what a service sees of a driver's error."""
     if isinstance(err, ConnectionFailure):
-        return UnavailableError(
+        return DatabaseAwayError(
             "database_unavailable", "The database does not answer.", is_unknown=False
         )
     if err.has_error_label(_TRANSIENT):

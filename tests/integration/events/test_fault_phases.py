@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from deploy.embedded.servers.rabbitmq import node_environment
 from libs.events.topology.management import ManagementError
@@ -127,6 +128,14 @@ async def disk_alarm(actors, producer, worker):
         await asyncio.to_thread(actors.ctl, "set_disk_free_limit", "200MB")
 
 
+async def step_down(actors, producer, worker):
+    """The database's primary steps down and is elected again."""
+    with contextlib.suppress(AutoReconnect):
+        await actors.rig.client.admin.command(
+            "replSetStepDown", 2, secondaryCatchUpPeriodSecs=0, force=True
+        )
+
+
 async def pause_producer(actors, producer, worker):
     """The relay sleeps past its heartbeat, is swept, and wakes up."""
     await pause(producer)
@@ -149,6 +158,7 @@ FAULTS = {
     "broker killed with -9": kill_broker,
     "broker away": broker_away,
     "disk alarm": disk_alarm,
+    "database steps down": step_down,
     "relay stopped and continued": pause_producer,
     "worker stopped and continued": pause_worker,
 }
