@@ -12,7 +12,7 @@ from deploy.embedded.control import ask, ask_once
 from deploy.embedded.errors import NotRunningError, StackError, StartError
 from deploy.embedded.launch import bring_down, bring_up
 from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
-from deploy.embedded.log_files import last_lines
+from deploy.embedded.log_files import last_lines, log_paths
 from deploy.embedded.packages import ensure_packages
 from deploy.embedded.passwords import SERVICES
 from deploy.embedded.progress import Progress, status_table, urls
@@ -28,8 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        base = os.environ.get("PARLEY_PORT_BASE")
-        stack = open_stack(_root(options.stack), int(base) if base else None)
+        stack = open_stack(_root(options.stack), _base())
         options.run(stack, options)
     except StackError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -37,7 +36,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\nleft; what was begun goes on in the background", file=sys.stderr)
         return _FAILED
+    except BrokenPipeError:
+        # Nobody reads on; what was begun goes on. The exit must not write again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _FAILED
     return 0
+
+
+def _base() -> int | None:
+    """Return the operator's PARLEY_PORT_BASE, None if it is not set."""
+    text = os.environ.get("PARLEY_PORT_BASE")
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise StackError(f"PARLEY_PORT_BASE={text!r} is no port number") from None
 
 
 def _root(name: str | None) -> Path:
@@ -70,11 +84,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _up(stack: Stack, options: argparse.Namespace) -> None:
     progress = Progress("up")
+    is_old = False
     for message in bring_up(stack, options.words):
         progress.show(message)
         if "failed" in message:
             raise StartError(f"{message['failed']}: {message['reason']}")
-    progress.finish(f"ready: {stack.root}")
+        is_old = message.get("was_ready", False)
+    progress.finish(f"{'already running' if is_old else 'ready'}: {stack.root}")
     print(urls(stack))
 
 
@@ -132,12 +148,7 @@ def _packages(stack: Stack, options: argparse.Namespace) -> None:
 
 
 def _logs(stack: Stack, options: argparse.Namespace) -> None:
-    names = set(options.words)
-    paths = [
-        path
-        for path in sorted(stack.logs.glob("*"))
-        if path.suffix in {".log", ".jsonl"} and (not names or path.stem in names)
-    ]
+    paths = log_paths(stack, options.words)
     for path in paths:
         print(f"==> {path} <==\n{last_lines(path, options.count)}")
     if options.is_following or sys.stdout.isatty():

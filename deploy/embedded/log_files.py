@@ -3,13 +3,17 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+
+from deploy.embedded.errors import StackError
+from deploy.embedded.layout import Stack
 
 ROTATE_BYTES = 10 * 1024 * 1024
 KEPT_FILES = 3
 _TAIL_BYTES = 64 * 1024
 _LINE_LIMIT = 300
+_SUFFIXES = {".log", ".jsonl"}
 
 
 @contextlib.contextmanager
@@ -45,6 +49,29 @@ def last_lines(path: Path, count: int = 20, since_bytes: int = 0) -> str:
         return ""
     lines = text.splitlines()[-count:]
     return "\n".join(line[:_LINE_LIMIT] for line in lines)
+
+
+def log_paths(stack: Stack, words: Sequence[str]) -> list[Path]:
+    """Return the live log files that hold something, by name.
+
+    Args:
+        stack: Whose.
+        words: Names or their beginnings, such as ``edge`` for ``edge-access.log``;
+            empty for all.
+
+    Raises:
+        StackError: No log file's name begins with a word.
+    """
+    paths = [p for p in sorted(stack.logs.glob("*")) if p.suffix in _SUFFIXES]
+    for word in words:
+        if not any(path.stem.startswith(word) for path in paths):
+            names = ", ".join(sorted({path.stem for path in paths})) or "none yet"
+            raise StackError(f"no log is called {word!r}; there are: {names}")
+    return [
+        path
+        for path in paths
+        if path.stat().st_size and (not words or path.stem.startswith(tuple(words)))
+    ]
 
 
 def rotate(path: Path, limit_bytes: int = ROTATE_BYTES) -> bool:

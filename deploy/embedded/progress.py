@@ -75,7 +75,7 @@ def status_table(status: dict[str, Any]) -> str:
 def urls(stack: Stack) -> str:
     """Return the addresses that a person may want to open."""
     return (
-        f"  client       {stack.url('edge')}/\n"
+        f"  API          {stack.url('edge')}/\n"
         f"  mails        {stack.url('smtp_view')}/mails\n"
         f"  pushes       {stack.url('fcm_control')}/sent\n"
         f"  RabbitMQ     {stack.url('rabbitmq_management')}/ (user admin, password in "
