@@ -2,12 +2,22 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 import requests
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
 from firebase_admin import exceptions, messaging
 
-from services.notification.delivery.fcm import NullPushSender, _outcome, retry_after_of
+from libs.kernel import SystemClock, new_id
+from services.notification.delivery.fcm import (
+    FcmPushSender,
+    FcmSettings,
+    NullPushSender,
+    _outcome,
+    retry_after_of,
+)
 from services.notification.domain.delivery import (
     Accepted,
     Outcome,
@@ -124,3 +134,32 @@ async def test_without_a_provider_pushes_are_refused() -> None:
     push = COMPOSER.push(DELIVERY, READER, PHONE, LINE)
     assert await NullPushSender().send([push]) == [Rejected("push_not_configured")]
     assert json.dumps(dict(push.data))
+
+
+async def test_the_sender_closes_inside_a_running_loop(tmp_path: Path) -> None:
+    """The SDK closes its client in a loop of its own, which ours must not be in."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    credentials = tmp_path / "account.json"
+    credentials.write_text(
+        json.dumps(
+            {
+                "type": "service_account",
+                "project_id": "p",
+                "client_email": "a@p.example.org",
+                "token_uri": "http://127.0.0.1:9/token",
+                "private_key": key.private_bytes(
+                    serialization.Encoding.PEM,
+                    serialization.PrivateFormat.PKCS8,
+                    serialization.NoEncryption(),
+                ).decode(),
+            }
+        )
+    )
+    sender = FcmPushSender(FcmSettings(credentials), new_id(), SystemClock())
+    # The client is made when the first push is, by the SDK.
+    assert messaging._get_messaging_service(sender._app) is not None
+
+    await sender.close()
+
+    with pytest.raises(RuntimeError, match="shutdown"):
+        sender._threads.submit(print)
