@@ -37,3 +37,35 @@ def add(phase, checked, seconds):
 
 def _read():
     return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
+def table():
+    """Return the file as a Markdown table."""
+    columns = (
+        "runs",
+        "acknowledged",
+        "lost",
+        "unexpected",
+        "duplicated",
+        "disordered",
+        "recovered",
+        "seconds_most",
+    )
+    lines = [f"| phase | {' | '.join(columns)} |".replace("_", " ")]
+    lines.append("|---" * (len(columns) + 1) + "|")
+    for phase, sums in sorted(_read().items()):
+        cells = " | ".join(str(sums[name]) for name in columns)
+        lines.append(f"| {phase} | {cells} |")
+    return "\n".join(lines)
+
+
+def main():
+    """Write the table into the page."""
+    page = FILE.with_name("conformance.md")
+    head, begin, rest = page.read_text().partition("<!-- counts -->\n")
+    _, end, tail = rest.partition("<!-- /counts -->")
+    page.write_text(f"{head}{begin}\n{table()}\n\n{end}{tail}")
+
+
+if __name__ == "__main__":
+    main()
