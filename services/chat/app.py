@@ -32,7 +32,11 @@ from libs.events.rabbitmq import RabbitBus, open_bus
 from libs.kernel import SystemClock, UnavailableError
 from services.chat import api
 from services.chat.api import ChatState
-from services.chat.cache import RedisPresenceStore, RedisTypingChannel
+from services.chat.cache import (
+    RedisPresenceStore,
+    RedisRemovalChannel,
+    RedisTypingChannel,
+)
 from services.chat.consumers import worker
 from services.chat.listener import SocketLimits, SocketListener
 from services.chat.repository import (
@@ -76,6 +80,7 @@ class _Adapters:
     redis: "Redis"
     rooms: LocalRooms
     typing: RedisTypingChannel
+    removals: RedisRemovalChannel
 
 
 @dataclass(frozen=True)
@@ -141,16 +146,13 @@ async def _open_adapters(
     await ensure_indexes(database)
     redis = await stack.enter_async_context(open_redis(settings))
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
-    bus_settings = BusSettings(
-        service="chat",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
-    )
-    bus = await stack.enter_async_context(open_bus(bus_settings, database, worker))
+    opening = open_bus(_bus_settings(settings), database, worker)
+    bus = await stack.enter_async_context(opening)
     health.add("rabbitmq", _bus_check(bus), is_critical=False)
     store = MongoWriterStore(database, vault)
     limits = _writer_limits(settings)
     writer = GroupCommitWriter(bus, store, sealer, clock, limits=limits)
+    typing, removals = RedisTypingChannel(redis), RedisRemovalChannel(redis)
     outside = Outside(
         bus=bus,
         conversations=MongoConversationRepository(database, vault),
@@ -159,10 +161,11 @@ async def _open_adapters(
         writer=writer,
         presence=RedisPresenceStore(redis, clock),
         rooms=rooms,
+        removals=removals,
         sealer=sealer,
         clock=clock,
     )
-    return _Adapters(outside, writer, bus, redis, rooms, RedisTypingChannel(redis))
+    return _Adapters(outside, writer, bus, redis, rooms, typing, removals)
 
 
 async def _open_identity(
@@ -190,6 +193,7 @@ async def _start(
     stack.push_async_callback(core.markers.flush)
     app = ConsumerApp(core.directory, core.channels, core.feed, identity.sessions)
     bus.on_live_change(core.live.live_changed)
+    core.live.watch_unconfirmed(lambda: bus.health()["outbox"]["in_memory"])
     await stack.enter_async_context(bus.run_worker(worker, app))
     tasks = await stack.enter_async_context(TaskSupervisor())
     tasks.start("read-markers", core.markers.run)
@@ -197,6 +201,7 @@ async def _start(
     tasks.start("live-poll", core.live.poll)
     tasks.start("presence", core.presence.run)
     tasks.start("typing", lambda: typing.listen(core.feed.typing))
+    tasks.start("removals", lambda: adapters.removals.listen(core.live.expel))
 
 
 @asynccontextmanager
@@ -264,6 +269,14 @@ def _core_limits(settings: ChatSettings) -> CoreLimits:
         live=LiveLimits(patience_seconds=settings.live_patience_seconds),
         presence_grace_seconds=settings.presence_grace_seconds,
         presence_heartbeat_seconds=settings.presence_heartbeat_seconds,
+    )
+
+
+def _bus_settings(settings: ChatSettings) -> BusSettings:
+    return BusSettings(
+        service="chat",
+        instance_id=settings.instance_id,
+        amqp_url=settings.amqp_url.get_secret_value(),
     )
 
 

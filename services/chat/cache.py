@@ -1,6 +1,6 @@
 """Redis: presence and typing; all of it may be lost. The one place of its keys."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ from libs.chassis.redis import map_redis_errors
 from libs.kernel import Clock, ConversationId, UserId
 
 TYPING_CHANNEL = "chat:typing"
+REMOVAL_CHANNEL = "chat:removed"
 DUE_KEY = "chat:presence-due"
 
 # KEYS: devices of the user, users by the time their first device is due.
@@ -125,11 +126,41 @@ class RedisTypingChannel:
         Raises:
             UnavailableError: The connection was lost; to be called again.
         """
+        async for conversation_id, user_id in _heard(self._redis, TYPING_CHANNEL):
+            hear(ConversationId(conversation_id), UserId(user_id))
+
+
+class RedisRemovalChannel:
+    """Implements `RemovalChannel`; every process listens to one channel."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def publish(
+        self, conversation_id: ConversationId, user_id: UserId, revision: int
+    ) -> None:
+        """Tell the other processes, and this one."""
         with map_redis_errors():
-            async with self._redis.pubsub(ignore_subscribe_messages=True) as channel:
-                await channel.subscribe(TYPING_CHANNEL)
-                while True:
-                    message = await channel.get_message(timeout=1.0)
-                    if message is not None:
-                        conversation_id, user_id = orjson.loads(message["data"])
-                        hear(ConversationId(conversation_id), UserId(user_id))
+            await self._redis.publish(
+                REMOVAL_CHANNEL, orjson.dumps([conversation_id, user_id, revision])
+            )
+
+    async def listen(self, hear: Callable[[ConversationId, UserId, int], None]) -> None:
+        """Call back for each one who was removed, until cancelled.
+
+        Raises:
+            UnavailableError: The connection was lost; to be called again.
+        """
+        async for place, user_id, revision in _heard(self._redis, REMOVAL_CHANNEL):
+            hear(ConversationId(place), UserId(user_id), revision)
+
+
+async def _heard(redis: Redis, channel: str) -> AsyncIterator[Any]:
+    """Yield what is published on a channel, decoded, until the connection is lost."""
+    with map_redis_errors():
+        async with redis.pubsub(ignore_subscribe_messages=True) as subscription:
+            await subscription.subscribe(channel)
+            while True:
+                message = await subscription.get_message(timeout=1.0)
+                if message is not None:
+                    yield orjson.loads(message["data"])

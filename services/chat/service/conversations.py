@@ -157,6 +157,17 @@ class Conversations:
             for member in members
         }
 
+    async def require_member(
+        self, user_id: UserId, conversation_id: ConversationId
+    ) -> None:
+        """Check in one read that a user is a member now.
+
+        Raises:
+            ConversationNotFoundError: Missing, or the user is not a member.
+        """
+        if not await self._repository.members_among(conversation_id, [user_id]):
+            raise ConversationNotFoundError
+
     async def page(
         self, user_id: UserId, *, before: JoinedAt | None, limit: int
     ) -> tuple[list[Membership], JoinedAt | None]:

@@ -9,6 +9,7 @@ from services.chat.ports import (
     MessageRepository,
     MessageWriter,
     PresenceStore,
+    RemovalChannel,
     Rooms,
     TransportSealer,
     UserRepository,
@@ -23,6 +24,7 @@ from services.chat.service.members import Members
 from services.chat.service.messages import Messages
 from services.chat.service.presence import Presence
 from services.chat.service.projects import ProjectChannels
+from services.chat.service.removals import Removals
 from services.chat.service.sync import Sync
 
 
@@ -37,6 +39,7 @@ class Outside:
     writer: MessageWriter
     presence: PresenceStore
     rooms: Rooms
+    removals: RemovalChannel
     sealer: TransportSealer
     clock: Clock
 
@@ -84,14 +87,15 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
         clock=outside.clock,
         limits=limits.live,
     )
+    removals = Removals(live, outside.removals)
     return Core(
         conversations=_conversations(outside, limits),
-        members=_members(outside, limits),
+        members=_members(outside, limits, removals),
         messages=_messages(outside),
         sync=sync,
         markers=ReadMarkers(outside.bus, outside.conversations, outside.clock),
         directory=Directory(outside.users),
-        channels=_channels(outside),
+        channels=_channels(outside, removals),
         live=live,
         feed=LiveFeed(live, outside.rooms, outside.conversations, outside.sealer),
         presence=_presence(outside, limits),
@@ -110,12 +114,13 @@ def _conversations(outside: Outside, limits: CoreLimits) -> Conversations:
     )
 
 
-def _members(outside: Outside, limits: CoreLimits) -> Members:
+def _members(outside: Outside, limits: CoreLimits, removals: Removals) -> Members:
     return Members(
         outside.bus,
         outside.conversations,
         outside.users,
         writer=outside.writer,
+        removals=removals,
         clock=outside.clock,
         members_max=limits.members_max,
     )
@@ -132,11 +137,12 @@ def _messages(outside: Outside) -> Messages:
     )
 
 
-def _channels(outside: Outside) -> ProjectChannels:
+def _channels(outside: Outside, removals: Removals) -> ProjectChannels:
     return ProjectChannels(
         outside.bus,
         outside.conversations,
         announcements=Announcements(outside.sealer),
+        removals=removals,
         clock=outside.clock,
     )
 

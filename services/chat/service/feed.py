@@ -59,6 +59,7 @@ class LiveFeed:
 
     def take(self, event: Event, event_id: EventId) -> None:
         """Deliver an event that has a revision; others are ignored."""
+        self._live.heard()
         match event:
             case MessageSent():
                 self.message_sent(event, event_id)
@@ -205,6 +206,7 @@ class LiveFeed:
 
     def read(self, event: ConversationRead) -> None:
         """Deliver a read marker; it has no revision."""
+        self._live.heard()
         payload: Wire = {
             "conversation_id": event.conversation_id,
             "user_id": event.user_id,
@@ -221,6 +223,7 @@ class LiveFeed:
 
     async def presence(self, event: PresenceChanged) -> None:
         """Deliver a presence to those who watch a conversation of the user."""
+        self._live.heard()
         user_id = UserId(event.user_id)
         watched = self._live.watched
         if not watched:

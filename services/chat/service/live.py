@@ -6,7 +6,7 @@ of watched conversations are polled. Source: DESIGN.md section 4.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -33,12 +33,15 @@ class LiveLimits:
         patience_seconds: How long a hole is waited for.
         held: Events held before a hole is filled at once.
         poll_seconds: Between two polls while the live queue is away.
+        silent_seconds: How long nothing may be heard while own events are unconfirmed:
+            a broker that hangs keeps its connections.
         safety_seconds: Between two polls at most, whatever the live queue says.
     """
 
     patience_seconds: float = 0.2
     held: int = 64
     poll_seconds: float = 1.0
+    silent_seconds: float = 1.0
     safety_seconds: float = 15.0
 
 
@@ -87,7 +90,8 @@ class LiveDelivery:
         self._clock = clock
         self._is_live = False
         self._has_missed = True
-        self._polled_at = clock.monotonic()
+        self._polled_at = self._heard_at = clock.monotonic()
+        self._unconfirmed: Callable[[], int] = lambda: 0
         self._limits = limits
         self._watches: dict[ConversationId, Watch] = {}
         self._holes: set[ConversationId] = set()
@@ -184,14 +188,6 @@ class LiveDelivery:
         for _ in range(self._rooms.remove_user(room, user_id)):
             self.release(conversation_id)
 
-    def is_removed(self, conversation_id: ConversationId, user_id: UserId) -> bool:
-        """Tell whether a user is known here to have been removed."""
-        watch = self._watches.get(conversation_id)
-        if watch is None:
-            return False
-        removed_at = watch.removed_at.get(user_id, 0)
-        return removed_at > watch.admitted_at.get(user_id, 0)
-
     async def fill_holes(self) -> None:
         """Fill the holes that waited long enough, until cancelled."""
         while True:
@@ -220,6 +216,20 @@ class LiveDelivery:
         self._is_live = is_live
         self._has_missed = True
 
+    def watch_unconfirmed(self, unconfirmed: Callable[[], int]) -> None:
+        """Learn how many of this process's own events the broker has not taken."""
+        self._unconfirmed = unconfirmed
+
+    def heard(self) -> None:
+        """Hear that the live queue works: an event came, whatever it is."""
+        self._heard_at = self._clock.monotonic()
+
+    @property
+    def _is_silent(self) -> bool:
+        silence_seconds = self._clock.monotonic() - self._heard_at
+        is_late = silence_seconds >= self._limits.silent_seconds
+        return is_late and self._unconfirmed() > 0
+
     async def poll(self) -> None:
         """Poll while the live queue is away, and once after it is back."""
         while True:
@@ -230,7 +240,8 @@ class LiveDelivery:
         """Poll if events may have been missed; what fails is done again."""
         now = self._clock.monotonic()
         is_due = now - self._polled_at >= self._limits.safety_seconds
-        if self._is_live and not self._has_missed and not is_due:
+        is_well = self._is_live and not self._has_missed and not self._is_silent
+        if is_well and not is_due:
             return
         self._polled_at = now
         self._has_missed = False  # one that is missed while it runs sets it again

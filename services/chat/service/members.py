@@ -29,6 +29,7 @@ from services.chat.ports import (
     UserRepository,
 )
 from services.chat.service.collaborators import require_collaborators
+from services.chat.service.removals import Removals
 from services.chat.service.transactions import run_change
 
 
@@ -40,6 +41,7 @@ class Members:
         repository: Conversations and members.
         users: The projection that tells who can be brought in.
         writer: Told when membership moved, so that it looks again.
+        removals: Told who was taken out.
         clock: Gives the times.
         members_max: Members of a conversation at most.
     """
@@ -51,6 +53,7 @@ class Members:
         users: UserRepository,
         *,
         writer: MessageWriter,
+        removals: Removals,
         clock: Clock,
         members_max: int = 1_000,
     ) -> None:
@@ -58,6 +61,7 @@ class Members:
         self._repository = repository
         self._users = users
         self._writer = writer
+        self._removals = removals
         self._clock = clock
         self._members_max = members_max
 
@@ -147,7 +151,7 @@ class Members:
         """
         action = Action.LEAVE if removed_id == user_id else Action.REMOVE_MEMBER
 
-        async def change(transaction: Transaction) -> None:
+        async def change(transaction: Transaction) -> int:
             session = transaction.session
             conversation, actor = await self._actor(
                 user_id, conversation_id, action, session
@@ -164,17 +168,12 @@ class Members:
             await store_membership(
                 self._repository, conversation, member, session=session
             )
-            transaction.publish(
-                ConversationMemberRemoved(
-                    conversation_id=conversation_id,
-                    revision=member.revision,
-                    user_id=removed_id,
-                    removed_by=user_id,
-                )
-            )
+            transaction.publish(_removed(member, user_id))
+            return member.revision
 
-        await run_change(self._bus, change)
+        revision = await run_change(self._bus, change)
         self._writer.forget(conversation_id)
+        await self._removals.announce(conversation_id, removed_id, revision)
 
     async def _actor(
         self,
@@ -249,6 +248,15 @@ class Members:
             read_seq=conversation.last_seq,
             project_revision=known.project_revision if known else 0,
         )
+
+
+def _removed(member: Member, removed_by: UserId) -> ConversationMemberRemoved:
+    return ConversationMemberRemoved(
+        conversation_id=member.conversation_id,
+        revision=member.revision,
+        user_id=member.user_id,
+        removed_by=removed_by,
+    )
 
 
 async def store_membership(

@@ -29,6 +29,7 @@ from services.chat.domain.errors import ConversationBusyError
 from services.chat.ports import ConversationRepository
 from services.chat.service.announcements import Announcements
 from services.chat.service.members import store_membership
+from services.chat.service.removals import Removals
 from services.chat.service.transactions import run_change
 
 TITLE = "general"
@@ -43,6 +44,7 @@ class ProjectChannels:
         bus: Opens the transactions of what concerns more than one conversation.
         repository: Conversations and members.
         announcements: Publishes the events.
+        removals: Told who was taken out of a channel.
         clock: Gives the times.
     """
 
@@ -52,11 +54,13 @@ class ProjectChannels:
         repository: ConversationRepository,
         *,
         announcements: Announcements,
+        removals: Removals,
         clock: Clock,
     ) -> None:
         self._bus = bus
         self._repository = repository
         self._announcements = announcements
+        self._removals = removals
         self._clock = clock
 
     async def put_collaborator(
@@ -169,18 +173,22 @@ class ProjectChannels:
         user_id, conversation_id = member.user_id, member.conversation_id
         general = general_id(project_id)
 
-        async def leave(transaction: Transaction) -> None:
+        async def leave(transaction: Transaction) -> int:
             session = transaction.session
             conversation = await self._repository.get(conversation_id, session=session)
             if conversation is None or await self._repository.members_among(
                 general, [user_id], session=session
             ):
-                return  # came back to the project meanwhile
+                return 0  # came back to the project meanwhile
             now = await self._member(transaction, conversation, user_id)
-            if now is not None and now.is_active:
-                await self._take_out(transaction, conversation, now)
+            if now is None or not now.is_active:
+                return 0
+            await self._take_out(transaction, conversation, now)
+            return conversation.revision + 1
 
-        await run_change(self._bus, leave)
+        revision = await run_change(self._bus, leave)
+        if revision:
+            await self._removals.announce(conversation_id, user_id, revision)
 
     async def _take_out(
         self, transaction: Transaction, conversation: Conversation, member: Member

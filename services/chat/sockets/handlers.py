@@ -189,11 +189,15 @@ class SocketHandlers:
         return {"conversation_id": conversation_id, "read_seq": read_seq}
 
     async def start_typing(self, client: Client, payload: StartTyping) -> Wire:
-        """Tell the others that the user types; only where the client subscribed."""
+        """Tell the others that the user types; only where the client subscribed.
+
+        Membership is read: word of a removal may still be on its way to the room.
+        """
         room = conversation_room(payload.conversation_id)
         if room not in client.rooms:
             raise ConversationNotFoundError
         conversation_id = ConversationId(payload.conversation_id)
+        await self._conversations.require_member(client.user_id, conversation_id)
         await self._typing.publish(conversation_id, client.user_id)
         return {}
 

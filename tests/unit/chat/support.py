@@ -25,6 +25,7 @@ from services.chat.service.conversations import Conversations
 from services.chat.service.live import LiveDelivery, LiveLimits
 from services.chat.service.members import Members
 from services.chat.service.messages import Messages
+from services.chat.service.removals import Removals
 from services.chat.service.sync import Sync
 from services.chat.writer import GroupCommitWriter, WriterLimits
 
@@ -92,7 +93,6 @@ class Chat:
             announcements=self.announcements,
             **shared,
         )
-        self.members = Members(self.bus, self.store, self.users, **shared)
         self.messages = Messages(
             self.bus, self.store, self.message_store, sealer=self.sealer, **shared
         )
@@ -104,8 +104,17 @@ class Chat:
             clock=self.clock,
             limits=LiveLimits(),
         )
+        self.removals_told: list[tuple[ConversationId, UserId, int]] = []
+        self.removals = Removals(self.live, self)
+        self.members = Members(
+            self.bus, self.store, self.users, removals=self.removals, **shared
+        )
         for known in (ADA, GRACE, MALLORY):
             self.users.users[known] = User(user_id=known, is_verified=True)
+
+    async def publish(self, conversation_id, user_id, revision: int) -> None:
+        """Remember what the other processes would hear (`RemovalChannel`)."""
+        self.removals_told.append((conversation_id, user_id, revision))
 
     async def group(self, *members: UserId, owner: UserId = ADA) -> ConversationId:
         """Store a group directly, without events."""

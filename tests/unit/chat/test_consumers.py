@@ -39,6 +39,7 @@ async def chat():
         chat.bus,
         chat.store,
         announcements=chat.announcements,
+        removals=chat.removals,
         clock=chat.clock,
     )
     app = SimpleNamespace(directory=Directory(chat.users), channels=channels)

@@ -55,7 +55,6 @@ async def test_an_older_removal_does_not_take_out_who_came_back(chat) -> None:
     assert chat.live.admit(group, GRACE, 3) == 3  # removed at 2, back at 3
     chat.live.offer(group, 2, removal(2))
     assert chat.rooms.removed == []
-    assert not chat.live.is_removed(group, GRACE)
 
 
 async def test_who_is_expelled_leaves_before_the_event_comes(chat) -> None:
@@ -63,8 +62,27 @@ async def test_who_is_expelled_leaves_before_the_event_comes(chat) -> None:
     group = await watched(chat, ADA, GRACE)
     chat.live.expel(group, GRACE, 2)
     assert chat.rooms.removed == [(conversation_room(group), GRACE)]
-    assert chat.live.is_removed(group, GRACE)
     assert chat.live.admit(group, GRACE, 1) is None
+
+
+async def test_a_removal_is_told_before_its_event_comes(chat) -> None:
+    """The member leaves the rooms of every process as soon as it is committed."""
+    group = await watched(chat, ADA, GRACE)
+    await chat.members.remove(ADA, group, GRACE)
+    assert chat.rooms.removed == [(conversation_room(group), GRACE)]
+    assert chat.removals_told == [(group, GRACE, 2)]
+
+
+async def test_without_redis_a_removal_waits_for_its_event(chat) -> None:
+    """The word of mouth may fail; the removal does not."""
+    group = await watched(chat, ADA, GRACE)
+
+    async def away(*_) -> None:
+        raise UnavailableError("redis_unavailable", "Away.")
+
+    chat.publish = away
+    await chat.members.remove(ADA, group, GRACE)
+    assert not (await chat.store.get_member(group, GRACE)).is_active
 
 
 async def test_a_failed_poll_is_done_again(chat) -> None:
@@ -114,6 +132,21 @@ async def test_a_poll_comes_now_and_then_even_if_all_seems_well(chat) -> None:
     await chat.live.poll_if_due()
     assert chat.rooms.revisions() == []
     chat.clock.advance(timedelta(seconds=15))
+    await chat.live.poll_if_due()
+    assert chat.rooms.revisions() == [2]
+
+
+async def test_a_broker_that_hangs_is_polled_around(chat) -> None:
+    """Own events stay unconfirmed and nothing is heard: a second is enough."""
+    group = await watched(chat)
+    chat.live.live_changed(is_live=True)
+    chat.live.watch_unconfirmed(lambda: 1)
+    await chat.live.poll_if_due()
+    await send(chat, group)
+    chat.live.heard()
+    await chat.live.poll_if_due()
+    assert chat.rooms.revisions() == []
+    chat.clock.advance(timedelta(seconds=1))
     await chat.live.poll_if_due()
     assert chat.rooms.revisions() == [2]
 

@@ -25,7 +25,11 @@ class Story:
     def __init__(self, chat: Chat) -> None:
         self.chat = chat
         self.channels = ProjectChannels(
-            chat.bus, chat.store, announcements=chat.announcements, clock=chat.clock
+            chat.bus,
+            chat.store,
+            announcements=chat.announcements,
+            clock=chat.clock,
+            removals=chat.removals,
         )
 
     async def put(self, user_id, revision: int, role: str = "collaborator") -> None:
@@ -86,6 +90,9 @@ async def test_who_leaves_the_project_leaves_all_its_channels(story) -> None:
             await chat.conversations.get(GRACE, channel)
         with pytest.raises(ConversationNotFoundError):
             await chat.writer.submit(draft(channel, GRACE))
+    assert sorted(chat.removals_told) == sorted(
+        [(channels[0], GRACE, 3), (channels[1], GRACE, 2), (channels[2], GRACE, 2)]
+    )
     removed = chat.bus.published_of(ConversationMemberRemoved)
     assert {event.conversation_id: event.revision for event in removed} == {
         general_id(PROJECT): 4,

@@ -8,6 +8,7 @@ import pytest
 
 from libs.events.catalog import ConversationRead
 from libs.kernel import FrozenClock, new_id
+from services.chat.domain.errors import ConversationNotFoundError
 from services.chat.service.items import conversation_room
 from services.chat.service.markers import ReadMarkers
 from services.chat.sockets.dispatch import Dispatcher, EventRates, Route
@@ -155,3 +156,24 @@ def _counted(read, reads: list[str], name: str):
         return await read(*args, **more)
 
     return counted
+
+
+async def test_who_was_removed_does_not_type() -> None:
+    """Being in the room still is not enough."""
+    chat, rooms, on = Chat(), LocalRooms(), client(GRACE)
+    rooms.add(on)
+    group = await chat.group(GRACE)
+    told: list[object] = []
+
+    class Typing:
+        async def publish(self, *who) -> None:
+            told.append(who)
+
+    handlers = handlers_of(chat, rooms, Typing())
+    asked = SimpleNamespace(conversation_id=group)
+    rooms.enter(conversation_room(group), on)
+    await handlers.start_typing(on, asked)
+    await chat.members.remove(ADA, group, GRACE)
+    with pytest.raises(ConversationNotFoundError):
+        await handlers.start_typing(on, asked)
+    assert told == [(group, GRACE)]

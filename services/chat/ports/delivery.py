@@ -1,0 +1,131 @@
+"""The message writer, sockets, and what is told without being stored."""
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from libs.crypto.sealed import Sealed
+from libs.kernel import ConversationId, UserId
+from services.chat.domain.message import Draft, Message
+
+
+class MessageWriter(Protocol):
+    """Appends messages by group commit."""
+
+    async def submit(self, draft: Draft) -> Message:
+        """Append a checked draft; return when it is durable.
+
+        Raises:
+            AppError: See `services.chat.writer.GroupCommitWriter.submit`.
+        """
+        ...
+
+    def forget(self, conversation_id: ConversationId) -> None:
+        """Drop what is remembered of a conversation that another path changed."""
+        ...
+
+
+class TransportSealer(Protocol):
+    """Seals and opens the private fields of events; `libs.crypto.FieldSealer`."""
+
+    def seal(self, text: str, *context: str) -> Sealed:
+        """Seal a text, bound to its context."""
+        ...
+
+    def open(self, sealed: Sealed, *context: str) -> str:
+        """Open what was sealed with the same context.
+
+        Raises:
+            DecryptError: The context differs, or the content was changed.
+            KeyUnknownError: Its epoch is not on the ring.
+        """
+        ...
+
+
+class Rooms(Protocol):
+    """Sockets of this process, by room."""
+
+    def emit(
+        self,
+        rooms: tuple[str, ...],
+        event: str,
+        payload: Mapping[str, object],
+        *,
+        except_user: UserId | None = None,
+    ) -> int:
+        """Write an event once to every socket of some rooms; return to how many."""
+        ...
+
+    def remove_user(self, room: str, user_id: UserId) -> int:
+        """Take a user's sockets out of a room; return how many they were."""
+        ...
+
+    def has(self, room: str) -> bool:
+        """Tell whether a socket of this process is in the room."""
+        ...
+
+
+class PresenceStore(Protocol):
+    """Heartbeats of devices; everything in it may be lost and comes back."""
+
+    async def beat(
+        self, user_id: UserId, device: str, status: str, *, ttl_seconds: float
+    ) -> tuple[str, str]:
+        """Record a heartbeat; return the user's status before and after."""
+        ...
+
+    async def leave(self, user_id: UserId, device: str) -> tuple[str, str]:
+        """Forget a device; return the user's status before and after."""
+        ...
+
+    async def expired(self, *, limit: int) -> list[tuple[UserId, str]]:
+        """Forget silent devices; return whose status changed by it, and to what.
+
+        Each change is returned once over all the processes.
+        """
+        ...
+
+
+class TypingChannel(Protocol):
+    """Tells every process that somebody types; never stored, may be lost."""
+
+    async def publish(self, conversation_id: ConversationId, user_id: UserId) -> None:
+        """Tell the other processes, and this one."""
+        ...
+
+
+class RemovalChannel(Protocol):
+    """Tells every process that a member was removed, ahead of the event."""
+
+    async def publish(
+        self, conversation_id: ConversationId, user_id: UserId, revision: int
+    ) -> None:
+        """Tell the other processes, and this one."""
+        ...
+
+
+class ClientSocket(Protocol):
+    """One client's WebSocket, as the Socket.IO layer sees it."""
+
+    @property
+    def client_address(self) -> str:
+        """Where the client comes from, as the edge tells."""
+        ...
+
+    def send_frame(self, frame: bytes) -> None:
+        """Write one text frame; a client that does not read is evicted."""
+        ...
+
+    def admit(self, on_event: Callable[[str], None]) -> None:
+        """Let the authenticated client send events; each goes to the callback.
+
+        The argument is the text of a Socket.IO EVENT packet, after its ``42``.
+        """
+        ...
+
+    def close(self) -> None:
+        """Close in good order, after what was written."""
+        ...
+
+    def abort(self) -> None:
+        """Cut the connection at once, whatever is unsent."""
+        ...
