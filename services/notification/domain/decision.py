@@ -86,17 +86,24 @@ def decide(
     if conversation.is_deleted:
         return []
     decisions = []
-    for user_id, member in members.items():
+    for user_id in candidates(message, conversation, members):
         person = people.get(user_id) or Person(user_id)
-        kind = _kind(message, conversation, member)
+        kind = _kind(message, members[user_id])
         if kind is not None and person.is_reachable:
             decisions.append(_how(kind, person, conversation, now, timing))
     return decisions
 
 
-def _kind(
-    message: SentMessage, conversation: Conversation, member: Member
-) -> NotificationKind | None:
+def candidates(
+    message: SentMessage, conversation: Conversation, members: Mapping[UserId, Member]
+) -> list[UserId]:
+    """Return who may be told at all: a channel has many members, and tells few."""
+    if conversation.kind is ConversationKind.CHANNEL:
+        return sorted(message.mentions & members.keys())
+    return list(members)
+
+
+def _kind(message: SentMessage, member: Member) -> NotificationKind | None:
     excerpt = message.excerpt
     if not member.is_member or member.user_id == excerpt.sender_id:
         return None
@@ -104,8 +111,6 @@ def _kind(
         return None
     if member.user_id in message.mentions:
         return NotificationKind.MENTION
-    if conversation.kind is ConversationKind.CHANNEL:
-        return None
     return NotificationKind.MESSAGE
 
 

@@ -11,7 +11,7 @@ from services.notification.domain.conversations import (
     ReadMark,
     SentMessage,
 )
-from services.notification.domain.decision import Timing, decide
+from services.notification.domain.decision import Timing, candidates, decide
 from services.notification.domain.delivery import Origin
 from services.notification.domain.people import Person
 from services.notification.ports import (
@@ -149,8 +149,7 @@ class MessageIntake:
         wanted = {arrival.conversation_id for arrival in arrivals}
         known = await self._conversations.get(wanted, session)
         members = await self._conversations.members(known, session)
-        everybody = {user_id for places in members.values() for user_id in places}
-        people = await self._people.get(everybody, session)
+        people = await self._people.get(_readers(arrivals, known, members), session)
         taken = _Round(known, members, people)
         unknown: set[EventId] = set()
         for arrival in arrivals:
@@ -220,3 +219,21 @@ class MessageIntake:
         pushes = drafts.pushes(told, devices, self._clock.now(), self._timing)
         if pushes:
             await self._deliveries.add(pushes, session)
+
+
+def _readers(
+    arrivals: Sequence[Arrival],
+    conversations: Mapping[ConversationId, Conversation],
+    members: Mapping[ConversationId, Mapping[UserId, Member]],
+) -> set[UserId]:
+    """Return whose preferences decide."""
+    return {
+        user_id
+        for one in arrivals
+        if one.conversation_id in conversations
+        for user_id in candidates(
+            one.message,
+            conversations[one.conversation_id],
+            members[one.conversation_id],
+        )
+    }
