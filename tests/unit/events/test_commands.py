@@ -2,7 +2,10 @@
 
 import pytest
 
+from libs.events import Worker
 from libs.events.__main__ import main
+from libs.events.catalog import ConversationRead, MessageDeleted
+from libs.events.documents.asyncapi import asyncapi_document
 
 
 def test_documents_are_written_and_checked(tmp_path):
@@ -37,3 +40,16 @@ def test_a_time_that_is_none_is_refused(capsys):
     with pytest.raises(SystemExit):
         main(["dlq", "show", "a.b", "--older-than", "soon"])
     assert "not a time" in capsys.readouterr().err
+
+
+def test_documents_name_who_sends_and_who_receives():
+    """Operations follow from workers; a consumer's carry its queue."""
+    worker = Worker("chat", emits=[MessageDeleted])
+    worker.subscribe(ConversationRead, name="reads")(None)
+    worker.subscribe_live(MessageDeleted, name="live")(None)
+    operations = asyncapi_document([worker])["operations"]
+    assert operations["chat.send.message.deleted"]["action"] == "send"
+    received = operations["chat.reads.receive.conversation.read"]
+    assert received["x-queue"] == "chat.reads"
+    live = operations["chat.live.live.receive.message.deleted"]
+    assert live["x-queue"] == "chat.live.*-live"

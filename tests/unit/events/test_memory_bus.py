@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from libs.events import PermanentError, Retry, Worker
-from libs.events.catalog import ConversationRead
+from libs.events.catalog import ConversationRead, MessageDeleted
 from libs.events.memory import InMemoryBus
 from libs.events.memory.broker import MemoryBroker
 from tests.integration.events.conformance import BusConformance, Rig, deleted, read
@@ -242,3 +242,120 @@ def crash(bus, broker):
     for task in asyncio.all_tasks():
         if "Lanes._run" in repr(task) or "BatchRunner._run" in repr(task):
             task.cancel()
+
+
+async def test_an_ordered_replay_is_handled_after_its_successors():
+    """An operator's replay of a skipped event runs, and changes no number."""
+    bus = InMemoryBus()
+    worker, seen, broken = Worker("consumer"), [], [2]
+
+    @worker.subscribe(
+        MessageDeleted,
+        name="ordered",
+        is_ordered=True,
+        retry=Retry(immediate=0, delays=()),
+    )
+    async def on_deleted(event, context):
+        if event.revision in broken:
+            raise ValueError
+        seen.append(event.revision)
+
+    async with bus.run_worker(worker, None):
+        async with bus.transaction() as transaction:
+            for number in (1, 2, 3):
+                transaction.publish(deleted(number))
+        await bus.settled()
+        assert seen == [1, 3]
+        broken.clear()
+        (letter,) = bus.broker.queues["consumer.ordered.dlq"].waiting
+        headers = {"x-attempt": 1, "x-replayed": 1}
+        await bus.publish(
+            "consumer.ordered",
+            letter.body,
+            event_type="message.deleted",
+            headers=headers,
+        )
+        await bus.settled()
+        assert seen == [1, 3, 2]
+        async with bus.transaction() as transaction:
+            transaction.publish(deleted(4))
+        await bus.settled()
+    assert seen == [1, 3, 2, 4]
+
+
+async def test_an_ordered_crash_loop_is_broken():
+    """The event that kills is buried after five starts; its successors go on."""
+    bus = InMemoryBus()
+    worker, seen = Worker("consumer"), []
+
+    @worker.subscribe(MessageDeleted, name="ordered", is_ordered=True)
+    async def on_deleted(event, context):
+        seen.append(event.revision)
+
+    book = bus.effects
+    async with bus.transaction() as transaction:
+        event_id = transaction.publish(deleted(1))
+    bus.broker.declare("consumer", worker.subscriptions[0])
+    async with bus.transaction() as transaction:
+        event_id = transaction.publish(deleted(1))
+        transaction.publish(deleted(2))
+    book.starts["ordered", event_id] = 5
+    for message in bus.broker.queues["consumer.ordered"].waiting:
+        message.delivery_count = 3
+    async with bus.run_worker(worker, None):
+        await bus.settled()
+    assert seen == [2]
+    (headers,) = bus.dead_letters("consumer", "ordered")
+    assert headers["x-reason"] == "crash_loop"
+
+
+async def test_leaving_waits_for_no_gap():
+    """What waits for a missing number goes back to the queue."""
+    bus = InMemoryBus()
+    worker, seen = Worker("consumer"), []
+
+    @worker.subscribe(MessageDeleted, name="ordered", is_ordered=True)
+    async def on_deleted(event, context):
+        seen.append(event.revision)
+
+    async with bus.run_worker(worker, None):
+        for number in (1, 3):
+            async with bus.transaction() as transaction:
+                transaction.publish(deleted(number))
+        await asyncio.sleep(0.05)
+    assert seen == [1]
+    assert len(bus.broker.queues["consumer.ordered"].waiting) == 1
+    async with bus.run_worker(worker, None):
+        async with bus.transaction() as transaction:
+            transaction.publish(deleted(2))
+        await bus.settled()
+    assert seen == [1, 2, 3]
+
+
+async def test_what_cannot_be_parked_goes_back(monkeypatch):
+    """The database fails: the event is delivered again, and parked then."""
+    bus = InMemoryBus()
+    worker, fails = Worker("consumer"), [True]
+
+    @worker.subscribe(
+        MessageDeleted, name="ordered", is_ordered=True, gap_hold=timedelta(0)
+    )
+    async def on_deleted(event, context):
+        pass
+
+    book = bus.effects.order_book
+    original = book.park
+
+    async def park(*arguments):
+        if fails:
+            fails.clear()
+            raise ValueError
+        await original(*arguments)
+
+    monkeypatch.setattr(book, "park", park)
+    async with bus.run_worker(worker, None):
+        for number in (1, 3):
+            async with bus.transaction() as transaction:
+                transaction.publish(deleted(number))
+        await bus.settled(within=timedelta(seconds=5))
+    assert [event.sequence for event in book.parked.values()] == [3]
