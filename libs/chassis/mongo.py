@@ -1,9 +1,11 @@
 """MongoDB: one tuned client a process, and what its failures mean."""
 
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
+import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
@@ -14,6 +16,12 @@ from pymongo.errors import (
     NetworkTimeout,
     PyMongoError,
     WaitQueueTimeoutError,
+)
+from pymongo.monitoring import (
+    TopologyClosedEvent,
+    TopologyDescriptionChangedEvent,
+    TopologyListener,
+    TopologyOpenedEvent,
 )
 
 from libs.chassis.errors import StartError
@@ -34,6 +42,58 @@ _TRANSIENT_CODES = frozenset(
 )
 
 
+# An election takes about 2 s and has to be waited for; what is away for longer is known
+# to be away, and then nobody waits for it longer than this.
+_ELECTION_SECONDS = 3.0
+_AWAY_SECONDS = 0.5
+
+
+class PrimaryWatch(TopologyListener):
+    """Knows since when there has been no primary; told by the driver's monitors."""
+
+    def __init__(self) -> None:
+        self._lost_at: float | None = None
+
+    @property
+    def is_away(self) -> bool:
+        """Whether there has been none for longer than an election takes."""
+        lost_at = self._lost_at
+        return lost_at is not None and time.monotonic() - lost_at > _ELECTION_SECONDS
+
+    def opened(self, event: TopologyOpenedEvent) -> None:  # noqa: ARG002 - the driver's
+        """Begin: nothing is known of a primary yet."""
+        self._lost_at = time.monotonic()
+
+    def description_changed(self, event: TopologyDescriptionChangedEvent) -> None:
+        """Note when the primary goes and comes."""
+        if event.new_description.has_writable_server():
+            self._lost_at = None
+        elif self._lost_at is None:
+            self._lost_at = time.monotonic()
+
+    def closed(self, event: TopologyClosedEvent) -> None:
+        """Do nothing."""
+
+
+class _Client(AsyncMongoClient[dict[str, Any]]):
+    """Waits less for a server while there is known to be none.
+
+    With ``timeoutMS`` the driver gives the search for a server all of an operation's
+    time and ignores ``serverSelectionTimeoutMS``, so every request would take 5 s to be
+    refused. There is no public hook; a test proves that this one is still called.
+    """
+
+    def __init__(self, watch: PrimaryWatch, url: str, **options: Any) -> None:  # noqa: ANN401 - the driver's
+        super().__init__(url, event_listeners=[watch], **options)
+        self._watch = watch
+
+    async def _select_server(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the driver's
+        if not self._watch.is_away:
+            return await super()._select_server(*args, **kwargs)
+        with pymongo.timeout(_AWAY_SECONDS):
+            return await super()._select_server(*args, **kwargs)
+
+
 @asynccontextmanager
 async def open_mongo(
     settings: MongoSettings,
@@ -41,7 +101,8 @@ async def open_mongo(
     """Open the service's database; no server is contacted before first use.
 
     Writes are acknowledged by a majority and journalled, every operation ends within
-    5 s, and a fallen primary is noticed within about a second.
+    5 s, and a fallen primary is noticed within about a second. While there has been no
+    primary for more than 3 s, operations fail in less than one.
 
     Raises:
         StartError: The connection string cannot be read.
@@ -90,11 +151,11 @@ def _has_transient_label(error: PyMongoError) -> bool:
 
 def _client(settings: MongoSettings) -> AsyncMongoClient[dict[str, Any]]:
     try:
-        return AsyncMongoClient(
+        return _Client(
+            PrimaryWatch(),
             settings.mongo_url.get_secret_value(),
             appname=settings.mongo_database,
             connectTimeoutMS=2_000,
-            serverSelectionTimeoutMS=3_000,
             heartbeatFrequencyMS=1_000,
             timeoutMS=5_000,
             maxPoolSize=50,

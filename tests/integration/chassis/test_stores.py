@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 
 import pytest
 from pymongo.errors import DuplicateKeyError
@@ -54,6 +55,24 @@ async def test_a_missing_database_is_noticed_in_time():
                 await database.things.find_one({})
 
 
+async def test_a_database_known_to_be_away_is_refused_within_a_second():
+    """The first to ask wait for an election; those that come later do not."""
+    settings = MongoSettings(
+        mongo_url="mongodb://127.0.0.1:9/", mongo_database="parley_chat"
+    )
+    async with mongo.open_mongo(settings) as database:
+        took = []
+        for _ in range(2):
+            started = time.monotonic()
+            with pytest.raises(UnavailableError), mongo.map_mongo_errors():
+                await database.things.find_one({})
+            with pytest.raises(UnavailableError), mongo.map_mongo_errors():
+                await database.things.insert_one({})
+            took.append(time.monotonic() - started)
+    assert took[0] > 3
+    assert took[1] < 2 * 1  # two operations
+
+
 async def test_a_missing_cache_is_noticed_in_time():
     """As the database."""
     settings = RedisSettings(redis_url="redis://127.0.0.1:9/")
@@ -66,7 +85,7 @@ async def test_a_missing_cache_is_noticed_in_time():
 class SilentAuth:
     """Auth that nothing can be had from."""
 
-    async def get(self, _path, *, params=None):  # noqa: ARG002 - as the client's
+    async def get(self, _path, *, params=None):
         """Fail."""
         raise UnavailableError("auth_unavailable", "no")
 
