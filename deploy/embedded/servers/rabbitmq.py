@@ -11,6 +11,7 @@ import hashlib
 import json
 import secrets
 import sys
+from pathlib import Path
 from types import MappingProxyType
 
 import aiormq
@@ -73,7 +74,7 @@ def topology_program(stack: Stack) -> Program:
     workers = [
         f"services.{service}.consumers:worker"
         for service in SERVICES
-        if (CHECKOUT / "services" / service / "consumers.py").exists()
+        if has_consumers(CHECKOUT / "services" / service)
     ]
     return Program(
         name="topology",
@@ -86,6 +87,12 @@ def topology_program(stack: Stack) -> Program:
         after=("rabbitmq",),
         is_task=True,
     )
+
+
+def has_consumers(service: Path) -> bool:
+    """Tell whether a service's folder holds consumers, as a module or a package."""
+    module, package = service / "consumers.py", service / "consumers" / "__init__.py"
+    return module.exists() or package.exists()
 
 
 def topology_environment(stack: Stack) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """The servers of a stack keep services apart: each account within its own."""
 
+import contextlib
+import os
+
 import aio_pika
 import aiohttp
 import aiormq
@@ -111,6 +114,33 @@ def test_foreign_bucket_is_refused(stack):
             client.put_object(Bucket="elsewhere", Key="probe", Body=b"x")
     finally:
         client.close()
+
+
+def test_stored_bytes_are_not_on_the_disk_in_clear(stack):
+    """An object comes back whole, and no file of the store holds a piece of it."""
+    content = os.urandom(300_000)
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.0.0.1:{stack.port('s3')}",
+        aws_access_key_id=stack.secret("media", "media_s3_access_key"),
+        aws_secret_access_key=stack.secret("media", "media_s3_secret_key"),
+        region_name="us-east-1",
+        config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
+    )
+    with contextlib.closing(client):
+        client.put_object(Bucket="parley-media", Key="clear", Body=content)
+        client.put_object(Bucket="parley-media", Key="short", Body=content[:64])
+        stored = client.get_object(Bucket="parley-media", Key="clear")["Body"]
+        assert stored.read() == content
+        files = [
+            p for p in (stack.root / "data" / "seaweedfs").rglob("*") if p.is_file()
+        ]
+        held = {path: path.read_bytes() for path in files}
+        assert sum(len(text) for text in held.values()) > len(content)
+        for piece in (content[:64], content[150_000:150_064], content[-64:]):
+            assert [path.name for path, text in held.items() if piece in text] == []
+        for key in ("clear", "short"):
+            client.delete_object(Bucket="parley-media", Key=key)
 
 
 @pytest.mark.parametrize("listener", ["filer", "volume"])

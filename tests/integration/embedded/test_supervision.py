@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
@@ -56,6 +57,13 @@ def listeners(stack: RunningStack) -> list[int]:
     """Return the ports of a stack's block that somebody listens on."""
     base = stack.stack.base
     return [base + offset for offset in OFFSETS.values() if not is_free(base + offset)]
+
+
+def sockets_outside(stack: RunningStack) -> list[str]:
+    """Return SeaweedFS's sockets in the machine's folder that carry a stack's ports."""
+    ports = {str(stack.stack.base + offset) for offset in OFFSETS.values()}
+    paths = Path("/tmp").glob("seaweedfs-*.sock")  # noqa: S108 - SeaweedFS's choice
+    return [path.name for path in paths if path.stem.rpartition("-")[2] in ports]
 
 
 def until(condition, seconds: float, what: str) -> None:
@@ -129,7 +137,10 @@ def test_down_leaves_nothing_and_the_next_up_finds_the_data(own):
     with MongoClient(own.database_url("auth")) as client:
         client["parley_auth"].kept.insert_one({"_id": marker})
     secret = own.secret("auth", "auth_mongo_url")
+    supervisor = own.supervisor_pid()
     go_down(own.stack)
+    assert not psutil.pid_exists(supervisor)
+    assert sockets_outside(own) == []
     assert processes_of(own.stack) == []
     assert listeners(own) == []
     assert not is_supervised(own.stack)

@@ -26,6 +26,8 @@ from deploy.embedded.ports import (
 )
 from deploy.embedded.preflight import check_machine
 from deploy.embedded.program import Group, Program
+from deploy.embedded.servers.rabbitmq import has_consumers
+from deploy.embedded.servers.seaweedfs import remove_sockets
 
 
 def program(name: str, *after: str, group: Group = Group.SERVER) -> Program:
@@ -173,3 +175,23 @@ def test_folders_and_files_are_the_owners_alone(stack):
     folder = stack.folder("secrets", "chat")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert MARKER == "PARLEY_STACK"
+
+
+@pytest.mark.parametrize("name", ["consumers.py", "consumers/__init__.py"])
+def test_consumers_are_found_as_module_and_as_package(tmp_path, name):
+    """A service whose consumers outgrew one module keeps its queues."""
+    assert not has_consumers(tmp_path)
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert has_consumers(tmp_path)
+
+
+def test_sockets_outside_the_root_are_removed_and_no_others(stack, tmp_path):
+    """What SeaweedFS leaves in the machine's folder goes; a neighbour's stays."""
+    names = ["s3-grpc-21031", "filer-grpc-21037", "s3-grpc-21131", "master-grpc-21033"]
+    for name in names:
+        (tmp_path / f"seaweedfs-{name}.sock").touch()
+    remove_sockets(stack, tmp_path)
+    left = [path.name for path in tmp_path.glob("*.sock")]
+    assert left == ["seaweedfs-s3-grpc-21131.sock"]
