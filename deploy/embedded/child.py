@@ -15,8 +15,9 @@ from deploy.embedded.errors import PortTakenError
 from deploy.embedded.layout import CHECKOUT, MARKER, Stack
 from deploy.embedded.log_files import open_log
 from deploy.embedded.orphans import end_processes, is_of_stack
+from deploy.embedded.overrides import overrides_of
 from deploy.embedded.ports import is_free, listener_of, owner_of
-from deploy.embedded.program import Program
+from deploy.embedded.program import Group, Program
 
 FREE_PORT_SECONDS = 10.0
 """How long a port may still be in use by the run before this one."""
@@ -117,10 +118,19 @@ class Child:
 
 
 def environment_of(stack: Stack, program: Program) -> dict[str, str]:
-    """Return the whole environment of a program: little of ours, and its own."""
+    """Return the whole environment of a program: little of ours, and its own.
+
+    The operator's overrides lie over a service's.
+
+    Raises:
+        StackError: The file of overrides is wrong.
+    """
     passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     own = {MARKER: str(stack.root), "PYTHONUNBUFFERED": "1"}
-    return passed_on | own | dict(program.environment)
+    overrides: dict[str, str] = {}
+    if program.group is Group.SERVICE:
+        overrides = overrides_of(stack, program.name)
+    return passed_on | own | dict(program.environment) | overrides
 
 
 async def until_ports_are_free(

@@ -13,6 +13,7 @@ from deploy.embedded.errors import NotRunningError, StackError, StartError
 from deploy.embedded.launch import bring_down, bring_up
 from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
 from deploy.embedded.log_files import last_lines, log_paths
+from deploy.embedded.overrides import overrides_of
 from deploy.embedded.packages import ensure_packages
 from deploy.embedded.passwords import SERVICES
 from deploy.embedded.progress import Progress, status_table, urls
@@ -139,7 +140,7 @@ def _service_environment(stack: Stack, service: str) -> dict[str, str]:
         raise StackError(f"no service is called {service!r}: {', '.join(SERVICES)}")
     if not stack.secrets.exists():
         raise NotRunningError(f"no stack in {stack.root} yet: bring it up once")
-    return service_environment(stack, service)
+    return service_environment(stack, service) | overrides_of(stack, service)
 
 
 def _packages(stack: Stack, options: argparse.Namespace) -> None:
