@@ -19,20 +19,27 @@ from services.notification.ports import Notification
 
 @dataclass(frozen=True)
 class Told:
-    """A message, where it comes from, and who is told of it how."""
+    """A message, where it comes from, and who is told of it how.
+
+    Attributes:
+        read_by: Who has answered it since: it is in their list, as read, and that is
+            all.
+    """
 
     excerpt: Excerpt
     origin: Origin
     decisions: list[Decision]
+    read_by: frozenset[UserId] = frozenset()
+
+    @property
+    def unread(self) -> list[Decision]:
+        """The decisions about those who have not read it."""
+        return [one for one in self.decisions if one.user_id not in self.read_by]
 
 
 def entries(told: Iterable[Told], now: datetime) -> list[Notification]:
     """Return the in-app entries."""
-    return [
-        _entry(decision, one.excerpt, one.origin, now)
-        for one in told
-        for decision in one.decisions
-    ]
+    return [_entry(decision, one, now) for one in told for decision in one.decisions]
 
 
 def mails(told: Iterable[Told], now: datetime, timing: Timing) -> list[Delivery]:
@@ -48,7 +55,7 @@ def mails(told: Iterable[Told], now: datetime, timing: Timing) -> list[Delivery]
             expires_at=now + timing.email_lifetime,
         )
         for one in told
-        for decision in one.decisions
+        for decision in one.unread
         if decision.email_due_at is not None
     ]
 
@@ -71,25 +78,25 @@ def pushes(
             expires_at=now + timing.push_lifetime,
         )
         for one in told
-        for decision in one.decisions
+        for decision in one.unread
         if decision.push_due_at is not None
         for device in devices.get(decision.user_id, [])
     ]
 
 
-def _entry(
-    decision: Decision, excerpt: Excerpt, origin: Origin, now: datetime
-) -> Notification:
+def _entry(decision: Decision, told: Told, now: datetime) -> Notification:
+    excerpt = told.excerpt
     return Notification(
         notification_id=new_id(),
         user_id=decision.user_id,
         kind=decision.kind,
-        cause_event_id=origin.event_id,
+        cause_event_id=told.origin.event_id,
         conversation_id=excerpt.conversation_id,
         message_id=excerpt.message_id,
         seq=excerpt.seq,
         sender_id=excerpt.sender_id,
         created_at=now,
+        is_read=decision.user_id in told.read_by,
     )
 
 

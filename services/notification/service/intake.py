@@ -67,7 +67,7 @@ class _Round:
         self._conversations = conversations
         self._members = members
         self._people = people
-        self.told: list[Told] = []
+        self._told: list[Told] = []
         self.answers: dict[Place, ReadMark] = {}
         self.catching_up: set[Place] = set()
 
@@ -84,8 +84,25 @@ class _Round:
         )
         excerpt = arrival.message.excerpt
         if decisions:
-            self.told.append(Told(excerpt, arrival.origin, decisions))
+            self._told.append(Told(excerpt, arrival.origin, decisions))
         self._answer(excerpt, members)
+
+    @property
+    def told(self) -> list[Told]:
+        """The messages that somebody is told of, with who has answered them since."""
+        return [replace(one, read_by=self._read_by(one)) for one in self._told]
+
+    def _read_by(self, told: Told) -> frozenset[UserId]:
+        excerpt = told.excerpt
+        marks = {
+            one.user_id: self.answers.get((excerpt.conversation_id, one.user_id))
+            for one in told.decisions
+        }
+        return frozenset(
+            user_id
+            for user_id, mark in marks.items()
+            if mark is not None and mark.read_seq >= excerpt.seq
+        )
 
     def _answer(self, excerpt: Excerpt, members: dict[UserId, Member]) -> None:
         place = (excerpt.conversation_id, excerpt.sender_id)
@@ -157,11 +174,12 @@ class MessageIntake:
                 taken.take(arrival, self._clock, self._timing)
             else:
                 unknown.add(arrival.origin.event_id)
-        await self._write_down(taken.told, session)
         await self._conversations.put_reads(list(taken.answers.values()), session)
+        # Before the new entries: those that are read are written as such.
         await self._notifications.mark_conversations_read(
             [taken.answers[place] for place in taken.catching_up], session
         )
+        await self._write_down(taken.told, session)
         return unknown
 
     async def take_edited(self, edit: Excerpt, session: Session) -> None:
@@ -210,7 +228,7 @@ class MessageIntake:
         wanting = {
             decision.user_id
             for one in told
-            for decision in one.decisions
+            for decision in one.unread
             if decision.push_due_at is not None
         }
         if not wanting:

@@ -118,6 +118,10 @@ async def test_an_answer_in_the_same_batch_reads_what_came_before(
         (4, False),
         (1, True),
     }
+    await house.tick()
+    await house.tick(60)
+    to_bob = [push for push in house.push.sent if push.token == "token-of-Bob"]
+    assert len(to_bob) == 1
 
 
 async def test_kinds_of_events_keep_their_order_in_a_batch(house: House) -> None:
