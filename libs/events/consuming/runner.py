@@ -26,6 +26,7 @@ from libs.kernel import EventId
 _log = structlog.get_logger(__name__)
 
 _SUSPECT_LANE = "\0"
+_MOST_SHARED_SECONDS = 2.0  # longer, and the server may end the transaction
 
 Part: TypeAlias = tuple[Item, ...]
 
@@ -70,6 +71,8 @@ class SingleRunner:
         self._waiting: dict[Item, None] = {}
         self._queue = queue
         self._is_stopped = False
+        deadline = subscription.deadline.total_seconds()
+        self._share_seconds = min(deadline, _MOST_SHARED_SECONDS)
 
     def receive(self, delivery: Delivery) -> None:
         """Take a delivery apart and put its events on their lanes."""
@@ -121,11 +124,13 @@ class SingleRunner:
 
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._subscription.deadline.total_seconds()):
+            async with asyncio.timeout(self._share_seconds):
                 await self._effects.apply_batch(
                     self._subscription.name, list(unique), work
                 )
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
+            if isinstance(err, TimeoutError):
+                self._pace.note(time.perf_counter() - started, 1)
             _log.warning(
                 "frame_taken_apart",
                 subscription=self._queue,

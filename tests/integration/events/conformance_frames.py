@@ -143,3 +143,21 @@ class FrameConformance:
             assert context.correlation_id == f"story {number}"
             assert context.causation_id == parents[number]
             assert context.traceparent[:35] == TRACE[:35]
+
+    async def test_slow_handlers_are_taken_apart(self, rig):
+        """A frame that lasts too long for one transaction is handled side by side."""
+        transactions = {}
+        worker = rig.worker()
+
+        @worker.subscribe(ConversationRead, name="reads", concurrency=8)
+        async def on_read(event, context):
+            await asyncio.sleep(0.6)
+            transactions[event.read_seq] = context.transaction
+
+        async with rig.consuming(worker):
+            events = [read(number, f"c{number}") for number in range(8)]
+            await rig.send_raw(EXCHANGE, KEY, rig.frame_of(*events))
+            await rig.send_alone(read(8, "last"))
+            await rig.until(lambda: len(transactions) == 9)
+            await asyncio.sleep(0.5)
+        assert len(set(map(id, transactions.values()))) > 1
