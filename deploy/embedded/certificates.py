@@ -20,9 +20,12 @@ from deploy.embedded.layout import HOST, Stack, write_private
 _VALID = timedelta(days=3650)
 _RENEW_BEFORE = timedelta(days=30)
 
+GOOGLE_HOSTS = ("fcm.googleapis.com", "iamcredentials.googleapis.com")
+"""Hosts of Google that the FCM stand-in answers as."""
+
 SERVER_NAMES = {
     "smtp": ("localhost", HOST),
-    "fcm": ("fcm.googleapis.com", "localhost", HOST),
+    "fcm": (*GOOGLE_HOSTS, "localhost", HOST),
 }
 """Names in each server's certificate; the first is its common name."""
 
@@ -42,7 +45,7 @@ def ensure_certificates(stack: Stack, now: datetime | None = None) -> None:
             certificate_files(stack, server)[0].unlink(missing_ok=True)
     for server, names in SERVER_NAMES.items():
         certificate_file, key_file = certificate_files(stack, server)
-        if not _is_current(certificate_file, moment):
+        if not _is_current(certificate_file, moment, names):
             issuer = x509.load_pem_x509_certificate(stack.ca_file.read_bytes())
             key = _read_key(ca_key_file)
             chain = _issue(names, issuer, key, moment)
@@ -56,12 +59,20 @@ def certificate_files(stack: Stack, server: str) -> tuple[Path, Path]:
     return folder / "tls.pem", folder / "tls.key"
 
 
-def _is_current(certificate_file: Path, moment: datetime) -> bool:
+def _is_current(
+    certificate_file: Path, moment: datetime, names: tuple[str, ...] = ()
+) -> bool:
     try:
         certificate = x509.load_pem_x509_certificate(certificate_file.read_bytes())
     except FileNotFoundError:
         return False
-    return moment < certificate.not_valid_after_utc - _RENEW_BEFORE
+    if moment >= certificate.not_valid_after_utc - _RENEW_BEFORE:
+        return False
+    if not names:
+        return True
+    kind = x509.SubjectAlternativeName
+    held = certificate.extensions.get_extension_for_class(kind).value
+    return list(held) == [_alternative(name) for name in names]
 
 
 def _make_authority(certificate_file: Path, key_file: Path, moment: datetime) -> None:

@@ -1,7 +1,7 @@
 """A stand-in for Google's FCM, so real that firebase-admin cannot tell.
 
 Three listeners on loopback: a CONNECT proxy that leads every tunnel to the TLS
-listener, the TLS listener with a certificate for fcm.googleapis.com, and a plain one
+listener, the TLS listener with a certificate for Google's hosts, and a plain one
 with Google's token endpoint, `GET /sent?token=` and `POST /behaviour`.
 """
 
@@ -11,13 +11,13 @@ import ssl
 import sys
 from pathlib import Path
 
-from deploy.embedded.certificates import certificate_files
+from deploy.embedded.certificates import GOOGLE_HOSTS, certificate_files
 from deploy.embedded.layout import HOST, Stack, open_stack
 from deploy.embedded.stubs.fcm_api import PushService
 from deploy.embedded.stubs.serving import run_until_signal, start_site
 
 _CHUNK_BYTES = 16 * 1024
-_TUNNEL_TARGET = "fcm.googleapis.com:443"
+_TUNNEL_HEADS = tuple(f"CONNECT {host}:443 ".encode() for host in GOOGLE_HOSTS)
 
 
 async def serve(stack: Stack) -> None:
@@ -49,7 +49,7 @@ async def _tunnel(
     """Answer one CONNECT and carry its bytes to the TLS listener."""
     with contextlib.suppress(OSError, asyncio.IncompleteReadError):
         head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(f"CONNECT {_TUNNEL_TARGET} ".encode()):
+        if not head.startswith(_TUNNEL_HEADS):
             writer.write(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n")
             await writer.drain()
         else:

@@ -76,10 +76,13 @@ class PushService:
         self._ledger = _Ledger()
 
     def api(self) -> web.Application:
-        """Return what answers as fcm.googleapis.com."""
+        """Return what answers as fcm.googleapis.com and iamcredentials."""
         application = web.Application()
         application.router.add_post(
             "/v1/projects/{project}/messages:send", self._send_message
+        )
+        application.router.add_get(
+            "/v1/projects/-/serviceAccounts/{email}/allowedLocations", _locations
         )
         return application
 
@@ -184,6 +187,14 @@ class PushService:
         orders = self._ledger.orders[order.get("token", _ANY_TOKEN)]
         orders.extend([answer] * int(order.get("count", 1)))
         return web.json_response({})
+
+
+async def _locations(_: web.Request) -> web.Response:
+    """Answer as for an account that may be used everywhere.
+
+    google-auth asks beside its token; source: its `lookup_regional_access_boundary`.
+    """
+    return web.json_response({"locations": [], "encodedLocations": "0x0"})
 
 
 def _of_token(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from email.message import EmailMessage
 
+import aiohttp
 import aiosmtplib
 import pytest
 
@@ -98,6 +99,21 @@ def test_ordered_failures_reach_firebase_admin_as_its_errors(stack):
     ]
     assert stack.pushes(gone) == []
     assert send_pushes(stack, gone)[0].startswith("projects/")
+
+
+async def test_account_may_be_used_everywhere(stack):
+    """Google's sign-in library gets an answer to its look-up beside the token."""
+    account = "v1/projects/-/serviceAccounts/parley@example.org/allowedLocations"
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(
+            f"https://iamcredentials.googleapis.com/{account}",
+            proxy=stack.stack.url("fcm_proxy"),
+            ssl=ssl.create_default_context(cafile=str(stack.stack.ca_file)),
+        ) as response,
+    ):
+        assert response.status == 200
+        assert "encodedLocations" in await response.json()
 
 
 async def test_mail_is_taken_over_starttls_with_authentication(stack):

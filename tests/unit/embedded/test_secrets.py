@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from deploy.embedded.certificates import certificate_files, ensure_certificates
+from deploy.embedded.certificates import (
+    SERVER_NAMES,
+    certificate_files,
+    ensure_certificates,
+)
 from deploy.embedded.environment import service_environment, write_secret_files
 from deploy.embedded.keys import internal_jwks_file, ring_file, signing_file
 from deploy.embedded.launch import prepare
@@ -119,6 +123,22 @@ def test_certificates_are_signed_by_the_stack_and_renewed_in_time(stack, tmp_pat
     assert x509.load_pem_x509_certificate(path.read_bytes()) == first
     ensure_certificates(own, datetime.now(UTC) + timedelta(days=3640))
     assert x509.load_pem_x509_certificate(path.read_bytes()) != first
+
+
+def test_certificate_without_a_name_that_is_needed_now_is_made_anew(
+    stack, tmp_path, monkeypatch
+):
+    """A stack of an older checkout gets the names that a newer one answers as."""
+    own = Stack(tmp_path / "older", stack.base)
+    with monkeypatch.context() as older:
+        older.setitem(SERVER_NAMES, "fcm", ("fcm.googleapis.com",))
+        ensure_certificates(own)
+    ensure_certificates(own)
+    path, _ = certificate_files(own, "fcm")
+    certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    held = names.value.get_values_for_type(x509.DNSName)
+    assert "iamcredentials.googleapis.com" in held
 
 
 @pytest.mark.parametrize("service", SERVICES)
