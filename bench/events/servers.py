@@ -52,14 +52,13 @@ class Place:
     management: "_Management" = field(repr=False)
 
     async def rest(self) -> None:
-        """Wait until the broker's memory is below half of its limit, or 30 s.
+        """Wait until the broker has no memory alarm, or 30 s.
 
-        What a fast cell wrote is still in its log; an alarm would block the next one.
+        What a fast cell wrote is still in its log; the alarm would block the next one.
         """
         deadline = time.monotonic() + _REST_SECONDS
         while time.monotonic() < deadline:
-            node = self.management("GET", "nodes")[0]
-            if not node["mem_alarm"] and node["mem_used"] * 2 < node["mem_limit"]:
+            if not self.management("GET", "nodes")[0]["mem_alarm"]:
                 return
             await asyncio.sleep(0.5)
 
