@@ -43,16 +43,21 @@ class SampleSent(BaseModel):
     mentions: tuple[str, ...]
 
 
-async def cell(order: Order) -> dict[str, float]:
-    """Measure one scenario."""
-    tally = Tally(order.count or OUTSTANDING)
-    sent: dict[int, float] = {}
+def make_broker(order: Order) -> RabbitBroker:
+    """Return a broker that confirms, limits prefetch, and logs only if asked to."""
     quiet = {} if order.has_logs else {"logger": None}
-    broker = RabbitBroker(
+    return RabbitBroker(
         order.amqp_url,
         default_channel=Channel(prefetch_count=PREFETCH, on_return_raises=True),
         **quiet,
     )
+
+
+async def cell(order: Order) -> dict[str, float]:
+    """Measure one scenario."""
+    tally = Tally(order.count or OUTSTANDING)
+    sent: dict[int, float] = {}
+    broker = make_broker(order)
     exchange = RabbitExchange(PEER_EXCHANGE, type=ExchangeType.TOPIC, durable=True)
     queue = RabbitQueue(
         f"peers.faststream-{order.scenario}",
