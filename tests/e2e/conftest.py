@@ -49,17 +49,23 @@ def told(house) -> Told:
         text=True,
     )
     assert consumer.stdout is not None
-    assert consumer.stdout.readline().strip() == "watching"
-
-    async def tell() -> Story:
-        story = Story(house_of(house))
-        await story.tell()
-        await asyncio.sleep(1.5)  # the coalesced read marker and presence may follow
-        return story
-
-    story = asyncio.run(tell())
-    output, _ = consumer.communicate(timeout=20)
+    with consumer:
+        assert consumer.stdout.readline().strip() == "watching"
+        try:
+            story = asyncio.run(tell_story(house_of(house)))
+        except BaseException:
+            consumer.kill()
+            raise
+        output, _ = consumer.communicate(timeout=20)
     return Told(story, [json.loads(line) for line in output.splitlines()])
+
+
+async def tell_story(view: House) -> Story:
+    """Tell a story and wait until what follows it has been said."""
+    story = Story(view)
+    await story.tell()
+    await asyncio.sleep(1.5)  # the coalesced read marker and presence may follow
+    return story
 
 
 @dataclass(frozen=True)
