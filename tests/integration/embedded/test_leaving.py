@@ -86,7 +86,7 @@ async def test_down_ends_by_itself_when_its_asker_goes_away(supervisor, stack):
 async def test_second_down_waits_for_the_first(supervisor, stack):
     """Nobody is told that all is stopped while a program is still stopping."""
     await last(supervisor.up([]))
-    await abandon(supervisor.down())
+    await abandon(supervisor.down(), 0.9)  # the first program has begun to stop
     assert not supervisor.stopped.is_set()
     await last(supervisor.down())
     assert (stack.root / "base").read_text() == "stopped\n"
