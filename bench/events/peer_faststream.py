@@ -5,6 +5,7 @@ model as payload. Runs in an environment of its own.
 """
 
 import time
+from collections.abc import Awaitable, Callable
 
 from faststream.rabbit import (
     Channel,
@@ -28,6 +29,7 @@ from bench.events.meter import (
 from bench.events.sample import PEER_EXCHANGE, PREFETCH, PUBLISHERS, fields_of
 
 _KEY = "sample.sent"
+_EXCHANGE = RabbitExchange(PEER_EXCHANGE, type=ExchangeType.TOPIC, durable=True)
 
 
 class SampleSent(BaseModel):
@@ -53,12 +55,22 @@ def make_broker(order: Order) -> RabbitBroker:
     )
 
 
+async def measure(
+    order: Order, tally: Tally, publish: Callable[[], Awaitable[None]]
+) -> dict[str, float]:
+    """Measure what the order names."""
+    if order.scenario == "waiting":
+        await measure_waiting(order, publish)
+    if order.scenario == "delay":
+        return await measure_delay(order, tally, publish)
+    return await measure_rate(order, tally, publish, PUBLISHERS)
+
+
 async def cell(order: Order) -> dict[str, float]:
     """Measure one scenario."""
     tally = Tally(order.count or OUTSTANDING)
     sent: dict[int, float] = {}
     broker = make_broker(order)
-    exchange = RabbitExchange(PEER_EXCHANGE, type=ExchangeType.TOPIC, durable=True)
     queue = RabbitQueue(
         f"peers.faststream-{order.scenario}",
         queue_type=QueueType.QUORUM,
@@ -66,7 +78,7 @@ async def cell(order: Order) -> dict[str, float]:
         routing_key=_KEY,
     )
 
-    @broker.subscriber(queue, exchange)
+    @broker.subscriber(queue, _EXCHANGE)
     async def handle(message: SampleSent) -> None:
         tally.delays.append(time.perf_counter() - sent.pop(message.revision))
         tally.note(message.revision)
@@ -76,20 +88,14 @@ async def cell(order: Order) -> dict[str, float]:
         payload = SampleSent(**fields_of(number))
         sent[number] = time.perf_counter()
         await broker.publish(
-            payload, exchange=exchange, routing_key=_KEY, persist=True, mandatory=True
+            payload, exchange=_EXCHANGE, routing_key=_KEY, persist=True, mandatory=True
         )
         tally.published += 1
 
     async with broker:
         await broker.start()
-        if order.scenario == "waiting":
-            await measure_waiting(order, publish)
-        if order.scenario == "delay":
-            found = await measure_delay(order, tally, publish)
-        else:
-            found = await measure_rate(order, tally, publish, PUBLISHERS)
-        declared = await broker.declare_queue(queue)
-        await declared.delete(if_unused=False, if_empty=False)
+        found = await measure(order, tally, publish)
+        await (await broker.declare_queue(queue)).delete(if_unused=False)
     return found
 
 
