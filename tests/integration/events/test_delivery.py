@@ -235,3 +235,10 @@ async def test_a_cancelled_caller_breaks_no_later_confirm(rig):
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
     await asyncio.gather(*(publisher.publish(*target, **named) for _ in range(5)))
+
+
+async def test_starts_are_counted_whatever_becomes_of_them(rig):
+    """The count of an event that kills its process outlives the process."""
+    inbox = rig.bus._persistence.inbox
+    assert [await inbox.count_start("reads", "an id") for _ in range(3)] == [1, 2, 3]
+    assert await inbox.count_start("others", "an id") == 1

@@ -162,3 +162,16 @@ def test_subscriptions_that_break_a_promise_are_refused():
     worker.subscribe(UserCreated, name="a")(handler)
     with pytest.raises(ValueError, match="exists"):
         worker.subscribe(UserCreated, name="a")(handler)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"is_ordered": True, "in_transaction": False}, "order needs its transaction"),
+        ({"on_failure": "block_key"}, "only an ordered subscription can block"),
+    ],
+)
+def test_an_order_that_cannot_be_kept_is_refused(options, words):
+    """The last number is stored in the inbox's transaction; only lanes can wait."""
+    with pytest.raises(ValueError, match=words):
+        Worker("chat").subscribe(MessageSent, name="reads", **options)(None)
