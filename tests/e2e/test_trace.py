@@ -46,7 +46,9 @@ def test_trace_reaches_the_push(house, told) -> None:
 
 def test_trace_stands_in_the_logs(house, told) -> None:
     """Who looks for a missed mail finds the message's trace in notification's log."""
-    logged = {line.get("trace_id") for line in lines_of(house, "notification")}
+    lines = lines_of(house, "notification")
+    logged = {line.get("trace_id") for line in lines}
+    logged |= {trace for line in lines for trace in line.get("trace_ids", ())}
     assert message_traces(told) <= logged
 
 

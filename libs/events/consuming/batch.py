@@ -114,6 +114,7 @@ class BatchRunner:
             count=len(items),
             failed_count=len(failures),
             seconds=round(time.perf_counter() - started, 4),
+            trace_ids=_trace_ids(items),
         )
 
     async def _handle_each(self, items: Iterable[Item]) -> None:
@@ -230,3 +231,9 @@ class BatchRunner:
             ],
             transaction.session,
         )
+
+
+def _trace_ids(items: Iterable[Item]) -> list[str]:
+    """Return the traces of a batch: one line stands for all of its events."""
+    parents = (item.received.traceparent for item in items)
+    return sorted({parent.split("-")[1] for parent in parents if parent})
