@@ -61,8 +61,9 @@ test-integration: setup ## Adapters and services on real servers
 test-e2e: setup ## The whole house through the edge, faults included
 	@$(PYTHON) -m pytest tests/e2e
 
-faults: setup ## Long fault runs (RUNS=30 a phase)
-	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) $(PYTHON) -m pytest tests/e2e -m faults
+faults: setup ## Long fault runs (RUNS=30 a phase), resumable; counts in docs/
+	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) $(PYTHON) -m pytest tests/integration/events tests/e2e -m faults
+	@PYTHONPATH=. $(PYTHON) -m tests.integration.events.counts
 
 cov: setup ## Branch coverage of libs and services
 	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(T)

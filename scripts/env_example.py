@@ -8,7 +8,7 @@ import importlib
 import sys
 from pathlib import Path
 
-from libs.chassis.env_example import render_env_example
+from libs.chassis.env_example import SettingUndocumentedError, render_env_example
 from libs.chassis.settings import ServiceSettings
 
 TARGET = Path(".env.example")
@@ -32,7 +32,11 @@ def settings_classes() -> list[type[ServiceSettings]]:
 
 def main(arguments: list[str]) -> int:
     """Write or check; return the exit status."""
-    text = render_env_example(settings_classes())
+    try:
+        text = render_env_example(settings_classes())
+    except SettingUndocumentedError as error:
+        print(error)
+        return 1
     if "--check" not in arguments:
         TARGET.write_text(text, encoding="utf-8")
         return 0

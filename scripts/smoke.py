@@ -57,7 +57,8 @@ def wait_ready(
             urllib.request.urlopen(url, timeout=2).close()
             return
         time.sleep(0.1)
-    raise SystemExit(f"{service} did not get ready: see {stack.root}/log/{service}.jsonl")
+    log = stack.root / "log" / f"{service}.jsonl"
+    raise SystemExit(f"{service} did not get ready: see {log}")
 
 
 def _run(*command: str) -> None:

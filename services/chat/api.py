@@ -10,6 +10,7 @@ from libs.chassis.pagination import (
     CursorInvalidError,
     Limit,
     Page,
+    cursor_id,
     decode_cursor,
     encode_cursor,
 )
@@ -199,7 +200,7 @@ async def list_members(
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[MemberResource]:
     """List the members, by user id."""
-    after = _position(cursor, "after") or ""
+    after = cursor_id(cursor, "after") or ""
     found, following = await members.page(
         caller, conversation_id, after=after, limit=limit
     )
@@ -328,15 +329,8 @@ async def mark_read(
     )
 
 
-def _position(cursor: str | None, name: str) -> str | None:
-    position = decode_cursor(cursor).get(name)
-    if cursor is not None and not (isinstance(position, str) and is_id(position)):
-        raise InvalidError("cursor_invalid", "The cursor was not made by this list.")
-    return position
-
-
 def _place(cursor: str | None) -> JoinedAt | None:
-    conversation_id = _position(cursor, "before")
+    conversation_id = cursor_id(cursor, "before")
     if conversation_id is None:
         return None
     try:

@@ -4,7 +4,7 @@ One process and one loop with two listeners: HTTP for the gateway (the chassis o
 it) and WebSockets for the edge (opened in the lifespan).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
-from libs.chassis.health import Check, Health
+from libs.chassis.health import Health, bus_check
 from libs.chassis.http import ServiceClient
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
@@ -29,7 +29,7 @@ from libs.chassis.tasks import TaskSupervisor
 from libs.crypto import DataKeys, FieldSealer, KeyRing
 from libs.events import BusSettings
 from libs.events.rabbitmq import RabbitBus, open_bus
-from libs.kernel import SystemClock, UnavailableError
+from libs.kernel import SystemClock
 from services.chat import api
 from services.chat.api import ChatState
 from services.chat.cache import (
@@ -148,7 +148,7 @@ async def _open_adapters(
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
     opening = open_bus(_bus_settings(settings), database, worker)
     bus = await stack.enter_async_context(opening)
-    health.add("rabbitmq", _bus_check(bus), is_critical=False)
+    health.add("rabbitmq", bus_check(bus), is_critical=False)
     store = MongoWriterStore(database, vault)
     limits = _writer_limits(settings)
     writer = GroupCommitWriter(bus, store, sealer, clock, limits=limits)
@@ -296,13 +296,3 @@ def _socket_limits(settings: ChatSettings) -> SocketLimits:
         sockets=settings.sockets_max,
         anonymous_per_address=settings.sockets_anonymous_per_address,
     )
-
-
-def _bus_check(bus: RabbitBus) -> Check:
-    async def check() -> Mapping[str, object]:
-        report = bus.health()
-        if not report["is_healthy"]:
-            raise UnavailableError("broker_unavailable", "RabbitMQ is away.", **report)
-        return report
-
-    return check

@@ -4,9 +4,9 @@ from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
-from libs.chassis.pagination import Limit, Page, decode_cursor, encode_cursor
+from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.security import CurrentPrincipal
-from libs.kernel import Clock, InvalidError, NotFoundError, UserId, is_id
+from libs.kernel import Clock, NotFoundError, UserId
 from services.notification.domain.devices import Platform
 from services.notification.ports import DeviceRepository, PeopleRepository
 from services.notification.schemas import (
@@ -65,7 +65,7 @@ async def list_notifications(
     """List the caller's notifications, newest first."""
     entries = await lists.page(
         UserId(principal.user_id),
-        before_id=_before(cursor),
+        before_id=cursor_id(cursor, "before"),
         limit=limit + 1,
         is_unread=is_unread,
     )
@@ -156,12 +156,3 @@ async def replace_preferences(
     preferences = body.preferences()
     await people.put_preferences(UserId(principal.user_id), preferences)
     return PreferencesBody.of(preferences)
-
-
-def _before(cursor: str | None) -> str | None:
-    if cursor is None:
-        return None
-    before = decode_cursor(cursor).get("before")
-    if not isinstance(before, str) or not is_id(before):
-        raise InvalidError("cursor_invalid", "The cursor is none of ours.")
-    return before

@@ -8,7 +8,7 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
-from libs.chassis.health import Check, Health
+from libs.chassis.health import Check, Health, bus_check
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.tasks import TaskSupervisor
@@ -92,7 +92,7 @@ def _lifespan(settings: NotificationSettings, health: Health) -> Lifespan:
             bus = await stack.enter_async_context(
                 open_bus(_bus_settings(settings), database, worker)
             )
-            health.add("rabbitmq", bus.check, is_critical=False)
+            health.add("rabbitmq", bus_check(bus), is_critical=False)
             health.add("smtp", _smtp_check(settings), is_critical=False)
             await stores.deliveries.release(settings.instance_id)
             await stack.enter_async_context(_dispatching(settings, stores, bus, clock))

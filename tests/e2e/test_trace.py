@@ -44,9 +44,10 @@ def test_trace_reaches_the_push(house, told) -> None:
     assert traces <= message_traces(told)
 
 
-def test_trace_stands_in_the_logs(house, told) -> None:
-    """Who looks for a missed mail finds the message's trace in notification's log."""
-    lines = lines_of(house, "notification")
+@pytest.mark.parametrize("service", ["chat", "notification"])
+def test_trace_stands_in_the_logs(house, told, service) -> None:
+    """Who looks for a missed mail finds its trace where it began and ended."""
+    lines = lines_of(house, service)
     logged = {line.get("trace_id") for line in lines}
     logged |= {trace for line in lines for trace in line.get("trace_ids", ())}
     assert message_traces(told) <= logged

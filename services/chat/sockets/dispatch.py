@@ -176,6 +176,12 @@ class Dispatcher:
         try:
             with _tracer.start_as_current_span(f"socket {event.name}"):
                 result = await self._routes[event.name].handle(client, payload)
+                _log.info(
+                    "socket_event_handled",
+                    event_name=event.name,
+                    user_id=client.user_id,
+                    correlation_id=cause,
+                )
         except Exception as error:  # noqa: BLE001 - the edge: a socket event's last resort
             known = expected(error)
             if known is None:
