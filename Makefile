@@ -71,8 +71,9 @@ cov: setup ## Branch coverage of libs and services
 smoke: setup ## Start each service with its own requirements alone
 	@PYTHONPATH=. $(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
 
-bench: up ## Run a benchmark on the running stack (B=chat-quiet)
+bench: setup ## Run a benchmark on the running stack (B=chat-quiet)
 	@[ -n "$(B)" ] || { echo "usage: make bench B=NAME; there are: $(BENCHES)"; exit 2; }
+	@$(MAKE) --no-print-directory up
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
 
 # --- checking -------------------------------------------------------------------

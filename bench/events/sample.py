@@ -6,7 +6,9 @@ Standard library only, as `bench.events.meter`.
 from typing import Any
 
 CONVERSATIONS = 1024
-CONTENT = "Q2lwaGVydGV4dCBvZiBhIHNlbnRlbmNlIG9mIGFib3V0IGZpZnR5IGNoYXJhY3RlcnMu" * 2
+CONTENT = (
+    "Q2lwaGVydGV4dCBvZiBhIHNlbnRlbmNlIG9mIGFib3V0IGZpZnR5IGNoYXJhY3RlcnMu" * 2
+)  # pragma: allowlist secret
 EXCHANGE = "sample.events"
 PEER_EXCHANGE = "sample.peers"
 PREFETCH = 64
