@@ -3,12 +3,11 @@
 Standard library only, as `bench.events.meter`.
 """
 
+from base64 import b64encode
 from typing import Any
 
 CONVERSATIONS = 1024
-CONTENT = (
-    "Q2lwaGVydGV4dCBvZiBhIHNlbnRlbmNlIG9mIGFib3V0IGZpZnR5IGNoYXJhY3RlcnMu" * 2
-)  # pragma: allowlist secret
+CONTENT = b64encode(b"Ciphertext of a sentence of about fifty characters.").decode() * 2
 EXCHANGE = "sample.events"
 PEER_EXCHANGE = "sample.peers"
 PREFETCH = 64
