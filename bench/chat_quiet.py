@@ -1,4 +1,4 @@
-"""Latency of a quiet system: 20 sends a second through the edge, one reader.
+"""Latency of a quiet system: 20 sends a second through the edge, two people in turn.
 
 Prints the time from emit to acknowledgement and from emit to the other's socket, as
 clients see them: nginx, chat, MongoDB's majority commit, RabbitMQ's confirm and back.
@@ -26,15 +26,15 @@ def percentile(values: list[float], share: float) -> float:
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]
 
 
-async def measure(ada: Person, grace: Person, group_id: str) -> dict[str, list[float]]:
-    """Send at a steady rate; return milliseconds to ack and to delivery."""
+async def measure(pair: tuple[Person, Person], group_id: str) -> dict[str, list[float]]:
+    """Let two people send in turn; return milliseconds to ack and to delivery."""
     acked: list[float] = []
     sent_at: dict[str, float] = {}
 
-    async def send() -> None:
+    async def send(sender: Person) -> None:
         key = new_id()
         started = sent_at[key] = time.monotonic()
-        answer = await ada.emit(
+        answer = await sender.emit(
             "message.send",
             {"conversation_id": group_id, "client_message_id": key, "text": "tick"},
         )
@@ -42,17 +42,23 @@ async def measure(ada: Person, grace: Person, group_id: str) -> dict[str, list[f
         acked.append((time.monotonic() - started) * 1000)
 
     async with asyncio.TaskGroup() as tasks:
-        for _ in range(SENDS):
-            tasks.create_task(send())
+        for number in range(SENDS):
+            tasks.create_task(send(pair[number % 2]))
             await asyncio.sleep(EVERY_SECONDS)
     await asyncio.sleep(1)
-    delivered = [
+    return {"ack": acked, "delivered": delivered(pair, sent_at)}
+
+
+def delivered(pair: tuple[Person, Person], sent_at: dict[str, float]) -> list[float]:
+    """Return milliseconds from each emit to the other person's socket."""
+    return [
         (at - sent_at[payload["message"]["client_message_id"]]) * 1000
-        for event, payload, at in grace.live
+        for person in pair
+        for event, payload, at in person.live
         if event == "message.sent"
+        and payload["message"]["sender_id"] != person.user_id
         and payload["message"]["client_message_id"] in sent_at
     ]
-    return {"ack": acked, "delivered": delivered}
 
 
 async def run() -> dict[str, float]:
@@ -64,7 +70,7 @@ async def run() -> dict[str, float]:
         for person in (story.ada, story.grace):
             await settle(person, house, f"{person.name.lower()}-{story.run}")
         await story.open_group()
-        found = await measure(story.ada, story.grace, story.group_id)
+        found = await measure((story.ada, story.grace), story.group_id)
     assert len(found["delivered"]) == SENDS, "a message was not delivered live"
     return {
         "ack_p50_ms": statistics.median(found["ack"]),
