@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from libs.chassis.app import create_http_app
+from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
@@ -15,7 +16,7 @@ from libs.chassis.redis import open_redis
 from libs.chassis.redis import ping as ping_redis
 from libs.crypto import FieldSealer, KeyRing, SigningKeys
 from libs.events import EventBus
-from libs.events.rabbitmq import BusSettings, open_bus
+from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.auth.api import ROUTERS, AuthState
 from services.auth.cache import (
@@ -152,7 +153,7 @@ async def _open(
     database = await stack.enter_async_context(open_mongo(settings))
     redis = await stack.enter_async_context(open_redis(settings))
     bus = await stack.enter_async_context(
-        open_bus(_bus_settings(settings), database, worker)
+        open_bus(bus_settings(settings), database, worker)
     )
     hasher = stack.enter_context(await asyncio.to_thread(_hasher, settings))
     health.add("mongodb", lambda: ping_mongo(database))
@@ -201,12 +202,4 @@ def _limits(settings: AuthSettings) -> LoginLimits:
         pair_free=settings.login_failures_free,
         account_free=settings.login_account_failures_free,
         address_limit=settings.login_address_failures,
-    )
-
-
-def _bus_settings(settings: AuthSettings) -> BusSettings:
-    return BusSettings(
-        service="auth",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
     )

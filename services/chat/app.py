@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.http import ServiceClient
 from libs.chassis.mongo import open_mongo
@@ -27,7 +28,6 @@ from libs.chassis.security import (
 from libs.chassis.sessions import RevokedSession, SessionWatch
 from libs.chassis.tasks import TaskSupervisor
 from libs.crypto import DataKeys, FieldSealer, KeyRing
-from libs.events import BusSettings
 from libs.events.rabbitmq import RabbitBus, open_bus
 from libs.kernel import SystemClock
 from services.chat import api
@@ -146,7 +146,7 @@ async def _open_adapters(
     await ensure_indexes(database)
     redis = await stack.enter_async_context(open_redis(settings))
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
-    opening = open_bus(_bus_settings(settings), database, worker)
+    opening = open_bus(bus_settings(settings), database, worker)
     bus = await stack.enter_async_context(opening)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
     store = MongoWriterStore(database, vault)
@@ -269,14 +269,6 @@ def _core_limits(settings: ChatSettings) -> CoreLimits:
         live=LiveLimits(patience_seconds=settings.live_patience_seconds),
         presence_grace_seconds=settings.presence_grace_seconds,
         presence_heartbeat_seconds=settings.presence_heartbeat_seconds,
-    )
-
-
-def _bus_settings(settings: ChatSettings) -> BusSettings:
-    return BusSettings(
-        service="chat",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
     )
 
 

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
 from libs.chassis.asgi import Receive, Scope, Send
+from libs.chassis.bus import bus_settings
 from libs.chassis.errors import StartError
 from libs.chassis.health import Health, bus_check
 from libs.chassis.http import ServiceClient
@@ -21,7 +22,6 @@ from libs.chassis.security import (
     jwks_over_http,
 )
 from libs.chassis.sessions import SessionWatch
-from libs.events import BusSettings
 from libs.events.rabbitmq import open_bus
 from libs.kernel import SystemClock
 from services.gateway import api
@@ -134,12 +134,9 @@ async def _listen(
     stack: AsyncExitStack,
 ) -> None:
     """Have ended sessions told by live events; RabbitMQ may be away."""
-    bus_settings = BusSettings(
-        service="gateway",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
+    bus = await stack.enter_async_context(
+        open_bus(bus_settings(settings), None, worker)
     )
-    bus = await stack.enter_async_context(open_bus(bus_settings, None, worker))
     health.add("rabbitmq", bus_check(bus), is_critical=False)
     await stack.enter_async_context(bus.run_worker(worker, watch))
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from libs.chassis.app import create_http_app
+from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
 from libs.chassis.tasks import TaskSupervisor
 from libs.crypto import FieldSealer, KeyRing
-from libs.events import BusSettings, EventBus
+from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.media.api import MediaState, router
@@ -116,7 +117,7 @@ async def _open_adapters(
     await access.ensure_indexes()
     store = await stack.enter_async_context(open_s3(_s3_options(settings)))
     bus = await stack.enter_async_context(
-        open_bus(_bus_settings(settings), database, worker)
+        open_bus(bus_settings(settings), database, worker)
     )
     health.add("mongodb", partial(ping, database))
     health.add("rabbitmq", bus_check(bus), is_critical=False)
@@ -172,14 +173,6 @@ def _sweep_times(settings: MediaSettings) -> SweepTimes:
     return SweepTimes(
         abandoned_after=timedelta(hours=settings.abandoned_hours),
         lease_duration=max(_LEAST_LEASE, 2 * every),
-    )
-
-
-def _bus_settings(settings: MediaSettings) -> BusSettings:
-    return BusSettings(
-        service="media",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
     )
 
 

@@ -8,12 +8,13 @@ from datetime import timedelta
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.bus import bus_settings
 from libs.chassis.health import Check, Health, bus_check
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.tasks import TaskSupervisor
 from libs.crypto import FieldSealer, KeyRing
-from libs.events import BusSettings, EventBus
+from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.notification.api import NotificationState, router
@@ -90,7 +91,7 @@ def _lifespan(settings: NotificationSettings, health: Health) -> Lifespan:
             await create_indexes(database)
             stores = _mongo_stores(settings, database)
             bus = await stack.enter_async_context(
-                open_bus(_bus_settings(settings), database, worker)
+                open_bus(bus_settings(settings), database, worker)
             )
             health.add("rabbitmq", bus_check(bus), is_critical=False)
             health.add("smtp", _smtp_check(settings), is_critical=False)
@@ -255,14 +256,6 @@ def _rhythm(settings: NotificationSettings) -> Rhythm:
         lease=send_limit + _LEASE_MARGIN,
         poll=timedelta(seconds=settings.poll_seconds),
         send_limit=send_limit,
-    )
-
-
-def _bus_settings(settings: NotificationSettings) -> BusSettings:
-    return BusSettings(
-        service="notification",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
     )
 
 

@@ -6,10 +6,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
 from libs.crypto import FieldSealer, KeyRing
-from libs.events import BusSettings, EventBus
+from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.project import api
@@ -64,7 +65,7 @@ def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
             projects = MongoProjectRepository(database, storage)
             await projects.create_indexes()
             bus = await stack.enter_async_context(
-                open_bus(_bus_settings(settings), database, worker)
+                open_bus(bus_settings(settings), database, worker)
             )
             health.add("rabbitmq", bus_check(bus), is_critical=False)
             state = project_state(
@@ -80,11 +81,3 @@ def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
             yield state
 
     return lifespan
-
-
-def _bus_settings(settings: ProjectSettings) -> BusSettings:
-    return BusSettings(
-        service="project",
-        instance_id=settings.instance_id,
-        amqp_url=settings.amqp_url.get_secret_value(),
-    )
