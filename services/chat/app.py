@@ -107,7 +107,7 @@ def create_app(settings: ChatSettings) -> FastAPI:
     return create_http_app(
         settings,
         lifespan=_lifespan(settings, health),
-        routers=[api.router],
+        routers=api.ROUTERS,
         title="Parley chat",
         health=health,
     )

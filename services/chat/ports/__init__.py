@@ -1,5 +1,6 @@
 """What the core of chat needs from outside, as Protocols."""
 
+from services.chat.ports.conversations import ConversationRepository, JoinedAt
 from services.chat.ports.delivery import (
     ClientSocket,
     MessageWriter,
@@ -9,19 +10,10 @@ from services.chat.ports.delivery import (
     TransportSealer,
     TypingChannel,
 )
-from services.chat.ports.storage import (
-    Append,
-    Changes,
-    ConversationRepository,
-    JoinedAt,
-    MessageRepository,
-    Page,
-    SentKey,
-    Session,
-    UserRepository,
-    WriterStore,
-    WriteState,
-)
+from services.chat.ports.messages import Changes, MessageRepository, Page
+from services.chat.ports.session import Session
+from services.chat.ports.users import UserRepository
+from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
 
 __all__ = [
     "Append",

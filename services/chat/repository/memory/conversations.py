@@ -1,8 +1,4 @@
-"""Chat's storage in memory; a contract test holds it to MongoDB's behaviour.
-
-Sessions are ignored and nothing rolls back: what can fail is checked before anything
-is changed.
-"""
+"""Conversations and members in memory, and where the writer appends."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,8 +8,7 @@ from libs.kernel import ConflictError, ConversationId, MessageId, ProjectId, Use
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message
-from services.chat.domain.user import User
-from services.chat.ports import Append, JoinedAt, Page, SentKey, Session, WriteState
+from services.chat.ports import Append, JoinedAt, SentKey, Session, WriteState
 
 
 class MemoryConversations:
@@ -247,103 +242,6 @@ class MemoryConversations:
             for member in self.members.values()
             if member.conversation_id == conversation_id and member.is_active
         ]
-
-
-class MemoryMessages:
-    """`MessageRepository` over the same dictionaries."""
-
-    def __init__(self, store: MemoryConversations) -> None:
-        self._store = store
-
-    async def get(
-        self,
-        conversation_id: ConversationId,
-        message_id: MessageId,
-        *,
-        session: Session = None,
-    ) -> Message | None:
-        """Return a message of the conversation, or None."""
-        del session
-        message = self._store.messages.get(message_id)
-        is_here = message is not None and message.conversation_id == conversation_id
-        return message if is_here else None
-
-    async def replace(self, message: Message, *, session: Session) -> None:
-        """Store a changed message."""
-        del session
-        self._store.messages[message.message_id] = message
-
-    async def page(
-        self,
-        conversation_id: ConversationId,
-        *,
-        before: int | None,
-        after: int | None,
-        limit: int,
-    ) -> Page:
-        """Return up to `limit` messages next to a seq, or the newest ones."""
-        found = sorted(
-            (m for m in self._of(conversation_id)),
-            key=lambda message: message.seq,
-        )
-        if after is not None:
-            found = [message for message in found if message.seq > after]
-            return Page(tuple(found[:limit]), has_more=len(found) > limit)
-        if before is not None:
-            found = [message for message in found if message.seq < before]
-        return Page(tuple(found[-limit:]), has_more=len(found) > limit)
-
-    async def changed(
-        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
-    ) -> tuple[list[Message], list[Member]]:
-        """Return messages and members with since < revision <= until."""
-        messages = [m for m in self._of(conversation_id) if since < m.revision <= until]
-        members = [
-            member
-            for member in self._store.members.values()
-            if member.conversation_id == conversation_id
-            and since < member.revision <= until
-        ]
-        messages.sort(key=lambda message: message.revision)
-        members.sort(key=lambda member: member.revision)
-        end = min(limit, len(members))
-        while 0 < end < len(members) and (
-            members[end].revision == members[end - 1].revision
-        ):
-            end += 1
-        return messages[:limit], members[:end]
-
-    def _of(self, conversation_id: ConversationId) -> list[Message]:
-        return [
-            message
-            for message in self._store.messages.values()
-            if message.conversation_id == conversation_id
-        ]
-
-
-class MemoryUsers:
-    """`UserRepository` in a dictionary."""
-
-    def __init__(self) -> None:
-        self.users: dict[UserId, User] = {}
-
-    async def get(self, user_id: UserId, *, session: Session = None) -> User | None:
-        """Return a user, or None."""
-        del session
-        return self.users.get(user_id)
-
-    async def active_among(
-        self, user_ids: Sequence[UserId], *, session: Session = None
-    ) -> set[UserId]:
-        """Return those of the users that can take part."""
-        del session
-        known = [self.users.get(user_id) for user_id in user_ids]
-        return {user.user_id for user in known if user and user.is_active}
-
-    async def put(self, user: User, *, session: Session) -> None:
-        """Store a user, new or changed."""
-        del session
-        self.users[user.user_id] = user
 
 
 def sent_key(message: Message) -> SentKey:

@@ -1,0 +1,114 @@
+"""Routes of conversations: open, list, read, change."""
+
+from datetime import datetime
+
+from fastapi import APIRouter, Response
+
+from libs.chassis.pagination import (
+    DEFAULT_LIMIT,
+    CursorInvalidError,
+    Limit,
+    Page,
+    cursor_id,
+    decode_cursor,
+    encode_cursor,
+)
+from libs.kernel import (
+    ConversationId,
+    ProjectId,
+    UserId,
+)
+from services.chat.api.dependencies import (
+    Caller,
+    ConversationPath,
+    ConversationsUse,
+    Cursor,
+)
+from services.chat.ports import JoinedAt
+from services.chat.schemas import (
+    ChangeConversation,
+    ConversationResource,
+    OpenConversation,
+)
+from services.chat.service.conversations import Opening
+
+router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+
+
+@router.post("", status_code=201)
+async def open_conversation(
+    body: OpenConversation,
+    caller: Caller,
+    conversations: ConversationsUse,
+    response: Response,
+) -> ConversationResource:
+    """Open a conversation; 200 with the one that a pair has already."""
+    opening = Opening(
+        kind=body.kind,
+        title=body.title,
+        member_ids=tuple(UserId(member_id) for member_id in body.member_ids),
+        project_id=None if body.project_id is None else ProjectId(body.project_id),
+    )
+    membership, is_new = await conversations.open(caller, opening)
+    if not is_new:
+        response.status_code = 200
+    return ConversationResource.of(membership)
+
+
+@router.get("")
+async def list_conversations(
+    caller: Caller,
+    conversations: ConversationsUse,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[ConversationResource]:
+    """List the caller's conversations, the last joined first."""
+    before = _place(cursor)
+    found, following = await conversations.page(caller, before=before, limit=limit)
+    return Page[ConversationResource](
+        items=[ConversationResource.of(membership) for membership in found],
+        next_cursor=None if following is None else _place_cursor(following),
+    )
+
+
+@router.get("/{conversation_id}")
+async def get_conversation(
+    conversation_id: ConversationPath, caller: Caller, conversations: ConversationsUse
+) -> ConversationResource:
+    """Return one conversation with its unread count."""
+    return ConversationResource.of(await conversations.get(caller, conversation_id))
+
+
+@router.patch("/{conversation_id}")
+async def change_conversation(
+    conversation_id: ConversationPath,
+    body: ChangeConversation,
+    caller: Caller,
+    conversations: ConversationsUse,
+) -> ConversationResource:
+    """Give it another title, archive it or bring it back."""
+    if body.title is not None:
+        await conversations.rename(caller, conversation_id, body.title)
+    if body.is_archived is not None:
+        await conversations.archive(
+            caller, conversation_id, is_archived=body.is_archived
+        )
+    return ConversationResource.of(await conversations.get(caller, conversation_id))
+
+
+def _place(cursor: str | None) -> JoinedAt | None:
+    conversation_id = cursor_id(cursor, "before")
+    if conversation_id is None:
+        return None
+    try:
+        joined_at = datetime.fromisoformat(str(decode_cursor(cursor).get("joined_at")))
+    except ValueError:
+        raise CursorInvalidError from None
+    if joined_at.tzinfo is None:
+        raise CursorInvalidError
+    return JoinedAt(joined_at, ConversationId(conversation_id))
+
+
+def _place_cursor(place: JoinedAt) -> str:
+    joined_at = place.joined_at.isoformat()
+    return encode_cursor({"before": place.conversation_id, "joined_at": joined_at})

@@ -1,0 +1,97 @@
+"""What the routes of chat ask for: use cases, the caller, ids of the path."""
+
+from typing import Annotated, TypedDict
+
+from fastapi import Depends, Path, Query, Request
+
+from libs.chassis.security import CurrentPrincipal
+from libs.kernel import (
+    ConversationId,
+    MessageId,
+    UserId,
+    is_id,
+)
+from services.chat.domain.errors import (
+    ConversationNotFoundError,
+    MemberNotFoundError,
+    MessageNotFoundError,
+)
+from services.chat.service.conversations import Conversations
+from services.chat.service.markers import ReadMarkers
+from services.chat.service.members import Members
+from services.chat.service.messages import Messages
+from services.chat.service.sync import Sync
+
+
+class ChatState(TypedDict):
+    """What the lifespan yields; it becomes ``request.state``."""
+
+    conversations: Conversations
+    members: Members
+    messages: Messages
+    sync: Sync
+    markers: ReadMarkers
+
+
+def _conversations(request: Request) -> Conversations:
+    found: Conversations = request.state.conversations
+    return found
+
+
+def _members(request: Request) -> Members:
+    found: Members = request.state.members
+    return found
+
+
+def _messages(request: Request) -> Messages:
+    found: Messages = request.state.messages
+    return found
+
+
+def _sync(request: Request) -> Sync:
+    found: Sync = request.state.sync
+    return found
+
+
+def _markers(request: Request) -> ReadMarkers:
+    found: ReadMarkers = request.state.markers
+    return found
+
+
+_IdPath = Annotated[str, Path(min_length=1, max_length=64)]
+
+
+def _conversation_id(conversation_id: _IdPath) -> ConversationId:
+    if not is_id(conversation_id):
+        raise ConversationNotFoundError  # what cannot be an id does not exist
+    return ConversationId(conversation_id)
+
+
+def _message_id(message_id: _IdPath) -> MessageId:
+    if not is_id(message_id):
+        raise MessageNotFoundError
+    return MessageId(message_id)
+
+
+def _member_id(user_id: _IdPath) -> UserId:
+    if not is_id(user_id):
+        raise MemberNotFoundError
+    return UserId(user_id)
+
+
+def _caller(principal: CurrentPrincipal) -> UserId:
+    return UserId(principal.user_id)
+
+
+ConversationsUse = Annotated[Conversations, Depends(_conversations)]
+MembersUse = Annotated[Members, Depends(_members)]
+MessagesUse = Annotated[Messages, Depends(_messages)]
+SyncUse = Annotated[Sync, Depends(_sync)]
+MarkersUse = Annotated[ReadMarkers, Depends(_markers)]
+Caller = Annotated[UserId, Depends(_caller)]
+ConversationPath = Annotated[ConversationId, Depends(_conversation_id)]
+MessagePath = Annotated[MessageId, Depends(_message_id)]
+MemberPath = Annotated[UserId, Depends(_member_id)]
+Cursor = Annotated[str | None, Query(max_length=256)]
+SeqBound = Annotated[int | None, Query(ge=0, le=2**53)]
+Revision = Annotated[int, Query(ge=0, le=2**53)]

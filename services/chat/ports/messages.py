@@ -1,0 +1,79 @@
+"""Where messages are kept, and what changed among them."""
+
+from typing import Protocol
+
+import msgspec
+
+from libs.kernel import ConversationId, MessageId
+from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.message import Message
+from services.chat.ports.session import Session
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Messages in the order of their seq, and whether the side asked has more."""
+
+    messages: tuple[Message, ...]
+    has_more: bool
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """The current state of all that changed after a revision.
+
+    Attributes:
+        conversation: Where its own fields changed, else None.
+        revision: What to ask from next time.
+        has_more: Whether to ask again at once.
+    """
+
+    conversation: Conversation | None
+    members: tuple[Member, ...]
+    messages: tuple[Message, ...]
+    revision: int
+    has_more: bool
+
+
+class MessageRepository(Protocol):
+    """Messages, opened."""
+
+    async def get(
+        self,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        *,
+        session: Session = None,
+    ) -> Message | None:
+        """Return a message of the conversation, or None."""
+        ...
+
+    async def replace(self, message: Message, *, session: Session) -> None:
+        """Store a changed message."""
+        ...
+
+    async def page(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+    ) -> Page:
+        """Return up to `limit` messages next to a seq, or the newest ones.
+
+        Args:
+            conversation_id: Whose messages.
+            before: Exclusive upper bound; the page ends right below it.
+            after: Exclusive lower bound; the page begins right above it. At most
+                one of both is given.
+            limit: At least 1.
+        """
+        ...
+
+    async def changed(
+        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
+    ) -> tuple[list[Message], list[Member]]:
+        """Return messages and members with since < revision <= until, by revision.
+
+        Up to `limit` of each, and then all members that share the last revision.
+        """
+        ...

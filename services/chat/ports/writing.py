@@ -1,0 +1,66 @@
+"""Where the message writer reads and appends."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from libs.kernel import ConversationId, UserId
+from services.chat.domain.conversation import Conversation, Role
+from services.chat.domain.message import Message
+from services.chat.ports.session import Session
+
+SentKey = tuple[ConversationId, UserId, str]
+"""Conversation, sender, client_message_id: names a sent message for ever."""
+
+
+class WriteState(msgspec.Struct, kw_only=True):
+    """What the writer remembers of a conversation between two commits.
+
+    Attributes:
+        roles: Of the senders that were looked up at ``members_version``; a user
+            that was looked up and is no member is absent.
+    """
+
+    conversation: Conversation
+    last_seq: int
+    revision: int
+    members_version: int
+    roles: dict[UserId, Role]
+
+
+class Append(msgspec.Struct, frozen=True, kw_only=True):
+    """New messages of one conversation, and the state they were planned on."""
+
+    conversation_id: ConversationId
+    expected_seq: int
+    expected_revision: int
+    expected_members_version: int
+    messages: tuple[Message, ...]
+
+
+class WriterStore(Protocol):
+    """Where the message writer reads and appends."""
+
+    async def load_states(
+        self, wanted: Mapping[ConversationId, Iterable[UserId]]
+    ) -> dict[ConversationId, WriteState]:
+        """Read conversations with the roles of some users.
+
+        Membership is read after the conversation, so that a change in between
+        shows as a newer ``members_version`` at commit time.
+        """
+        ...
+
+    async def append(self, appends: Sequence[Append], *, session: Session) -> None:
+        """Write a batch in the caller's transaction, by compare-and-set.
+
+        Raises:
+            StaleConversationError: At least one conversation has moved on.
+            DuplicateMessageError: At least one message is stored already.
+        """
+        ...
+
+    async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
+        """Return those of the messages that are stored, never to be rolled back."""
+        ...

@@ -1,0 +1,11 @@
+"""Chat's storage in memory; a contract test holds it to MongoDB's behaviour.
+
+Sessions are ignored and nothing rolls back: what can fail is checked before anything
+is changed.
+"""
+
+from services.chat.repository.memory.conversations import MemoryConversations, sent_key
+from services.chat.repository.memory.messages import MemoryMessages
+from services.chat.repository.memory.users import MemoryUsers
+
+__all__ = ["MemoryConversations", "MemoryMessages", "MemoryUsers", "sent_key"]

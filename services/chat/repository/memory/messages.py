@@ -1,0 +1,79 @@
+"""Messages in memory."""
+
+from libs.kernel import ConversationId, MessageId
+from services.chat.domain.conversation import Member
+from services.chat.domain.message import Message
+from services.chat.ports import Page, Session
+from services.chat.repository.memory.conversations import MemoryConversations
+
+
+class MemoryMessages:
+    """`MessageRepository` over the same dictionaries."""
+
+    def __init__(self, store: MemoryConversations) -> None:
+        self._store = store
+
+    async def get(
+        self,
+        conversation_id: ConversationId,
+        message_id: MessageId,
+        *,
+        session: Session = None,
+    ) -> Message | None:
+        """Return a message of the conversation, or None."""
+        del session
+        message = self._store.messages.get(message_id)
+        is_here = message is not None and message.conversation_id == conversation_id
+        return message if is_here else None
+
+    async def replace(self, message: Message, *, session: Session) -> None:
+        """Store a changed message."""
+        del session
+        self._store.messages[message.message_id] = message
+
+    async def page(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: int | None,
+        after: int | None,
+        limit: int,
+    ) -> Page:
+        """Return up to `limit` messages next to a seq, or the newest ones."""
+        found = sorted(
+            (m for m in self._of(conversation_id)),
+            key=lambda message: message.seq,
+        )
+        if after is not None:
+            found = [message for message in found if message.seq > after]
+            return Page(tuple(found[:limit]), has_more=len(found) > limit)
+        if before is not None:
+            found = [message for message in found if message.seq < before]
+        return Page(tuple(found[-limit:]), has_more=len(found) > limit)
+
+    async def changed(
+        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
+    ) -> tuple[list[Message], list[Member]]:
+        """Return messages and members with since < revision <= until."""
+        messages = [m for m in self._of(conversation_id) if since < m.revision <= until]
+        members = [
+            member
+            for member in self._store.members.values()
+            if member.conversation_id == conversation_id
+            and since < member.revision <= until
+        ]
+        messages.sort(key=lambda message: message.revision)
+        members.sort(key=lambda member: member.revision)
+        end = min(limit, len(members))
+        while 0 < end < len(members) and (
+            members[end].revision == members[end - 1].revision
+        ):
+            end += 1
+        return messages[:limit], members[:end]
+
+    def _of(self, conversation_id: ConversationId) -> list[Message]:
+        return [
+            message
+            for message in self._store.messages.values()
+            if message.conversation_id == conversation_id
+        ]

@@ -1,0 +1,63 @@
+"""Wire models of conversations."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, Field
+
+from services.chat.domain.conversation import ConversationKind, Role, unread_count
+from services.chat.schemas.fields import IdText, RequestModel
+from services.chat.service.conversations import Membership
+from services.chat.service.wire import conversation_wire
+
+
+class OpenConversation(RequestModel):
+    """Body of POST /conversations."""
+
+    kind: ConversationKind
+    title: str | None = Field(default=None, max_length=1_000)
+    member_ids: list[IdText] = Field(default_factory=list, max_length=1_000)
+    project_id: IdText | None = None
+
+
+class ChangeConversation(RequestModel):
+    """Body of PATCH /conversations/{id}; what is absent stays."""
+
+    title: str | None = Field(default=None, max_length=1_000)
+    is_archived: bool | None = None
+
+
+class ConversationBase(BaseModel):
+    """A conversation without anything of one member's own."""
+
+    conversation_id: str
+    kind: ConversationKind
+    title: str | None
+    project_id: str | None
+    created_by: str | None
+    created_at: datetime
+    last_seq: int
+    revision: int
+    is_archived: bool
+    direct_user_ids: list[str]
+
+
+class ConversationResource(ConversationBase):
+    """A conversation as one member sees it."""
+
+    role: Role
+    read_seq: int
+    unread: int
+
+    @classmethod
+    def of(cls, membership: Membership) -> Self:
+        """Return a conversation as its member sees it."""
+        conversation, member = membership.conversation, membership.member
+        return cls.model_validate(
+            {
+                **conversation_wire(conversation),
+                "role": member.role,
+                "read_seq": member.read_seq,
+                "unread": unread_count(conversation, member),
+            }
+        )

@@ -1,0 +1,65 @@
+"""Wire models of messages."""
+
+from datetime import datetime
+from typing import Self
+
+from pydantic import BaseModel, Field
+
+from services.chat.ports import Page
+from services.chat.schemas.fields import IdText, RequestModel, SeqNumber
+from services.chat.service.wire import message_wire
+
+
+class SendMessage(RequestModel):
+    """Body of POST /conversations/{id}/messages."""
+
+    client_message_id: IdText
+    text: str = Field(max_length=64_000)
+    attachments: list[IdText] = Field(default_factory=list, max_length=200)
+    mentions: list[IdText] = Field(default_factory=list, max_length=200)
+    reply_to_seq: SeqNumber | None = None
+
+
+class EditMessage(RequestModel):
+    """Body of PATCH /conversations/{id}/messages/{message_id}."""
+
+    text: str = Field(max_length=64_000)
+    mentions: list[IdText] = Field(default_factory=list, max_length=200)
+
+
+class MessageResource(BaseModel):
+    """A message; `text` is null in a tombstone."""
+
+    message_id: str
+    client_message_id: str
+    seq: int
+    revision: int
+    sender_id: str
+    sent_at: datetime
+    text: str | None
+    attachments: list[str]
+    mentions: list[str]
+    reply_to_seq: int | None
+    is_deleted: bool
+    edited_at: datetime | None
+
+
+class SentMessage(BaseModel):
+    """A message with its place, as it is delivered live too."""
+
+    conversation_id: str
+    revision: int
+    message: MessageResource
+
+
+class MessagePage(BaseModel):
+    """A page of history in the order of seq."""
+
+    items: list[MessageResource]
+    has_more: bool
+
+    @classmethod
+    def of(cls, page: Page) -> Self:
+        """Return a page as it is shown."""
+        items = [MessageResource.model_validate(message_wire(m)) for m in page.messages]
+        return cls(items=items, has_more=page.has_more)
