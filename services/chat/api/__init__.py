@@ -5,4 +5,4 @@ from services.chat.api.dependencies import ChatState
 
 ROUTERS = [conversations.router, members.router, messages.router, sync.router]
 
-__all__ = ["ChatState", "ROUTERS"]
+__all__ = ["ROUTERS", "ChatState"]
