@@ -43,6 +43,9 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
         project_revision: The project's, of the last fact applied to it.
         unique_key: What it is unique by: a pair of users, a project's channel.
         pair: The two users of a direct conversation, sorted; else empty.
+        first_seq: Messages are kept from it on, without a gap; retention raises it.
+            One above `last_seq` where none is left.
+        retention_days: How long messages are kept; None as the installation says.
     """
 
     conversation_id: ConversationId
@@ -61,6 +64,8 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     project_revision: int = 0
     unique_key: str | None = None
     pair: tuple[UserId, ...] = ()
+    first_seq: int = 1
+    retention_days: int | None = None
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,5 +142,6 @@ def checked_title(kind: ConversationKind, title: str | None) -> str | None:
 
 
 def unread_count(conversation: Conversation, member: Member) -> int:
-    """Return how many messages the member has not read."""
-    return max(0, conversation.last_seq - member.read_seq)
+    """Return how many of the messages that are kept the member has not read."""
+    read_seq = max(member.read_seq, conversation.first_seq - 1)
+    return max(0, conversation.last_seq - read_seq)

@@ -67,6 +67,15 @@ class ConversationRepository(Protocol):
         """
         ...
 
+    async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
+        """Destroy a conversation's data keys and its title, for good.
+
+        Nothing that was sealed under them opens again, in this process at once and
+        in the others as soon as they read the conversation. Documents stay: what
+        they hold is noise. Idempotent. Source: security.md CR-5.
+        """
+        ...
+
     async def revisions(
         self, conversation_ids: Sequence[ConversationId]
     ) -> dict[ConversationId, int]:

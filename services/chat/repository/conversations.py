@@ -21,7 +21,7 @@ from services.chat.repository.documents import (
     new_conversation,
     title_state,
 )
-from services.chat.repository.vault import ConversationVault
+from services.chat.repository.vault import DESTROYED, ConversationVault
 
 
 class MongoConversationRepository:
@@ -114,6 +114,15 @@ class MongoConversationRepository:
         )
         if result.matched_count != 1:
             raise StaleConversationError
+
+    async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
+        """Destroy a conversation's data keys and its title, for good."""
+        await self._conversations.update_one(
+            {"_id": conversation_id},
+            {"$set": {"key_id": DESTROYED, "keys": [], "title": None}},
+            session=session,
+        )
+        self._vault.forget(conversation_id)
 
     async def revisions(
         self, conversation_ids: Sequence[ConversationId]

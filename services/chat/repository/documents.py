@@ -54,6 +54,8 @@ def conversation_of(document: Document, vault: ConversationVault) -> Conversatio
         project_revision=document["project_revision"],
         unique_key=document.get("unique_key"),
         pair=tuple(UserId(user_id) for user_id in document.get("pair", ())),
+        first_seq=document.get("first_seq", 1),
+        retention_days=document.get("retention_days"),
     )
 
 
@@ -85,6 +87,8 @@ def conversation_state(conversation: Conversation) -> Document:
         "is_managed": conversation.is_managed,
         "is_archived_by_project": conversation.is_archived_by_project,
         "project_revision": conversation.project_revision,
+        "first_seq": conversation.first_seq,
+        "retention_days": conversation.retention_days,
     }
 
 

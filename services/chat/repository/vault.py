@@ -9,7 +9,14 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from libs.crypto import DataKeys, WrappedKey, additional_data, decrypt, encrypt
+from libs.crypto import (
+    DataKeys,
+    DecryptError,
+    WrappedKey,
+    additional_data,
+    decrypt,
+    encrypt,
+)
 from libs.kernel import UnavailableError
 from services.chat.domain.message import decode_body, encode_body
 
@@ -17,6 +24,17 @@ Document = dict[str, Any]  # what BSON holds
 
 _BODY = "parley.chat.body.1"
 _TITLE = "parley.chat.title.1"
+
+
+DESTROYED = ""
+"""Id of the current key of a conversation whose keys were destroyed."""
+
+
+class KeyDestroyedError(DecryptError):
+    """The conversation's keys were destroyed: nothing of it opens ever again."""
+
+    def __init__(self) -> None:
+        super().__init__("the data key is destroyed")
 
 
 class KeyNotLoadedError(UnavailableError):
@@ -68,6 +86,8 @@ class ConversationVault:
     ) -> None:
         """Unwrap a conversation's stored keys, unless they are here already.
 
+        Destroyed ones leave this process too.
+
         Raises:
             DecryptError: A wrapped key was altered, or is another conversation's.
             KeyUnknownError: The key-encryption key is not on the ring.
@@ -86,10 +106,18 @@ class ConversationVault:
         }
         self._remember(conversation_id, KeyChain(current_id, unwrapped))
 
+    def forget(self, conversation_id: str) -> None:
+        """Drop a conversation's unwrapped keys; reading it brings them back."""
+        self._chains.pop(conversation_id, None)
+
     def seal_body(
         self, conversation_id: str, message_id: str, sender_id: str, text: str
     ) -> Document:
-        """Seal a message's body, bound to conversation, message and sender."""
+        """Seal a message's body, bound to conversation, message and sender.
+
+        Raises:
+            KeyDestroyedError: The conversation was shredded.
+        """
         chain = self._chain(conversation_id)
         key_id = chain.current_id
         bound = additional_data(_BODY, conversation_id, message_id, sender_id, key_id)
@@ -135,6 +163,8 @@ class ConversationVault:
         if chain is None:
             raise KeyNotLoadedError
         self._chains.move_to_end(conversation_id)
+        if chain.current_id == DESTROYED:
+            raise KeyDestroyedError
         return chain
 
     def _key(self, conversation_id: str, key_id: str) -> bytes:

@@ -36,9 +36,11 @@ class ConversationBase(BaseModel):
     project_id: str | None
     created_by: str | None
     created_at: datetime
+    first_seq: int
     last_seq: int
     revision: int
     is_archived: bool
+    retention_days: int | None
     direct_user_ids: list[str]
 
 

@@ -37,9 +37,11 @@ def conversation_wire(conversation: Conversation) -> Wire:
         "project_id": conversation.project_id,
         "created_by": conversation.created_by,
         "created_at": conversation.created_at,
+        "first_seq": conversation.first_seq,
         "last_seq": conversation.last_seq,
         "revision": conversation.revision,
         "is_archived": conversation.is_archived,
+        "retention_days": conversation.retention_days,
         "direct_user_ids": conversation.pair,
     }
 

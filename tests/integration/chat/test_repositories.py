@@ -271,6 +271,25 @@ async def test_history_and_changes(storage) -> None:
     assert len(members) == 5
 
 
+async def test_what_is_shredded_opens_never_again(storage) -> None:
+    """Neither title nor bodies, in the process that shreds and in one that knew."""
+    stored = group()
+    await storage.conversations.insert(stored, [], session=None)
+    sent = message(stored, new_id(), 1)
+    await storage.writing.append([append(stored, sent)], session=None)
+    conversation_id = stored.conversation_id
+    for _ in range(2):  # idempotent
+        await storage.conversations.shred(conversation_id, session=None)
+    left = await storage.conversations.get(conversation_id)
+    assert (left.title, left.last_seq) == (None, 1)
+    found = await storage.messages.get(conversation_id, sent.message_id)
+    assert (found.seq, found.text) == (1, None)
+    page = await storage.messages.page(
+        conversation_id, before=None, after=None, limit=2
+    )
+    assert [m.text for m in page.messages] == [None]
+
+
 async def test_users_come_back_as_stored(storage) -> None:
     """Only active ones can be brought in."""
     active = User(user_id=new_id(), display_name="Ada", handle="a", is_verified=True)

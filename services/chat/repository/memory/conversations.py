@@ -85,6 +85,19 @@ class MemoryConversations:
             conversation = msgspec.structs.replace(conversation, title=known.title)
         self.conversations[before.conversation_id] = conversation
 
+    async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
+        """Destroy what is private in a conversation, for good."""
+        del session
+        known = self.conversations.get(conversation_id)
+        if known is None:
+            return
+        untitled = msgspec.structs.replace(known, title=None)
+        self.conversations[conversation_id] = untitled
+        for message in list(self.messages.values()):
+            if message.conversation_id == conversation_id:
+                unread = msgspec.structs.replace(message, text=None)
+                self.messages[message.message_id] = unread
+
     async def revisions(
         self, conversation_ids: Sequence[ConversationId]
     ) -> dict[ConversationId, int]:
