@@ -24,9 +24,8 @@ from deploy.embedded.passwords import ADMIN, Passwords
 from deploy.embedded.servers.mongodb import admin_url
 from deploy.embedded.servers.rabbitmq import amqp_url
 
-VIRTUAL_HOST = "bench-events"
 DATABASE = "bench_events"
-_PREFIX = "bench-events-"
+_NAME = "bench-events"
 _REST_SECONDS = 30.0
 _ALL = {"configure": ".*", "write": ".*", "read": ".*"}
 
@@ -40,6 +39,7 @@ class Place:
         service_amqp_url: An account with a service's rights, no more.
         management_url: The management API, as administrator.
         mongo_url: MongoDB's administrator.
+        database: The benchmark's own.
         servers: Pids of the servers, by name.
         management: Calls the management API.
     """
@@ -48,6 +48,7 @@ class Place:
     service_amqp_url: str
     management_url: str
     mongo_url: str
+    database: str
     servers: dict[str, int]
     management: "_Management" = field(repr=False)
 
@@ -64,39 +65,41 @@ class Place:
 
 
 @asynccontextmanager
-async def open_place(stack: Stack, service: str) -> AsyncIterator[Place]:
+async def open_place(
+    stack: Stack, service: str, name: str = _NAME
+) -> AsyncIterator[Place]:
     """Make host, account and database; what a killed run left is removed first."""
     password = secrets.token_urlsafe(16)
-    user = _PREFIX + service
+    user, database = user_prefix(name) + service, name.replace("-", "_")
     admin = f"{ADMIN}:{Passwords(stack).of('rabbitmq', ADMIN)}"
     call = _Management(stack.url("rabbitmq_management"), admin)
-    host_path, user_path = f"vhosts/{VIRTUAL_HOST}", f"users/{user}"
+    host_path, user_path = f"vhosts/{name}", f"users/{user}"
     place = Place(
-        admin_amqp_url=f"{amqp_url(stack, ADMIN).rstrip('/')}/{VIRTUAL_HOST}",
-        service_amqp_url=f"amqp://{user}:{password}@{stack.address('amqp')}"
-        f"/{VIRTUAL_HOST}",
+        admin_amqp_url=f"{amqp_url(stack, ADMIN).rstrip('/')}/{name}",
+        service_amqp_url=f"amqp://{user}:{password}@{stack.address('amqp')}/{name}",
         management_url=f"http://{admin}@{stack.address('rabbitmq_management')}",
         mongo_url=admin_url(stack),
+        database=database,
         servers=_pids(stack, "rabbitmq", "mongod"),
         management=call,
     )
     async with AsyncMongoClient[dict[str, Any]](place.mongo_url) as client:
         call("DELETE", host_path)
-        await client.drop_database(DATABASE)
+        await client.drop_database(database)
         try:
             call("PUT", host_path, {})
-            call("PUT", f"permissions/{VIRTUAL_HOST}/{ADMIN}", _ALL)
+            call("PUT", f"permissions/{name}/{ADMIN}", _ALL)
             call("PUT", user_path, {"password": password, "tags": ""})
             yield place
         finally:
             call("DELETE", host_path)
             call("DELETE", user_path)
-            await client.drop_database(DATABASE)
+            await client.drop_database(database)
 
 
-def user_prefix() -> str:
+def user_prefix(name: str = _NAME) -> str:
     """Return what stands before a service's name in its account's."""
-    return _PREFIX
+    return f"{name}-"
 
 
 class _Management:

@@ -1,0 +1,1 @@
+"""What the benchmarks of chat share: processes, people, and cheap clients."""

@@ -1,0 +1,97 @@
+"""People of a benchmark: known to chat, each with a token as auth signs it."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from pydantic import SecretStr
+
+from bench.chat.processes import ChatProcess
+from bench.events.servers import Place
+from deploy.embedded.environment import service_environment
+from deploy.embedded.keys import internal_file
+from deploy.embedded.layout import Stack
+from libs.chassis.mongo import open_mongo
+from libs.chassis.security import InternalTokenSigner, Principal
+from libs.chassis.settings import MongoSettings
+from libs.chassis.tokens import sign_token
+from libs.crypto import SigningKeys
+from libs.kernel import SessionId, UserId, new_id
+from services.chat.domain.user import User
+from services.chat.repository import MongoUserRepository
+
+_TOKEN_SECONDS = 3_600
+
+
+@dataclass(frozen=True)
+class Badge:
+    """Who somebody is to chat's two listeners."""
+
+    user_id: UserId = field(default_factory=lambda: UserId(new_id()))
+    session_id: SessionId = field(default_factory=lambda: SessionId(new_id()))
+
+
+class Registry:
+    """Makes people and their conversations.
+
+    Args:
+        stack: Whose keys sign.
+        place: Where chat keeps its projection of users.
+    """
+
+    def __init__(self, stack: Stack, place: Place) -> None:
+        auth = service_environment(stack, "auth")
+        keys = SigningKeys.from_file(Path(auth["AUTH_SIGNING_KEYS_FILE"]))
+        self._signing = keys.current
+        self._issuer = auth["AUTH_ISSUER"]
+        self._gateway = InternalTokenSigner(internal_file(stack, "gateway"), "gateway")
+        self._mongo = MongoSettings(
+            mongo_url=SecretStr(place.mongo_url), mongo_database=place.database
+        )
+
+    async def admit(self, count: int) -> list[Badge]:
+        """Return so many new people that chat knows as active."""
+        badges = [Badge() for _ in range(count)]
+        async with open_mongo(self._mongo) as database:
+            users = MongoUserRepository(database)
+            for badge in badges:
+                user = User(user_id=badge.user_id, is_verified=True)
+                await users.put(user, session=None)
+        return badges
+
+    def access_token(self, badge: Badge) -> str:
+        """Return an access token as auth would sign it."""
+        now = int(time.time())
+        claims: dict[str, Any] = {
+            "iss": self._issuer,
+            "aud": "parley",
+            "sub": badge.user_id,
+            "sid": badge.session_id,
+            "jti": new_id(),
+            "iat": now,
+            "exp": now + _TOKEN_SECONDS,
+            "roles": ["member"],
+        }
+        return sign_token(self._signing, claims, typ="at+jwt")
+
+    async def open_group(self, process: ChatProcess, members: list[Badge]) -> str:
+        """Open a group over REST, as the gateway would pass it on."""
+        owner = members[0]
+        principal = Principal(owner.user_id, owner.session_id)
+        token = self._gateway.token("chat", principal)
+        body = {
+            "kind": "group",
+            "title": "Bench",
+            "member_ids": [member.user_id for member in members[1:]],
+        }
+        url = f"{process.url}/api/v1/conversations"
+        headers = {"Authorization": f"Bearer {token}"}
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(url, json=body, headers=headers) as answer,
+        ):
+            content = await answer.json(content_type=None)
+            assert answer.status == 201, content
+            return str(content["conversation_id"])

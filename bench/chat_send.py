@@ -1,0 +1,288 @@
+"""Durable sends: ``make bench B=chat-send``, or ``python -m bench.chat_send``.
+
+50 conversations of 10 connected members, a closed loop of sends in flight; mongod,
+RabbitMQ, Redis and this load generator share the cores with chat. Every message is
+committed by a majority before its acknowledgement, published with a confirm into a
+quorum queue, and delivered live to all ten. Prints a table and, as its last line, one
+JSON object. ``--processes 2`` compares one process with two on the same cores.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+
+import uvloop
+
+from bench.chat.client import RawClient, open_client
+from bench.chat.people import Registry
+from bench.chat.processes import (
+    RAISED,
+    ChatProcess,
+    chat_processes,
+    open_chat_place,
+    server_pids,
+)
+from bench.chat_quiet import percentile
+from bench.events.meter import cpu_of
+from bench.events.report import machine
+from bench.events.servers import Place
+from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
+from libs.kernel import new_id
+
+CONVERSATIONS = 50
+MEMBERS = 10
+WARM_SECONDS = 3.0
+TEXT = "The quick brown fox jumps over the lazy dog, twice a day."
+_SETTLE_SECONDS = 20.0
+_SLOW_MS = 100.0
+
+Figures = dict[str, float]
+
+
+@dataclass
+class Audience:
+    """Connected members of all conversations; a member is in one.
+
+    Attributes:
+        seats: Each client with its conversation, in the order in which they send.
+    """
+
+    seats: list[tuple[RawClient, str]]
+
+    @property
+    def delivered(self) -> int:
+        """Events that all clients together have seen."""
+        return sum(client.delivered for client, _ in self.seats)
+
+    @property
+    def refused(self) -> int:
+        """Sends that were answered with an error."""
+        return sum(client.refused for client, _ in self.seats)
+
+    def close(self) -> None:
+        """Close every socket."""
+        for client, _ in self.seats:
+            client.close()
+
+
+@dataclass
+class Load:
+    """A closed loop: each answer lets the next member send."""
+
+    audience: Audience
+    acked: int = 0
+    waits_ms: list[float] = field(default_factory=list)
+    is_over: bool = False
+    in_flight: int = 0
+
+    def begin(self, in_flight: int) -> None:
+        """Put so many sends in flight."""
+        self._seats = cycle(self.audience.seats)
+        for _ in range(in_flight):
+            self._send()
+
+    def _send(self) -> None:
+        client, conversation_id = next(self._seats)
+        body = b'{"conversation_id":"%b","client_message_id":"%b","text":"%b"}' % (
+            conversation_id.encode(),
+            new_id().encode(),
+            TEXT.encode(),
+        )
+        started = time.perf_counter()
+
+        def answered() -> None:
+            self.acked += 1
+            self.in_flight -= 1
+            self.waits_ms.append((time.perf_counter() - started) * 1000)
+            if not self.is_over:
+                self._send()
+
+        self.in_flight += 1
+        client.send(body, answered)
+
+
+def arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="bench.chat_send", description=__doc__)
+    parser.add_argument("--stack", type=Path, default=DEFAULT_ROOT)
+    parser.add_argument("--in-flight", type=int, nargs="+", default=[50, 100, 200])
+    parser.add_argument("--seconds", type=float, default=8.0, help="of a level")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--rounds", type=int, default=1, help="of all counts")
+    parser.add_argument("--profile", type=Path, help="folder: where the CPU goes")
+    return parser.parse_args()
+
+
+async def gather_audience(
+    registry: Registry, processes: Sequence[ChatProcess]
+) -> Audience:
+    """Open conversations and sockets, members spread over the processes."""
+    seats: list[list[tuple[RawClient, str]]] = []
+    for number in range(CONVERSATIONS):
+        badges = await registry.admit(MEMBERS)
+        home = processes[number % len(processes)]
+        group = await registry.open_group(home, badges)
+        doors = cycle(processes)
+        row = []
+        for badge in badges:
+            client = await open_client(
+                next(doors).socket_url, registry.access_token(badge)
+            )
+            asked = {"conversation_ids": [group]}
+            answer = await client.ask("conversation.subscribe", asked)
+            assert not answer["errors"], answer  # type: ignore[index]  # the answer's shape
+            row.append((client, group))
+        seats.append(row)
+    # By turns: neighbours in time are of different conversations.
+    return Audience([seat for column in zip(*seats, strict=True) for seat in column])
+
+
+async def settle(load: Load) -> None:
+    """Wait until every send is answered and delivered to everybody."""
+    load.is_over = True
+    deadline = time.monotonic() + _SETTLE_SECONDS
+    audience = load.audience
+    while time.monotonic() < deadline:
+        due = (load.acked - audience.refused) * MEMBERS
+        if not load.in_flight and audience.delivered >= due:
+            return
+        await asyncio.sleep(0.02)
+
+
+async def measure_level(
+    audience: Audience,
+    processes: Sequence[ChatProcess],
+    servers: dict[str, int],
+    in_flight: int,
+    seconds: float,
+) -> Figures:
+    """Load the processes at one level; return its figures."""
+    for client, _ in audience.seats:
+        client.delivered = client.refused = 0
+    load = Load(audience)
+    load.begin(in_flight)
+    await asyncio.sleep(WARM_SECONDS)
+    pids = {"load": os.getpid(), **servers}
+    load.waits_ms.clear()
+    acked, delivered = load.acked, audience.delivered
+    chat = sum(process.cpu_seconds for process in processes)
+    spent = {name: cpu_of(pid) for name, pid in pids.items()}
+    started = time.perf_counter()
+    await asyncio.sleep(seconds)
+    elapsed = time.perf_counter() - started
+    acked, delivered = load.acked - acked, audience.delivered - delivered
+    figures = {
+        "acked_per_s": acked / elapsed,
+        "deliveries_per_s": delivered / elapsed,
+        "ack_p50_ms": statistics.median(load.waits_ms),
+        "ack_p99_ms": percentile(load.waits_ms, 0.99),
+        "chat_cpu_us": (sum(p.cpu_seconds for p in processes) - chat) / acked * 1e6,
+    }
+    for name, pid in pids.items():
+        figures[f"{name}_cpu_us"] = (cpu_of(pid) - spent[name]) / acked * 1e6
+    await settle(load)
+    figures["refused"] = audience.refused
+    due = (load.acked - audience.refused) * MEMBERS
+    figures["not_delivered"] = due - audience.delivered
+    return figures
+
+
+async def measure(
+    stack: Stack, place: Place, count: int, options: argparse.Namespace
+) -> dict[int, Figures]:
+    """Measure every level on so many chat processes."""
+    registry = Registry(stack, place)
+    servers = server_pids(stack)
+    found: dict[int, Figures] = {}
+    with chat_processes(stack, place, count, options.profile) as processes:
+        audience = await gather_audience(registry, processes)
+        await asyncio.sleep(2.0)  # presence of 500 people has been told
+        if options.profile:
+            for process in processes:
+                os.kill(process.pid, signal.SIGUSR2)
+        for level in options.in_flight:
+            await place.rest()
+            found[level] = await measure_level(
+                audience, processes, servers, level, options.seconds
+            )
+            print_row(count, level, found[level])
+        audience.close()
+    return found
+
+
+def print_head() -> None:
+    """Print what the columns are."""
+    raised = ", ".join(f"{name}={value}" for name, value in RAISED.items())
+    print(f"{CONVERSATIONS} conversations x {MEMBERS} members; raised: {raised}")
+    print(
+        f"{'processes':>9} {'in flight':>9} {'acked/s':>8} {'deliv./s':>9}"
+        f" {'p50 ms':>7} {'p99 ms':>7} | CPU us a message:"
+        f" {'chat':>6} {'load':>6} {'mongod':>6} {'rabbit':>6} {'redis':>6}"
+        f" | {'refused':>7} {'missing':>7}"
+    )
+
+
+def print_row(count: int, level: int, found: Figures) -> None:
+    """Print one level."""
+    cpu = [found[f"{n}_cpu_us"] for n in ("chat", "load", "mongod", "rabbitmq")]
+    print(
+        f"{count:>9} {level:>9} {found['acked_per_s']:>8,.0f}"
+        f" {found['deliveries_per_s']:>9,.0f} {found['ack_p50_ms']:>7.1f}"
+        f" {found['ack_p99_ms']:>7.1f} | {'':>17}"
+        f" {' '.join(f'{value:>6.0f}' for value in cpu)}"
+        f" {found['valkey_cpu_us']:>6.0f}"
+        f" | {found['refused']:>7.0f} {found['not_delivered']:>7.0f}",
+        flush=True,
+    )
+
+
+def best_of(levels: dict[int, Figures]) -> Figures:
+    """Return the fastest level that answers in time, else the fastest."""
+    in_time = [f for f in levels.values() if f["ack_p99_ms"] <= _SLOW_MS]
+    return max(in_time or levels.values(), key=lambda f: f["acked_per_s"])
+
+
+def medians(rounds: Sequence[dict[int, Figures]]) -> dict[int, Figures]:
+    """Return the median of each figure of each level over rounds."""
+    return {
+        level: {
+            name: statistics.median(found[level][name] for found in rounds)
+            for name in rounds[0][level]
+        }
+        for level in rounds[0]
+    }
+
+
+async def main(options: argparse.Namespace) -> None:
+    """Make a place, measure, report."""
+    stack = open_stack(options.stack)
+    counts = sorted({1, options.processes})
+    rounds: dict[int, list[dict[int, Figures]]] = {count: [] for count in counts}
+    print_head()
+    for _ in range(options.rounds):
+        for count in counts:
+            async with open_chat_place(stack) as place:
+                rounds[count].append(await measure(stack, place, count, options))
+    levels = {count: medians(found) for count, found in rounds.items()}
+    best = best_of(levels[1])
+    if options.processes > 1:
+        several = best_of(levels[options.processes])
+        best["processes_throughput_ratio"] = (
+            several["acked_per_s"] / best["acked_per_s"]
+        )
+        best["processes_cpu_ratio"] = several["chat_cpu_us"] / best["chat_cpu_us"]
+    print(
+        json.dumps({n: round(v, 2) for n, v in best.items()} | {"machine": machine()})
+    )
+
+
+if __name__ == "__main__":
+    uvloop.run(main(arguments()))
