@@ -16,7 +16,7 @@ from deploy.embedded.servers.rabbitmq import (
 from deploy.embedded.servers.seaweedfs import seaweedfs_program
 from deploy.embedded.servers.stubs import fcm_program, smtp_program
 from deploy.embedded.servers.valkey import valkey_program
-from deploy.embedded.services import service_programs
+from deploy.embedded.services import schema_program, service_programs
 
 SERVERS = "servers"
 """Selects everything but services and edge."""
@@ -38,6 +38,7 @@ def programs_of(stack: Stack) -> dict[str, Program]:
         smtp_program(stack),
         fcm_program(stack),
         topology_program(stack),
+        schema_program(stack),
         *service_programs(stack),
         edge_program(stack),
     ]

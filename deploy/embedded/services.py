@@ -11,7 +11,11 @@ from deploy.embedded.program import Group, Program
 from deploy.embedded.readiness import http_ok
 
 _AFTER = ("mongod", "valkey", "rabbitmq", "topology")
-_ALSO_AFTER = {"media": ("seaweedfs",), "notification": ("smtp", "fcm")}
+_ALSO_AFTER = {
+    "chat": ("chat-schema",),
+    "media": ("seaweedfs",),
+    "notification": ("smtp", "fcm"),
+}
 _LISTENERS = {"chat": ("chat", "chat_sockets")}
 
 
@@ -22,6 +26,21 @@ def service_programs(stack: Stack) -> list[Program]:
         for service in SERVICES
         if (CHECKOUT / "services" / service / "__main__.py").exists()
     ]
+
+
+def schema_program(stack: Stack) -> Program:
+    """Describe the step that brings chat's database to what the checkout needs.
+
+    It runs at every `up`, before the service, which only checks.
+    """
+    return Program(
+        name="chat-schema",
+        group=Group.SERVER,
+        command=(sys.executable, "-m", "services.chat", "migrate", "apply"),
+        environment=MappingProxyType(service_environment(stack, "chat")),
+        after=("mongod",),
+        is_task=True,
+    )
 
 
 def _program(stack: Stack, service: str) -> Program:

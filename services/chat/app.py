@@ -45,7 +45,7 @@ from services.chat.repository import (
     MongoMessageRepository,
     MongoUserRepository,
     MongoWriterStore,
-    ensure_indexes,
+    Schema,
 )
 from services.chat.service.core import Core, CoreLimits, Outside, build_core
 from services.chat.service.directory import Directory
@@ -143,7 +143,7 @@ async def _open_adapters(
     vault = ConversationVault(DataKeys(KeyRing.from_file(settings.storage_keys_file)))
     database = await stack.enter_async_context(open_mongo(settings))
     health.add("mongodb", lambda: ping_mongo(database))
-    await ensure_indexes(database)
+    await Schema(database, clock).require_current()
     redis = await stack.enter_async_context(open_redis(settings))
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
     opening = open_bus(bus_settings(settings), database, worker)

@@ -1,8 +1,8 @@
 """Chat's collections in MongoDB: indexes, documents, and what is private in them."""
 
 from services.chat.repository.conversations import MongoConversationRepository
-from services.chat.repository.indexes import ensure_indexes
 from services.chat.repository.messages import MongoMessageRepository
+from services.chat.repository.schema import Schema
 from services.chat.repository.users import MongoUserRepository
 from services.chat.repository.vault import ConversationVault
 from services.chat.repository.writing import MongoWriterStore
@@ -13,5 +13,5 @@ __all__ = [
     "MongoMessageRepository",
     "MongoUserRepository",
     "MongoWriterStore",
-    "ensure_indexes",
+    "Schema",
 ]

@@ -1,13 +1,8 @@
 """The indexes of ``parley_chat``, each with the query it serves."""
 
-from typing import Any
-
 from pymongo import ASCENDING, IndexModel
-from pymongo.asynchronous.database import AsyncDatabase
 
-from libs.chassis.mongo import map_mongo_errors
-
-_INDEXES: dict[str, list[IndexModel]] = {
+INDEXES: dict[str, list[IndexModel]] = {
     "conversations": [
         # One direct conversation a pair, one channel ``general`` a project.
         IndexModel([("unique_key", ASCENDING)], unique=True, sparse=True),
@@ -45,16 +40,12 @@ _INDEXES: dict[str, list[IndexModel]] = {
             unique=True,
         ),
     ],
+    "users": [
+        # Somebody by their handle.
+        IndexModel([("handle", ASCENDING)], sparse=True),
+    ],
 }
+"""What must be there; `schema` creates what is missing, by command alone.
 
-
-async def ensure_indexes(database: AsyncDatabase[dict[str, Any]]) -> None:
-    """Create the indexes that are missing; idempotent.
-
-    Raises:
-        UnavailableError: The database does not answer.
-    """
-    with map_mongo_errors():
-        for collection, indexes in _INDEXES.items():
-            await database[collection].create_indexes(indexes)
-        await database["users"].create_index("handle", sparse=True)
+An index that is taken out here stays in the database until a migration drops it.
+"""

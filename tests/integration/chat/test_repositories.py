@@ -26,7 +26,6 @@ from services.chat.repository import (
     MongoMessageRepository,
     MongoUserRepository,
     MongoWriterStore,
-    ensure_indexes,
 )
 from services.chat.repository.memory import (
     MemoryConversations,
@@ -57,7 +56,6 @@ async def storage(request, settings):
         yield Storage(store, MemoryMessages(store), MemoryUsers(), store)
         return
     async with open_mongo(settings) as database:
-        await ensure_indexes(database)
         yield mongo_storage(database, KeyRing.from_file(settings.storage_keys_file))
 
 
