@@ -4,7 +4,7 @@ No transport here. `libs.events.rabbitmq` and `libs.events.memory` implement it 
 the same semantics, and one conformance suite runs on both.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -69,7 +69,8 @@ class Subscription:
         is_ordered: One consumer in the whole cluster, events of a key in order and
             without gaps: it must take every type that draws on the key's sequence. A
             sequence that was handled before its predecessor came is dead-lettered
-            as ``out_of_order``.
+            as ``out_of_order``. For handlers of single events: a batch is one
+            transaction, in which a key that waits would hold back all the others.
         on_failure: For an ordered subscription, once `retry.immediate` tries failed:
             ``skip`` makes the event a dead letter and goes on; ``block_key`` parks it
             and everything behind it of its key in MongoDB until an operator releases
@@ -105,21 +106,36 @@ class Subscription:
         Raises:
             ValueError: An unknown tier, tiers in an ordered subscription (a retried
                 event would be overtaken), a batch or an order outside of a
-                transaction, or `block_key` without order.
+                transaction, a batch in order, or `block_key` without order.
         """
         if self.is_ordered and self.retry == Retry():
             object.__setattr__(self, "retry", Retry(immediate=5, delays=()))
-        if self.is_ordered and self.retry.delays:
-            raise ValueError(f"{self.name}: retry tiers break the order")
-        if self.is_ordered and not self.in_transaction:
-            raise ValueError(f"{self.name}: order needs its transaction")
-        if self.on_failure != "skip" and not self.is_ordered:
-            raise ValueError(f"{self.name}: only an ordered subscription can block")
-        if self.max_batch and not self.in_transaction:
-            raise ValueError(f"{self.name}: a batch needs its transaction")
+        for is_broken, why in self._broken_promises():
+            if is_broken:
+                raise ValueError(f"{self.name}: {why}")
         unknown = set(self.retry.delays) - set(RETRY_TIERS)
         if unknown:
             raise ValueError(f"{self.name}: no such tiers: {sorted(unknown)}")
+
+    def _broken_promises(self) -> Iterator[tuple[bool, str]]:
+        yield self.is_ordered and bool(self.retry.delays), "retry tiers break the order"
+        yield (
+            self.is_ordered and bool(self.max_batch),
+            "a batch has no order by number: handle single events, or keep the "
+            "highest sequence of each key",
+        )
+        yield (
+            self.is_ordered and not self.in_transaction,
+            "order needs its transaction",
+        )
+        yield (
+            self.on_failure != "skip" and not self.is_ordered,
+            "only an ordered subscription can block",
+        )
+        yield (
+            bool(self.max_batch) and not self.in_transaction,
+            "a batch needs its transaction",
+        )
 
 
 @dataclass(frozen=True)
@@ -316,7 +332,11 @@ class Worker:
         max_size: int = 500,
         **options: Any,  # noqa: ANN401 - Subscription's fields
     ) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., Awaitable[None]]]:
-        """Subscribe a handler of batches of up to `max_size` events."""
+        """Subscribe a handler of batches of up to `max_size` events.
+
+        One batch is under way at a time in each process. `is_ordered` is refused; see
+        `Subscription`.
+        """
         options.setdefault("prefetch", 16)
         return self.subscribe(*events, name=name, max_batch=max_size, **options)
 

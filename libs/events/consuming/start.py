@@ -16,7 +16,7 @@ def make_runner(
     app: object,
 ) -> Runner:
     """Return a runner for single events, batches, or the events of a key in order."""
-    if subscription.is_ordered and not subscription.max_batch:
+    if subscription.is_ordered:
         ordered = OrderedRunner(
             subscription, queue, effects=effects, courier=courier, app=app
         )

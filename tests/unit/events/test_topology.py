@@ -169,6 +169,7 @@ def test_subscriptions_that_break_a_promise_are_refused():
     [
         ({"is_ordered": True, "in_transaction": False}, "order needs its transaction"),
         ({"on_failure": "block_key"}, "only an ordered subscription can block"),
+        ({"is_ordered": True, "max_batch": 10}, "a batch has no order by number"),
     ],
 )
 def test_an_order_that_cannot_be_kept_is_refused(options, words):
