@@ -61,9 +61,11 @@ test-integration: setup ## Adapters and services on real servers
 test-e2e: setup ## The whole house through the edge, faults included
 	@$(PYTHON) -m pytest tests/e2e
 
-faults: setup ## Long fault runs (RUNS=30 a phase), resumable; counts in docs/
-	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) $(PYTHON) -m pytest tests/integration/events tests/e2e -m faults
-	@PYTHONPATH=. $(PYTHON) -m tests.integration.events.counts
+faults: setup ## Long fault runs (RUNS=30 a phase, MINUTES=90 at most), resumable; counts in docs/
+	@PYTHONPATH=. PARLEY_FAULT_RUNS=$(or $(RUNS),3) $(PYTHON) -m tests.support.fault_counts plan
+	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) PARLEY_FAULT_MINUTES=$(MINUTES) $(PYTHON) -m pytest -m faults \
+	  tests/integration/events/test_fault_phases.py tests/e2e/test_kills.py; code=$$?; \
+	  PYTHONPATH=. $(PYTHON) -m tests.support.fault_counts table; exit $$code
 
 cov: setup ## Branch coverage of libs and services
 	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(T)

@@ -1,6 +1,6 @@
 """Fixtures of all tests: the stack of real servers, and the whole house."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -19,3 +19,15 @@ def house(stack: RunningStack) -> RunningStack:
     """The same stack with every service and the edge running."""
     go_up(stack.stack, ())
     return stack
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Print a line on the terminal, whatever is captured."""
+    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+
+    def tell_line(line: str) -> None:
+        reporter.ensure_newline()
+        reporter.write_line(line)
+
+    return tell_line

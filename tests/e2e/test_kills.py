@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import os
 import time
 from collections import Counter
 
@@ -11,18 +10,39 @@ import pytest
 from scripts.demo.house import wait_for
 from tests.e2e.conftest import house_of
 from tests.e2e.flow import Reader, Sender, check, history
+from tests.support import fault_counts, total_queue
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(300)]
 
-RUNS = int(os.environ.get("PARLEY_FAULT_RUNS", "1"))
 MESSAGES = 80
 PAUSE_SECONDS = 0.05
 VICTIMS = ("chat", "notification", "rabbitmq")
 
 
-@pytest.mark.parametrize("run", range(RUNS))
-@pytest.mark.parametrize("victim", VICTIMS)
-async def test_kill_loses_nothing(neighbours, house, victim, run) -> None:
+def phase_of(victim: str) -> str:
+    """Name the phase as it is counted."""
+    return f"{fault_counts.EDGE}{victim} killed with -9"
+
+
+RUNS = [
+    (victim, run)
+    for victim in VICTIMS
+    for run in range(fault_counts.left(phase_of(victim)))
+]
+
+
+@pytest.fixture
+def begun(house, victim) -> float:
+    """Skip a run for which no time is left; return when it began."""
+    if not fault_counts.is_time_left(phase_of(victim)):
+        pytest.skip(f"no time left for {phase_of(victim)}")
+    return time.monotonic()
+
+
+@pytest.mark.parametrize(("victim", "run"), RUNS)
+async def test_kill_loses_nothing(
+    begun, neighbours, house, *, victim, run, tell
+) -> None:
     """Every acked message is stored once, read by the other, and pushed once."""
     group = neighbours.names["group"]
     ada, grace = neighbours.ada, neighbours.grace
@@ -50,9 +70,17 @@ async def test_kill_loses_nothing(neighbours, house, victim, run) -> None:
     with contextlib.suppress(asyncio.CancelledError):
         await following
     stored = [m for m in await history(ada, group) if m["client_message_id"]]
-    assert len(sender.acked) == MESSAGES
-    assert check(sender, reader, stored) == {}
     await _pushed_once(house, phone, {m["message_id"] for m in stored}, victim)
+    effects = [message["client_message_id"] for message in stored]
+    checked = total_queue.check(
+        sender.texts, sender.acked, effects, {group: list(reader.seen)}
+    )
+    seconds = time.monotonic() - begun
+    fault_counts.add(phase_of(victim), [checked], seconds)
+    tell(f"{fault_counts.progress(phase_of(victim))}: {checked} in {seconds:.1f} s")
+    assert len(sender.acked) == MESSAGES
+    assert checked.is_good, checked
+    assert check(sender, reader, stored) == {}
 
 
 @pytest.mark.parametrize("victim", VICTIMS)

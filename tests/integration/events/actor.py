@@ -1,9 +1,10 @@
 """A producer or a worker in a process of its own, to be killed or stopped.
 
-python actor.py ROLE POINT MONGO AMQP PRODUCER-DATABASE CONSUMER-DATABASE
+python actor.py ROLE POINT PAUSE MONGO AMQP PRODUCER-DATABASE CONSUMER-DATABASE
 
 POINT is where it dies with SIGKILL when it passes by often enough; ``none``: nowhere.
-A producer commits until SIGTERM; a worker consumes until SIGTERM, then drains.
+A producer commits until SIGTERM, and waits PAUSE seconds between two commits; a worker
+consumes until SIGTERM, then drains.
 """
 
 import asyncio
@@ -26,7 +27,6 @@ from libs.kernel import UnavailableError
 
 HITS_BEFORE_DEATH = 10
 KEYS = 4
-PAUSE_SECONDS = 0.01
 
 
 class Fuse:
@@ -129,7 +129,7 @@ async def note(rows, number):
             return
 
 
-async def produce(bus, database, fuse, stop):
+async def produce(bus, database, fuse, stop, pause_seconds):
     """Commit events of several keys until told to stop; note what was tried."""
     last = await database.attempted.find_one(sort=[("_id", -1)])
     number = last["_id"] if last else 0
@@ -166,10 +166,10 @@ async def produce(bus, database, fuse, stop):
             await note(database.acknowledged, number)
         except (UnavailableError, TimeoutError):
             await asyncio.sleep(0.1)
-        await asyncio.sleep(PAUSE_SECONDS)
+        await asyncio.sleep(pause_seconds)
 
 
-async def main(role, point, mongo_url, amqp_url, *names):
+async def main(role, point, pause, mongo_url, amqp_url, *names):
     """Run until stopped or killed."""
     fuse, stop = Fuse(point), asyncio.Event()
     fuse.lay(role)
@@ -186,7 +186,7 @@ async def main(role, point, mongo_url, amqp_url, *names):
         own = client[names[0] if role == "producer" else names[1]]
         async with open_bus(settings, own) as bus:
             if role == "producer":
-                await produce(bus, own, fuse, stop)
+                await produce(bus, own, fuse, stop, float(pause))
             else:
                 worker = declare(Worker("consumer"), own, fuse)
                 async with bus.run_worker(worker, None):

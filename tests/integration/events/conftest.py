@@ -246,9 +246,9 @@ class RabbitRig(Rig):
             await self.client.drop_database(f"{self.host}-{service}")
 
 
-@pytest.fixture
-async def rig(servers):
-    """A producer on a fresh virtual host, and room for consumers."""
+@asynccontextmanager
+async def open_rig(servers):
+    """Make a virtual host and databases of their own, with a producer's bus."""
     host = "t" + "".join(secrets.choice(string.ascii_lowercase) for _ in range(8))
     async with (
         AsyncMongoClient(servers.mongo_url, tz_aware=True) as client,
@@ -267,3 +267,24 @@ async def rig(servers):
             await stack.aclose()
             await asyncio.sleep(0)
             await rig.remove()
+
+
+@pytest.fixture
+async def rig(servers):
+    """A producer on a fresh virtual host, and room for consumers."""
+    async with open_rig(servers) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def open_rigs(servers):
+    """Open so many rigs beside each other; all are removed after the test."""
+    async with AsyncExitStack() as stack:
+        rigs = []
+
+        async def take(count):
+            while len(rigs) < count:
+                rigs.append(await stack.enter_async_context(open_rig(servers)))
+            return rigs[:count]
+
+        yield take

@@ -1,7 +1,9 @@
 """Faults under load, with a real broker and database: lost 0, doubled 0, in order.
 
 Each phase runs once; with ``PARLEY_FAULT_RUNS=30`` so often, counted in
-``docs/faults-events.json``, where a run that was broken off goes on.
+``docs/faults-events.json``, where a run that was broken off goes on. A system is a
+producer, a worker, their databases and a virtual host; a fault that takes long meets
+several at once, and each of them is checked and counted as a run.
 """
 
 import asyncio
@@ -19,14 +21,18 @@ from pymongo.errors import AutoReconnect
 
 from deploy.embedded.servers.rabbitmq import node_environment
 from libs.events.topology.management import ManagementError
-from tests.integration.events import actor, checker, counts
+from tests.integration.events import actor
+from tests.support import fault_counts, total_queue
 
 pytestmark = [pytest.mark.integration, pytest.mark.faults, pytest.mark.timeout(0)]
 
 ROOT = Path(__file__).parents[3]
-AWAY_SECONDS = 60.0 if counts.WANTED else 4.0
+AWAY = "broker away"
+AWAY_SECONDS = 60.0 if fault_counts.WANTED else 4.0
+AT_ONCE = {AWAY: 6} if fault_counts.WANTED else {}
+PAUSE_SECONDS = 0.01
 LOAD_SECONDS = 0.7
-QUIET_SECONDS = 90.0
+QUIET_SECONDS = 120.0
 CTL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 PRODUCER_POINTS = (
@@ -38,22 +44,37 @@ PRODUCER_POINTS = (
 WORKER_POINTS = ("in_handler_before_commit", "in_handler_after_commit", "before_ack")
 
 
-class Actors:
-    """A producer and a worker as processes."""
+class System:
+    """A producer and a worker as processes, on a virtual host of their own."""
 
     def __init__(self, rig, stack):
         self.rig = rig
         self.stack = stack
         self.processes = []
+        self.producer = None
+        self.worker = None
 
-    async def start(self, role, point="none"):
-        """Start one."""
+    async def begin(self, pause_seconds):
+        """Start both and wait until something has been committed."""
+        self.worker = await self.start("worker")
+        self.producer = await self.start("producer", pause_seconds=pause_seconds)
+        await self.commits(20)
+
+    async def come_to_rest(self):
+        """Go on for a while after a fault, then stop the producer."""
+        await self.commits(20)
+        await asyncio.sleep(LOAD_SECONDS)
+        await self.end(self.producer)
+
+    async def start(self, role, point="none", pause_seconds=PAUSE_SECONDS):
+        """Start one process."""
         service = "producer" if role == "producer" else "consumer"
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             actor.__file__,
             role,
             point,
+            str(pause_seconds),
             self.rig.servers.mongo_url,
             self.rig.settings(service).amqp_url,
             self.rig.database("producer").name,
@@ -93,70 +114,76 @@ class Actors:
                 await asyncio.sleep(0.05)
 
 
-async def close_connections(actors, producer, worker):
+async def close_connections(systems):
     """The administrator closes every connection."""
-    management = actors.rig._management
-    async with asyncio.timeout(20):
-        while len(names := await actors.rig._connections()) < 6:  # noqa: ASYNC110 - the API tells no event
-            await asyncio.sleep(0.2)
-    for name in names:
-        with contextlib.suppress(ManagementError):  # it closed by itself
-            path = f"connections/{quote(name, safe='')}"
-            await management._call("DELETE", path)
+    for system in systems:
+        management = system.rig._management
+        async with asyncio.timeout(20):
+            while len(names := await system.rig._connections()) < 6:  # noqa: ASYNC110 - the API tells no event
+                await asyncio.sleep(0.2)
+        for name in names:
+            with contextlib.suppress(ManagementError):  # it closed by itself
+                path = f"connections/{quote(name, safe='')}"
+                await management._call("DELETE", path)
 
 
-async def kill_broker(actors, producer, worker):
+async def kill_broker(systems):
     """The broker gets SIGKILL and is started again."""
-    actors.stack.kill("rabbitmq")
-    await actors.stack.until_ready("rabbitmq")
+    stack = systems[0].stack
+    stack.kill("rabbitmq")
+    await stack.until_ready("rabbitmq")
 
 
-async def broker_away(actors, producer, worker):
+async def broker_away(systems):
     """The broker is stopped for a time, under load."""
-    await asyncio.to_thread(actors.stack.stop, "rabbitmq")
+    stack = systems[0].stack
+    await asyncio.to_thread(stack.stop, "rabbitmq")
     await asyncio.sleep(AWAY_SECONDS)
-    await asyncio.to_thread(actors.stack.start, "rabbitmq")
+    await asyncio.to_thread(stack.start, "rabbitmq")
 
 
-async def disk_alarm(actors, producer, worker):
+async def disk_alarm(systems):
     """The broker blocks whoever publishes."""
-    await asyncio.to_thread(actors.ctl, "set_disk_free_limit", "100000GB")
+    ctl = systems[0].ctl
+    await asyncio.to_thread(ctl, "set_disk_free_limit", "100000GB")
     try:
-        await actors.commits(50)
+        await asyncio.gather(*(system.commits(50) for system in systems))
         await asyncio.sleep(1)
     finally:
-        await asyncio.to_thread(actors.ctl, "set_disk_free_limit", "200MB")
+        await asyncio.to_thread(ctl, "set_disk_free_limit", "200MB")
 
 
-async def step_down(actors, producer, worker):
+async def step_down(systems):
     """The database's primary steps down and is elected again."""
     with contextlib.suppress(AutoReconnect):
-        await actors.rig.client.admin.command(
+        await systems[0].rig.client.admin.command(
             "replSetStepDown", 2, secondaryCatchUpPeriodSecs=0, force=True
         )
 
 
-async def pause_producer(actors, producer, worker):
+async def pause_producer(systems):
     """The relay sleeps past its heartbeat, is swept, and wakes up."""
-    await pause(producer)
+    await pause([system.producer for system in systems])
 
 
-async def pause_worker(actors, producer, worker):
+async def pause_worker(systems):
     """The worker sleeps while events come."""
-    await pause(worker)
+    await pause([system.worker for system in systems])
 
 
-async def pause(process):
-    """Stop a process for longer than its lease."""
-    process.send_signal(signal.SIGSTOP)
+async def pause(processes):
+    """Stop processes for longer than their lease."""
+    for process in processes:
+        process.send_signal(signal.SIGSTOP)
     await asyncio.sleep(4)
-    process.send_signal(signal.SIGCONT)
+    for process in processes:
+        process.send_signal(signal.SIGCONT)
 
 
 FAULTS = {
     "connections closed by force": close_connections,
     "broker killed with -9": kill_broker,
-    "broker away": broker_away,
+    AWAY: broker_away,
     "disk alarm": disk_alarm,
     "database steps down": step_down,
     "relay stopped and continued": pause_producer,
@@ -165,39 +192,63 @@ FAULTS = {
 
 
 @pytest.fixture
-async def actors(rig, servers, request):
-    """Room for actors on the test's virtual host, with its topology."""
+async def systems(open_rigs, servers, request):
+    """Room for systems, each on its virtual host with its topology."""
     if not servers.is_own:
         pytest.skip("the given servers are not ours to kill")
-    worker = actor.declare(rig.worker("consumer"))
-    rig._workers["consumer"] = worker
-    await rig.apply()
-    actors = Actors(rig, request.getfixturevalue("stack"))
+    stack = request.getfixturevalue("stack")
+    made = []
+
+    async def take(count):
+        for rig in (await open_rigs(count))[len(made) :]:
+            rig._workers["consumer"] = actor.declare(rig.worker("consumer"))
+            await rig.apply()
+            made.append(System(rig, stack))
+        return made[:count]
+
     try:
-        yield actors
+        yield take
     finally:
-        actors.clear()
-        for process in actors.processes:
+        processes = [process for system in made for process in system.processes]
+        for system in made:
+            system.clear()
+        for process in processes:
             await process.wait()
 
 
+def rounds(phase):
+    """Yield how many systems the next fault meets, while runs and time are left."""
+    while left := min(AT_ONCE.get(phase, 1), fault_counts.left(phase)):
+        if not fault_counts.is_time_left(phase, left):
+            pytest.skip(f"no time left for {phase}")
+        yield left
+        if not fault_counts.WANTED:
+            return
+
+
 @contextlib.asynccontextmanager
-async def counted(actors, phase):
-    """Check what came of a run, print it and count it."""
+async def checked(systems, phase, tell):
+    """Count what came of a fault in each system, tell it, and insist that it is good.
+
+    A run that broke a promise is counted too.
+    """
     started = time.monotonic()
     yield
-    checked = await result(actors)
+    results = await asyncio.gather(*(result(system) for system in systems))
     seconds = time.monotonic() - started
-    print(f"{phase}: {checked} in {seconds:.1f} s")  # noqa: T201 - the checker's word
-    assert checked.acknowledged > 0
-    assert checked.is_good, checked
-    counts.add(phase, checked, seconds)
+    fault_counts.add(phase, results, seconds)
+    for one in results:
+        tell(f"{fault_counts.progress(phase)}: {one} in {seconds:.1f} s")
+    for one in results:
+        assert one.acknowledged > 0
+        assert one.is_good, one
+    await asyncio.gather(*(forget(system.rig) for system in systems))
 
 
-async def result(actors):
+async def result(system):
     """Wait until everything has come out, and compare."""
-    producer = actors.rig.database("producer")
-    consumer = actors.rig.database("consumer")
+    producer = system.rig.database("producer")
+    consumer = system.rig.database("consumer")
     async with asyncio.timeout(QUIET_SECONDS):
         while True:
             count = await producer.committed.count_documents({})
@@ -209,9 +260,9 @@ async def result(actors):
                 break
             await asyncio.sleep(0.1)
     await asyncio.sleep(0.5)
-    for process in actors.processes:
+    for process in system.processes:
         if process.returncode is None:
-            await actors.end(process)
+            await system.end(process)
     tried = [row["_id"] async for row in producer.attempted.find()]
     sure = [row["_id"] async for row in producer.acknowledged.find()]
     numbers = [row["number"] async for row in consumer.effects.find()]
@@ -222,12 +273,12 @@ async def result(actors):
     placed = consumer.ordered.find().sort([("key", 1), ("place", 1)])
     ordered = [(row["key"], row["number"]) async for row in placed]
     in_order = [committed.get(one, one) for one in ordered]
-    return checker.check(tried, sure, numbers) + checker.check(
-        tried, sure, in_order, checker.grouped(ordered)
+    return total_queue.check(tried, sure, numbers) + total_queue.check(
+        tried, sure, in_order, total_queue.grouped(ordered)
     )
 
 
-async def again(rig):
+async def forget(rig):
     """Forget a run's traces, for the next one on the same servers."""
     producer, consumer = rig.database("producer"), rig.database("consumer")
     for rows in (producer.attempted, producer.acknowledged, producer.committed):
@@ -237,45 +288,44 @@ async def again(rig):
 
 
 @pytest.mark.parametrize("phase", FAULTS)
-async def test_a_fault_under_load_loses_doubles_and_reorders_nothing(actors, phase):
+async def test_a_fault_under_load_loses_doubles_and_reorders_nothing(
+    systems, phase, tell
+):
     """Commits go on through the fault; afterwards each has each effect once."""
-    for _ in range(counts.left(phase)):
-        async with counted(actors, phase):
-            worker = await actors.start("worker")
-            producer = await actors.start("producer")
-            await actors.commits(20)
-            await FAULTS[phase](actors, producer, worker)
-            await actors.commits(20)
-            await asyncio.sleep(LOAD_SECONDS)
-            await actors.end(producer)
-        await again(actors.rig)
+    for count in rounds(phase):
+        met = await systems(count)
+        async with checked(met, phase, tell):
+            pause_seconds = PAUSE_SECONDS * count**2  # the same load on this machine
+            await asyncio.gather(*(system.begin(pause_seconds) for system in met))
+            await FAULTS[phase](met)
+            await asyncio.gather(*(system.come_to_rest() for system in met))
 
 
 @pytest.mark.parametrize("point", PRODUCER_POINTS)
-async def test_a_producer_killed_at_a_point(actors, point):
+async def test_a_producer_killed_at_a_point(systems, point, tell):
     """What was committed comes out once; the next process goes on."""
     phase = f"producer killed with -9: {point.replace('_', ' ')}"
-    for _ in range(counts.left(phase)):
-        async with counted(actors, phase):
-            await actors.start("worker")
-            victim = await actors.start("producer", point)
+    for count in rounds(phase):
+        [system] = await systems(count)
+        async with checked([system], phase, tell):
+            await system.start("worker")
+            victim = await system.start("producer", point)
             assert await asyncio.wait_for(victim.wait(), 40) == -signal.SIGKILL
-            producer = await actors.start("producer")
-            await actors.commits(20)
-            await actors.end(producer)
-        await again(actors.rig)
+            producer = await system.start("producer")
+            await system.commits(20)
+            await system.end(producer)
 
 
 @pytest.mark.parametrize("point", WORKER_POINTS)
-async def test_a_worker_killed_at_a_point(actors, point):
+async def test_a_worker_killed_at_a_point(systems, point, tell):
     """What it had not settled comes again; what it had done is not done again."""
     phase = f"worker killed with -9: {point.replace('_', ' ')}"
-    for _ in range(counts.left(phase)):
-        async with counted(actors, phase):
-            victim = await actors.start("worker", point)
-            producer = await actors.start("producer")
+    for count in rounds(phase):
+        [system] = await systems(count)
+        async with checked([system], phase, tell):
+            victim = await system.start("worker", point)
+            producer = await system.start("producer")
             assert await asyncio.wait_for(victim.wait(), 40) == -signal.SIGKILL
-            await actors.start("worker")
-            await actors.commits(20)
-            await actors.end(producer)
-        await again(actors.rig)
+            await system.start("worker")
+            await system.commits(20)
+            await system.end(producer)

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from itertools import pairwise
 
 
@@ -30,6 +30,10 @@ class Checked:
     def is_good(self) -> bool:
         """Whether every promise was kept."""
         return not (self.lost or self.unexpected or self.duplicated or self.disordered)
+
+    def __str__(self) -> str:
+        """Say how many of each, for a terminal."""
+        return ", ".join(f"{name} {count}" for name, count in asdict(self).items())
 
     def __add__(self, other: "Checked") -> "Checked":
         """Count two subscriptions together."""
