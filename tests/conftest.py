@@ -24,10 +24,14 @@ def house(stack: RunningStack) -> RunningStack:
 @pytest.fixture
 def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
     """Print a line on the terminal, whatever is captured."""
-    reporter = request.config.pluginmanager.getplugin("terminalreporter")
+    plugins = request.config.pluginmanager
+    reporter, capture = (
+        plugins.getplugin(name) for name in ("terminalreporter", "capturemanager")
+    )
 
     def tell_line(line: str) -> None:
-        reporter.ensure_newline()
-        reporter.write_line(line)
+        with capture.global_and_fixture_disabled():
+            reporter.ensure_newline()
+            reporter.write_line(line)
 
     return tell_line

@@ -295,7 +295,7 @@ async def test_a_fault_under_load_loses_doubles_and_reorders_nothing(
     for count in rounds(phase):
         met = await systems(count)
         async with checked(met, phase, tell):
-            pause_seconds = PAUSE_SECONDS * count**2  # the same load on this machine
+            pause_seconds = PAUSE_SECONDS * count  # the same load on the machine
             await asyncio.gather(*(system.begin(pause_seconds) for system in met))
             await FAULTS[phase](met)
             await asyncio.gather(*(system.come_to_rest() for system in met))
