@@ -121,8 +121,7 @@ class Subscription:
         yield self.is_ordered and bool(self.retry.delays), "retry tiers break the order"
         yield (
             self.is_ordered and bool(self.max_batch),
-            "a batch has no order by number: handle single events, or keep the "
-            "highest sequence of each key",
+            "a batch has no order by number: handle single events",
         )
         yield (
             self.is_ordered and not self.in_transaction,
