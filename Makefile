@@ -11,6 +11,8 @@ STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
 T ?= tests
 BENCHES = $(sort $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard bench/[a-z]*.py bench/events))))))
 
+ALONE := chat-fanout# benchmarks that need no stack
+
 .PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults cov smoke \
 	bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
 
@@ -73,9 +75,9 @@ cov: setup ## Branch coverage of libs and services
 smoke: setup ## Start each service with its own requirements alone
 	@PYTHONPATH=. $(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
 
-bench: setup ## Run a benchmark on the running stack (B=chat-quiet)
+bench: setup ## Run a benchmark, on the running stack where it needs one (B=chat-quiet)
 	@[ -n "$(B)" ] || { echo "usage: make bench B=NAME; there are: $(BENCHES)"; exit 2; }
-	@$(MAKE) --no-print-directory up
+	@[[ " $(ALONE) " = *" $(B) "* ]] || $(MAKE) --no-print-directory up
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
 
 # --- checking -------------------------------------------------------------------
@@ -113,7 +115,7 @@ lock-check: setup ## requirements/*.txt satisfy pyproject.toml
 	@$(PYTHON) scripts/check_locks.py
 
 secrets-check: setup ## No secret stands in a tracked file (tests hold false ones by nature)
-	@git ls-files -z -- . ':!requirements' ':!tests' ':!docs/asyncapi.json' ':!docs/events.md' ':!docs/openapi' ':!LICENSE' \
+	@git ls-files -z -- . ':!requirements' ':!tests' ':!docs/asyncapi.json' ':!docs/events.md' ':!docs/openapi' ':!LICENSE' ':!*package-lock.json' \
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
