@@ -15,16 +15,17 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
 import uvloop
 
-from bench.realtime.servers import (
+from bench.chat.client import RawClient, open_clients
+from bench.chat.peers import (
     PeerMissingError,
     Server,
     node_command,
     python_command,
     serving,
 )
-from bench.realtime.sockets import BenchSocket, connect_all
 from libs.kernel import new_id
 
 SOCKETS = 400
@@ -47,32 +48,30 @@ class Load:
 
     def __init__(self) -> None:
         self.delivered = 0
-        self._sockets: list[BenchSocket] = []
+        self._sockets: list[RawClient] = []
         self._revision = 0
         self._is_sending = False
         self._conversation_id = new_id()
 
-    def take(self, _: BenchSocket, packet: bytes) -> None:
+    def take(self, _: bytes) -> None:
         """Count a delivery; the last one of a message sends the next message."""
-        if not packet.startswith(b'42["message.sent"'):
-            raise ValueError(packet[:80])
         self.delivered += 1
         if self._is_sending and self.delivered % SOCKETS == 0:
             self._send()
 
     async def run(
-        self, sockets: list[BenchSocket], server: Server, seconds: float
+        self, sockets: list[RawClient], server: Server, seconds: float
     ) -> Figures:
         """Warm up, then measure."""
         self._sockets, self._is_sending = sockets, True
         for _ in range(IN_FLIGHT):
             self._send()
         await asyncio.sleep(min(1.0, seconds / 4))
-        delivered, cpu = self.delivered, server.cpu_seconds()
+        delivered, cpu = self.delivered, server.cpu_seconds
         started = time.monotonic()
         await asyncio.sleep(seconds)
         spent = time.monotonic() - started
-        delivered, cpu = self.delivered - delivered, server.cpu_seconds() - cpu
+        delivered, cpu = self.delivered - delivered, server.cpu_seconds - cpu
         self._is_sending = False
         await self._until_all_came()
         return Figures(
@@ -88,9 +87,9 @@ class Load:
 
     def _send(self) -> None:
         self._revision += 1
-        self._sockets[self._revision % SOCKETS].emit(
-            "message.send", payload_of(self._conversation_id, self._revision)
-        )
+        payload = payload_of(self._conversation_id, self._revision)
+        sender = self._sockets[self._revision % SOCKETS]
+        sender.emit("message.send", orjson.dumps(payload), lambda _: None)
 
 
 def payload_of(conversation_id: str, revision: int) -> dict[str, object]:
@@ -121,7 +120,7 @@ async def measure(command: Sequence[str], seconds: float) -> Figures:
     async with serving(command) as server:
         load = Load()
         tokens = [new_id() for _ in range(SOCKETS)]
-        sockets = await connect_all(server.url, tokens, load.take)
+        sockets = await open_clients(server.url, tokens, load.take)
         try:
             return await load.run(sockets, server, seconds)
         finally:
@@ -131,7 +130,7 @@ async def measure(command: Sequence[str], seconds: float) -> Figures:
 
 def commands() -> dict[str, list[str]]:
     """Return how to run each server; a peer that cannot run is told and left out."""
-    found = {PARLEY: python_command("bench.realtime.fanout_server")}
+    found = {PARLEY: python_command("bench.chat.fanout_server")}
     try:
         found[NODE] = node_command("socketio.mjs")
     except PeerMissingError as error:
@@ -151,7 +150,7 @@ async def run(rounds: int, seconds: float, only: str) -> dict[str, list[Figures]
 
 def median(rounds: list[Figures], figure: str) -> float:
     """Return the median of one figure over the rounds."""
-    return statistics.median(getattr(one, figure) for one in rounds)
+    return float(statistics.median(getattr(one, figure) for one in rounds))
 
 
 def report(found: dict[str, list[Figures]]) -> dict[str, float]:

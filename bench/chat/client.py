@@ -1,12 +1,13 @@
 """A Socket.IO client of raw frames: it shares the cores with what it measures."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import orjson
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 _CONNECT_SECONDS = 15.0
+_OPENING_AT_ONCE = 50
 _SENT = b'42["message.sent"'
 _ACK = b"43"
 _STORED = b'"message":{"message_id"'
@@ -15,12 +16,16 @@ _STORED = b'"message":{"message_id"'
 class RawClient(WSListener):
     """One socket; counts deliveries by their prefix and never parses them.
 
+    Args:
+        on_sent: Hears of each ``message.sent``, with its frame.
+
     Attributes:
         delivered: ``message.sent`` events so far.
         refused: Acknowledgements that held an error, the last one's text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_sent: Callable[[bytes], None] | None = None) -> None:
+        self._on_sent = on_sent
         self.delivered = 0
         self.refused = 0
         self.last_error = b""
@@ -49,6 +54,8 @@ class RawClient(WSListener):
         payload = frame.get_payload_as_bytes()
         if payload.startswith(_SENT):
             self.delivered += 1
+            if self._on_sent is not None:
+                self._on_sent(payload)
         elif payload.startswith(_ACK):
             number, _, body = payload[2:].partition(b"[")
             self._waiting.pop(number)(body)
@@ -97,18 +104,50 @@ class RawClient(WSListener):
             self._transport.send(WSMsgType.TEXT, connect)
             await self._admitted
 
+    def stop_reading(self) -> None:
+        """Leave what comes in the kernel's buffers."""
+        assert self._transport is not None
+        self._transport.underlying_transport.pause_reading()
+
+    def start_reading(self) -> None:
+        """Read again."""
+        assert self._transport is not None
+        self._transport.underlying_transport.resume_reading()
+
     def close(self) -> None:
         """Close the socket."""
         if self._transport is not None:
             self._transport.disconnect()
 
 
-async def open_client(socket_url: str, token: str) -> RawClient:
-    """Open a socket and connect it."""
+async def open_client(
+    socket_url: str, token: str, on_sent: Callable[[bytes], None] | None = None
+) -> RawClient:
+    """Open a socket and connect it; see `RawClient` for ``on_sent``."""
     url = f"{socket_url}/socket.io/?EIO=4&transport=websocket"
     _, client = await ws_connect(
-        RawClient, url, enable_auto_pong=True, read_buffer_init_size=4096
+        lambda: RawClient(on_sent),
+        url,
+        enable_auto_pong=True,
+        read_buffer_init_size=4096,
     )
     assert isinstance(client, RawClient)
     await client.admitted(token)
     return client
+
+
+async def open_clients(
+    socket_url: str,
+    tokens: Sequence[str],
+    on_sent: Callable[[bytes], None] | None = None,
+) -> list[RawClient]:
+    """Open a socket for each token, some at a time; in the order of the tokens."""
+    turns = asyncio.Semaphore(_OPENING_AT_ONCE)
+
+    async def open_one(token: str) -> RawClient:
+        async with turns:
+            return await open_client(socket_url, token, on_sent)
+
+    async with asyncio.TaskGroup() as tasks:
+        opening = [tasks.create_task(open_one(token)) for token in tokens]
+    return [task.result() for task in opening]

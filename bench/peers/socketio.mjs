@@ -8,7 +8,10 @@ const io = new Server(http, { transports: ["websocket"], serveClient: false });
 io.use((socket, next) => next(socket.handshake.auth.token ? undefined : new Error("token_missing")));
 io.on("connection", (socket) => {
   socket.join("conversation");
-  socket.on("message.send", (message) => io.to("conversation").emit("message.sent", message));
+  socket.on("message.send", (message, ack) => {
+    io.to("conversation").emit("message.sent", message);
+    ack({});
+  });
 });
 http.listen(0, "127.0.0.1", () => console.log(http.address().port));
 process.stdin.on("end", () => process.exit(0)).resume(); // ends with the benchmark

@@ -1,4 +1,4 @@
-"""Servers under measurement: processes of their own, which print the port they took."""
+"""Servers that are measured beside each other: each prints the port that it took."""
 
 import asyncio
 import contextlib
@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
+from bench.events.meter import cpu_of
 
 PEERS = Path(__file__).parents[1] / "peers"
 INSTALLED = Path(".parley/bench/peers")
@@ -28,21 +28,16 @@ class Server:
     """A process that serves sockets.
 
     Attributes:
-        url: Where.
-        usage: Its CPU and memory.
+        url: Of its WebSocket listener.
     """
 
     url: str
-    usage: psutil.Process
+    pid: int
 
+    @property
     def cpu_seconds(self) -> float:
-        """Return the CPU time it took so far, user and system."""
-        times = self.usage.cpu_times()
-        return float(times.user + times.system)
-
-    def rss_bytes(self) -> int:
-        """Return its memory that is resident now."""
-        return int(self.usage.memory_info().rss)
+        """CPU that it has used so far, user and system."""
+        return cpu_of(self.pid)
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +53,7 @@ async def serving(command: Sequence[str]) -> AsyncIterator[Server]:
             line = (await process.stdout.readline()).strip()
         if not line.isdigit():
             raise PeerMissingError(f"{command[0]} did not come up")
-        yield Server(f"ws://127.0.0.1:{int(line)}", psutil.Process(process.pid))
+        yield Server(f"ws://127.0.0.1:{int(line)}", process.pid)
     finally:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

@@ -1,1 +1,0 @@
-"""What the real-time benchmarks share: many sockets, servers as processes, a peer."""
