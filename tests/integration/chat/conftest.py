@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,7 @@ class Member:
     live: dict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
     socket: socketio.AsyncClient | None = None
     session: aiohttp.ClientSession | None = None
+    listener: Callable[[str, Any], None] | None = None
 
     def token(self, seconds: float = 300, **claims: object) -> str:
         """Return an access token as auth would sign it."""
@@ -213,6 +215,8 @@ class Member:
 
     async def _hear(self, event: str, payload: Any = None) -> None:
         self.live[event].append(payload)
+        if self.listener is not None:
+            self.listener(event, payload)
 
 
 @pytest.fixture(scope="session")
