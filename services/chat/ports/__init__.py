@@ -10,13 +10,14 @@ from services.chat.ports.delivery import (
     TransportSealer,
     TypingChannel,
 )
-from services.chat.ports.messages import Changes, MessageRepository, Page
+from services.chat.ports.messages import Changed, Changes, MessageRepository, Page
 from services.chat.ports.session import Session
 from services.chat.ports.users import UserRepository
 from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
 
 __all__ = [
     "Append",
+    "Changed",
     "Changes",
     "ClientSocket",
     "ConversationRepository",

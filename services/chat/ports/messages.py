@@ -33,6 +33,18 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     has_more: bool
 
 
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """A conversation and what changed in it, as they were at one moment.
+
+    Read one after the other, a message that changes in between would be neither in
+    its old state nor in its new one.
+    """
+
+    conversation: Conversation
+    messages: tuple[Message, ...]
+    members: tuple[Member, ...]
+
+
 class MessageRepository(Protocol):
     """Messages, opened."""
 
@@ -70,10 +82,14 @@ class MessageRepository(Protocol):
         ...
 
     async def changed(
-        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
-    ) -> tuple[list[Message], list[Member]]:
-        """Return messages and members with since < revision <= until, by revision.
+        self, conversation_id: ConversationId, *, since: int, limit: int
+    ) -> Changed | None:
+        """Return what has a revision above `since`, by revision; None: no conversation.
 
-        Up to `limit` of each, and then all members that share the last revision.
+        All of it is read at one moment. Up to `limit` of messages and of members
+        each, and then all members that share the last revision.
+
+        Raises:
+            UnavailableError: The database does not answer.
         """
         ...

@@ -2,15 +2,16 @@
 
 from typing import Any
 
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, MessageId
-from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
-from services.chat.ports import Page, Session
+from services.chat.ports import Changed, Page, Session
 from services.chat.repository.documents import (
     Document,
+    conversation_of,
     member_of,
     message_document,
     message_of,
@@ -24,6 +25,7 @@ class MongoMessageRepository:
     def __init__(
         self, database: AsyncDatabase[dict[str, Any]], vault: ConversationVault
     ) -> None:
+        self._client = database.client
         self._conversations = database["conversations"]
         self._messages = database["messages"]
         self._members = database["members"]
@@ -79,36 +81,48 @@ class MongoMessageRepository:
         return Page(messages, has_more=len(documents) > limit)
 
     async def changed(
-        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
-    ) -> tuple[list[Message], list[Member]]:
-        """Return messages and members with since < revision <= until, by revision."""
+        self, conversation_id: ConversationId, *, since: int, limit: int
+    ) -> Changed | None:
+        """Return what has a revision above `since`, read in one snapshot."""
         query: Document = {
             "conversation_id": conversation_id,
-            "revision": {"$gt": since, "$lte": until},
+            "revision": {"$gt": since},
         }
         with map_mongo_errors():
-            messages = await (
-                self._messages.find(query, limit=limit).sort("revision", 1).to_list()
-            )
-            members = await (
-                self._members.find(query, limit=limit).sort("revision", 1).to_list()
-            )
-            if len(members) == limit:
-                members = await self._whole_revision(conversation_id, members)
-            await self._learn_keys(conversation_id)
-        return (
-            [message_of(document, self._vault) for document in messages],
-            [member_of(document) for document in members],
+            async with self._client.start_session(snapshot=True) as session:
+                conversation = await self._conversations.find_one(
+                    {"_id": conversation_id}, session=session
+                )
+                if conversation is None:
+                    return None
+                messages = await self._by_revision(
+                    self._messages, query, limit, session
+                )
+                members = await self._by_revision(self._members, query, limit, session)
+                if len(members) == limit:
+                    members = await self._whole_revision(query, members, session)
+        return Changed(
+            conversation=conversation_of(conversation, self._vault),
+            messages=tuple(message_of(found, self._vault) for found in messages),
+            members=tuple(member_of(found) for found in members),
         )
 
+    async def _by_revision(
+        self,
+        collection: AsyncCollection[Document],
+        query: Document,
+        limit: int,
+        session: Session,
+    ) -> list[Document]:
+        cursor = collection.find(query, limit=limit, session=session)
+        return await cursor.sort("revision", 1).to_list()
+
     async def _whole_revision(
-        self, conversation_id: ConversationId, members: list[Document]
+        self, query: Document, members: list[Document], session: Session
     ) -> list[Document]:
         """Complete the last revision: creation gives one to all its members."""
         last = members[-1]["revision"]
-        rest = self._members.find(
-            {"conversation_id": conversation_id, "revision": last}
-        )
+        rest = self._members.find(query | {"revision": last}, session=session)
         earlier = [member for member in members if member["revision"] != last]
         return [*earlier, *await rest.to_list()]
 

@@ -13,7 +13,6 @@ import structlog
 from prometheus_client import Counter
 
 from libs.kernel import AppError, Clock, ConversationId, UserId
-from services.chat.domain.conversation import Conversation
 from services.chat.ports import Changes, ConversationRepository, Rooms
 from services.chat.service.items import LiveItem, conversation_room, items_of
 from services.chat.service.revisions import RevisionBuffer
@@ -282,26 +281,26 @@ class LiveDelivery:
 
     async def _fill(self, conversation_id: ConversationId) -> None:
         """Deliver the current state of what changed after the last delivered one."""
-        conversation = await self._conversations.get(conversation_id)
-        has_more = conversation is not None
-        while has_more and conversation is not None:
+        has_more = True
+        while has_more:
             watch = self._watches.get(conversation_id)
             if watch is None or watch.buffer is None:
                 return
             changes = await self._sync.changes_of(
-                conversation, since=watch.buffer.delivered, limit=_FILL_LIMIT
+                conversation_id, since=watch.buffer.delivered, limit=_FILL_LIMIT
             )
-            self._deliver_changes(conversation, watch, changes)
+            if changes is None:
+                return
+            self._deliver_changes(conversation_id, watch, changes)
             has_more = changes.has_more
         _FILLED.inc()
 
     def _deliver_changes(
-        self, conversation: Conversation, watch: Watch, changes: Changes
+        self, conversation_id: ConversationId, watch: Watch, changes: Changes
     ) -> None:
         if watch.buffer is None:
             return
         delivered = watch.buffer.delivered  # may have moved while we were reading
-        conversation_id = conversation.conversation_id
         for revision, item in items_of(conversation_id, changes):
             if revision > delivered:
                 self._deliver(conversation_id, item)

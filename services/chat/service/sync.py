@@ -1,14 +1,19 @@
 """What changed since a revision, of any age."""
 
 from libs.kernel import ConversationId, UserId
-from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.conversation import Member
 from services.chat.domain.errors import (
     ConversationNotFoundError,
     RevisionUnknownError,
 )
 from services.chat.domain.message import Message
 from services.chat.domain.permissions import Action, require
-from services.chat.ports import Changes, ConversationRepository, MessageRepository
+from services.chat.ports import (
+    Changed,
+    Changes,
+    ConversationRepository,
+    MessageRepository,
+)
 
 
 class Sync:
@@ -45,37 +50,45 @@ class Sync:
             raise ConversationNotFoundError
         member = await self._conversations.get_member(conversation_id, user_id)
         require(conversation, member, Action.READ)
-        if since > conversation.revision:
-            raise RevisionUnknownError(conversation.revision)
-        return await self.changes_of(conversation, since=since, limit=limit)
+        changes = await self.changes_of(conversation_id, since=since, limit=limit)
+        if changes is None:
+            raise ConversationNotFoundError
+        if since > changes.revision:
+            raise RevisionUnknownError(changes.revision)
+        return changes
 
     async def changes_of(
-        self, conversation: Conversation, *, since: int, limit: int
-    ) -> Changes:
-        """Return the changes after a revision up to the conversation's as given.
+        self, conversation_id: ConversationId, *, since: int, limit: int
+    ) -> Changes | None:
+        """Return the changes after a revision, as of one moment; None: missing.
 
-        What changes again meanwhile is left for the next call: its new revision is
-        above the one this call answers with.
+        Args:
+            conversation_id: Of what.
+            since: Revision known already; above the conversation's nothing changed,
+                and the answer tells the conversation's.
+            limit: Changes in the answer at most, at least 1.
         """
-        messages, members = await self._messages.changed(
-            conversation.conversation_id,
-            since=since,
-            until=conversation.revision,
-            limit=limit + 1,
+        found = await self._messages.changed(
+            conversation_id, since=since, limit=limit + 1
         )
-        changed: list[Message | Member] = [*messages, *members]
-        changed.sort(key=lambda change: change.revision)
-        shown = _whole_revisions(changed, limit)
-        has_more = len(changed) > len(shown)
-        revision = shown[-1].revision if has_more else conversation.revision
-        is_own_shown = since < conversation.changed_revision <= revision
-        return Changes(
-            conversation=conversation if is_own_shown else None,
-            members=tuple(change for change in shown if isinstance(change, Member)),
-            messages=tuple(change for change in shown if isinstance(change, Message)),
-            revision=max(revision, since),
-            has_more=has_more,
-        )
+        return None if found is None else _changes(found, since, limit)
+
+
+def _changes(found: Changed, since: int, limit: int) -> Changes:
+    conversation = found.conversation
+    changed: list[Message | Member] = [*found.messages, *found.members]
+    changed.sort(key=lambda change: change.revision)
+    shown = _whole_revisions(changed, limit)
+    has_more = len(changed) > len(shown)
+    revision = shown[-1].revision if has_more else conversation.revision
+    is_own_shown = since < conversation.changed_revision <= revision
+    return Changes(
+        conversation=conversation if is_own_shown else None,
+        members=tuple(change for change in shown if isinstance(change, Member)),
+        messages=tuple(change for change in shown if isinstance(change, Message)),
+        revision=revision,
+        has_more=has_more,
+    )
 
 
 def _whole_revisions(

@@ -1,5 +1,6 @@
 """The storage contract, on memory and on MongoDB."""
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
@@ -262,11 +263,39 @@ async def test_history_and_changes(storage) -> None:
     assert ([m.seq for m in page.messages], page.has_more) == ([2, 3], True)
     page = await storage.messages.page(conversation_id, before=None, after=3, limit=2)
     assert ([m.seq for m in page.messages], page.has_more) == ([4, 5], False)
-    messages, members = await storage.messages.changed(
-        conversation_id, since=0, until=6, limit=2
-    )
-    assert [m.revision for m in messages] == [2, 4]
-    assert len(members) == 5
+    changed = await storage.messages.changed(conversation_id, since=0, limit=2)
+    assert [m.revision for m in changed.messages] == [2, 4]
+    assert len(changed.members) == 5
+    assert changed.conversation.revision == 6
+    assert await storage.messages.changed(new_id(), since=0, limit=2) is None
+
+
+async def test_what_changes_while_it_is_read_is_not_missed(storage) -> None:
+    """Every answer holds every message, in its old state or in its new one."""
+    stored = group()
+    sender = new_id()
+    await storage.conversations.insert(stored, [], session=None)
+    sent = [message(stored, sender, seq) for seq in range(1, 21)]
+    await storage.writing.append([append(stored, *sent)], session=None)
+
+    async def edit() -> None:
+        known = await storage.conversations.get(stored.conversation_id)
+        for edited in sent * 5:
+            revision = known.revision + 1
+            after = msgspec.structs.replace(known, revision=revision)
+            changed = msgspec.structs.replace(edited, revision=revision)
+            await storage.conversations.replace(after, before=known, session=None)
+            await storage.messages.replace(changed, session=None)
+            known = after
+
+    editing = asyncio.create_task(edit())
+    while not editing.done():
+        found = await storage.messages.changed(
+            stored.conversation_id, since=0, limit=100
+        )
+        assert len(found.messages) == len(sent)
+        await asyncio.sleep(0)
+    await editing
 
 
 async def test_what_is_shredded_opens_never_again(storage) -> None:

@@ -107,18 +107,18 @@ async def test_one_bad_conversation_does_not_starve_the_others(chat) -> None:
     """Each fill fails alone, and the poll is repeated for its sake."""
     bad, good = await watched(chat), await watched(chat)
     await send(chat, bad, good)
-    get = chat.store.get
+    changed = chat.message_store.changed
 
     async def broken(conversation_id, **more):
         if conversation_id == bad:
             raise ValueError("broken")
-        return await get(conversation_id, **more)
+        return await changed(conversation_id, **more)
 
-    chat.store.get = broken
+    chat.message_store.changed = broken
     assert not await chat.live.poll_once()
     (payload,) = [payload for _, _, payload in chat.rooms.emitted]
     assert payload["conversation_id"] == good
-    chat.store.get = get
+    chat.message_store.changed = changed
     assert await chat.live.poll_once()
     assert len(chat.rooms.emitted) == 2
 

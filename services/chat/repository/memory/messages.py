@@ -1,9 +1,8 @@
 """Messages in memory."""
 
 from libs.kernel import ConversationId, MessageId
-from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
-from services.chat.ports import Page, Session
+from services.chat.ports import Changed, Page, Session
 from services.chat.repository.memory.conversations import MemoryConversations
 
 
@@ -52,15 +51,17 @@ class MemoryMessages:
         return Page(tuple(found[-limit:]), has_more=len(found) > limit)
 
     async def changed(
-        self, conversation_id: ConversationId, *, since: int, until: int, limit: int
-    ) -> tuple[list[Message], list[Member]]:
-        """Return messages and members with since < revision <= until."""
-        messages = [m for m in self._of(conversation_id) if since < m.revision <= until]
+        self, conversation_id: ConversationId, *, since: int, limit: int
+    ) -> Changed | None:
+        """Return what has a revision above `since`."""
+        conversation = self._store.conversations.get(conversation_id)
+        if conversation is None:
+            return None
+        messages = [m for m in self._of(conversation_id) if m.revision > since]
         members = [
             member
             for member in self._store.members.values()
-            if member.conversation_id == conversation_id
-            and since < member.revision <= until
+            if member.conversation_id == conversation_id and member.revision > since
         ]
         messages.sort(key=lambda message: message.revision)
         members.sort(key=lambda member: member.revision)
@@ -69,7 +70,11 @@ class MemoryMessages:
             members[end].revision == members[end - 1].revision
         ):
             end += 1
-        return messages[:limit], members[:end]
+        return Changed(
+            conversation=conversation,
+            messages=tuple(messages[:limit]),
+            members=tuple(members[:end]),
+        )
 
     def _of(self, conversation_id: ConversationId) -> list[Message]:
         return [

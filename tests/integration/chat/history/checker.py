@@ -1,7 +1,7 @@
 """Judges a history against the stored state and the issued events.
 
 Rules H1 to H6, H8 and H11 of the fault matrix, and the promises on revisions: issued
-without a gap, delivered in order, every client's state after sync equal to the server's.
+without a gap, delivered in order, every state after sync equal to the server's.
 """
 
 from collections import Counter
@@ -197,15 +197,19 @@ def _delivered(history: History) -> Iterable[Any]:
 def _holes(
     session: Session, revisions: list[int], objects: dict[int, str]
 ) -> Iterable[Any]:
-    given = set(revisions)
-    last_of: dict[str, int] = {}
-    for revision in revisions:
-        last_of[objects.get(revision, "")] = revision
-    for before, after in zip(revisions, revisions[1:], strict=False):
-        for skipped in range(before + 1, after):
-            later = last_of.get(objects.get(skipped, ""), 0)
-            if skipped not in given and later < skipped:
-                yield session.client, "hole", skipped, objects.get(skipped)
+    """Yield what a socket never got although it got what is newer.
+
+    A fill from the database shows an object once, in its last state. One whose next
+    state is above all that this socket got is that state's, and not this one's.
+    """
+    given, end = set(revisions), max(revisions, default=0)
+    next_of: dict[str, int] = {}
+    for revision in sorted(objects, reverse=True):
+        key = objects[revision]
+        is_between = revisions and revisions[0] < revision < end
+        if is_between and revision not in given and next_of.get(key, 0) == 0:
+            yield session.client, "hole", revision, key
+        next_of[key] = revision
 
 
 def _replicas(history: History) -> Iterable[Any]:

@@ -247,7 +247,7 @@ class Client:
         else:
             operation.end("fail", error)
 
-    async def _change(  # noqa: PLR0913 - one request, spelled out
+    async def _change(
         self,
         kind: str,
         method: str,

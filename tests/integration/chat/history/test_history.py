@@ -43,18 +43,22 @@ class Scene:
 @pytest.fixture
 async def scene(people, open_group, processes, stack):
     """Open conversations of all clients, two processes to reach them by."""
-    chance = random.Random(SEED)
+    chance = random.Random(SEED)  # noqa: S311 - a run to be repeated
     members = await people(CLIENTS)
     conversations = [
         await open_group(members, f"Room {number}") for number in range(CONVERSATIONS)
     ]
     record = Record()
     clients = [
-        Client(member, processes, conversations, record, random.Random(chance.random()))
+        Client(member, processes, conversations, record, _chance(chance))
         for member in members
     ]
     nemesis = Nemesis(stack, processes, chance)
     return Scene(clients, conversations, record, nemesis, clients[-1])
+
+
+def _chance(parent: random.Random) -> random.Random:
+    return random.Random(parent.random())  # noqa: S311 - a run to be repeated
 
 
 async def test_no_fault_breaks_a_promise(scene, processes, stack) -> None:
