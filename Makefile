@@ -107,19 +107,19 @@ env-check: setup ## .env.example holds every setting of every service
 schemas: setup ## Write golden files of new event versions, docs/events.md, docs/asyncapi.json
 	@$(PYTHON) -m libs.events schemas && $(PYTHON) -m libs.events docs --workers $(WORKERS)
 
-schemas-check: setup ## Event schemas and OpenAPI pages are what the code says
+schemas-check: setup ## Event schemas, OpenAPI and socket pages are what the code says
 	@$(PYTHON) -m libs.events schemas --check && $(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
-	@PYTHONPATH=. $(PYTHON) scripts/openapi.py --check
+	@PYTHONPATH=. $(PYTHON) scripts/openapi.py --check && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py --check
 
 lock-check: setup ## requirements/*.txt satisfy pyproject.toml
 	@$(PYTHON) scripts/check_locks.py
 
 secrets-check: setup ## No secret stands in a tracked file (tests hold false ones by nature)
-	@git ls-files -z -- . ':!requirements' ':!tests' ':!docs/asyncapi.json' ':!docs/events.md' ':!docs/openapi' ':!LICENSE' ':!*package-lock.json' \
+	@git ls-files -z -- . ':!requirements' ':!tests' ':!docs/asyncapi*.json' ':!docs/events.md' ':!docs/openapi' ':!LICENSE' ':!*package-lock.json' \
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"

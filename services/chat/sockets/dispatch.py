@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 import structlog
 from opentelemetry import trace
-from prometheus_client import Counter
 
 from libs.chassis.problems import expected
 from libs.events.tracing import causation_id, correlation_id
@@ -21,6 +20,7 @@ from libs.kernel import (
     new_id,
 )
 from services.chat.sockets.client import Client
+from services.chat.sockets.event_log import EventLog
 from services.chat.sockets.frames import (
     ClientEvent,
     FrameInvalidError,
@@ -34,7 +34,6 @@ from services.chat.sockets.rates import Gcra, UserRates, require_rate
 IN_FLIGHT_MAX = 256
 _log = structlog.get_logger()
 _tracer = trace.get_tracer("services.chat")
-_EVENTS = Counter("chat_socket_events_total", "Events of clients", ["event", "code"])
 
 Handle = Callable[[Client, Any], Awaitable[object]]  # the payload is the route's
 
@@ -97,6 +96,7 @@ class Dispatcher:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._reads = UserRates(*rates.reads)
+        self._told = EventLog(list(routes))
 
     @property
     def rates(self) -> EventRates:
@@ -113,8 +113,7 @@ class Dispatcher:
         try:
             payload = self._checked(client, event)
         except AppError as error:
-            name = event.name if event.name in self._routes else "-"
-            self._refuse(client, event.ack_id, error, name)
+            self._refuse(client, event.ack_id, error, event.name)
             return
         client.in_flight += 1
         client.events += 1
@@ -170,17 +169,15 @@ class Dispatcher:
         require_rate(limiter, now, on_refused, cost)
 
     async def _run(self, client: Client, event: ClientEvent, payload: Payload) -> None:
-        cause = new_id()
+        cause, started = new_id(), self._clock.monotonic()
         correlation_id.set(cause)
         causation_id.set(cause)
         try:
             with _tracer.start_as_current_span(f"socket {event.name}"):
                 result = await self._routes[event.name].handle(client, payload)
-                _log.info(
-                    "socket_event_handled",
-                    event_name=event.name,
-                    user_id=client.user_id,
-                    correlation_id=cause,
+                now = self._clock.monotonic()
+                self._told.handled(
+                    client, event.name, started=started, now=now, cause=cause
                 )
         except Exception as error:  # noqa: BLE001 - the edge: a socket event's last resort
             known = expected(error)
@@ -189,13 +186,12 @@ class Dispatcher:
                 known = AppError("internal", "Something went wrong here.")
             self._refuse(client, event.ack_id, known, event.name)
         else:
-            _EVENTS.labels(event.name, "ok").inc()
             if event.ack_id:
                 client.socket.send_frame(encode_ack(event.ack_id, result))
         finally:
             client.in_flight -= 1
 
     def _refuse(self, client: Client, ack_id: str, error: AppError, name: str) -> None:
-        _EVENTS.labels(name, error.code).inc()
+        self._told.refused(name, error.code)
         if ack_id:
             client.socket.send_frame(encode_ack(ack_id, error_result(error)))

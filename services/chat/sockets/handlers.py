@@ -99,6 +99,7 @@ class SocketHandlers:
         """Return every event with its payload, handler and rate."""
 
         async def renew(client: Client, payload: RenewToken) -> Wire:
+            """Let the client stay on with a newer token of the same session."""
             return await self.renew_token(client, payload, admission)
 
         return {

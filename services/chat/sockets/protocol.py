@@ -1,0 +1,188 @@
+"""What goes over a socket, as its documents state it; no code path runs through here.
+
+`docs/asyncapi-sockets.json` is made from the dispatcher's routes and these two tables.
+A test holds each against what the code writes: an event without its row fails it.
+"""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from services.chat.schemas import MemberResource, MessageResource, SentMessage
+
+
+class Told(BaseModel):
+    """Base of what the server says; fields it does not name are not sent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ErrorDetail(BaseModel):
+    """Why an event failed; more fields may follow with the code."""
+
+    code: str
+    message: str
+    retry_after_seconds: float | None = None
+    is_unknown: bool | None = None
+
+
+class Refusal(Told):
+    """Acknowledgement of an event that failed."""
+
+    error: ErrorDetail
+
+
+class Nothing(Told):
+    """Acknowledgement of an event that has no result."""
+
+
+class ConversationPlace(Told):
+    """Where a subscription starts: what comes after `revision` is delivered live."""
+
+    conversation_id: str
+    revision: int
+    last_seq: int
+    read_seq: int
+
+
+class NotSubscribed(Told):
+    """A conversation that is not there, or not for this user."""
+
+    conversation_id: str
+    code: str
+
+
+class Subscribed(Told):
+    """Acknowledgement of ``conversation.subscribe``."""
+
+    conversations: list[ConversationPlace]
+    errors: list[NotSubscribed]
+
+
+class Marked(Told):
+    """Acknowledgement of ``receipt.read``."""
+
+    conversation_id: str
+    read_seq: int
+
+
+class Status(Told):
+    """Acknowledgement of ``presence.set``."""
+
+    status: Literal["online", "away"]
+
+
+class Renewed(Told):
+    """Acknowledgement of ``token.renew``."""
+
+    expires_at: int
+
+
+class ChangedMessage(BaseModel):
+    """What an edit or a deletion changed; the text of a deleted one is gone."""
+
+    message_id: str
+    seq: int
+    revision: int
+    text: str | None
+    mentions: list[str]
+    is_deleted: bool
+
+
+class MessageChange(BaseModel):
+    """A message that changed, with its place."""
+
+    conversation_id: str
+    revision: int
+    message: ChangedMessage | MessageResource
+
+
+class ConversationChange(BaseModel):
+    """A conversation, or what of it changed, with its place."""
+
+    conversation_id: str
+    revision: int
+    conversation: dict[str, Any] | None = None
+
+
+class MemberChange(BaseModel):
+    """A member who came, left or has another role, with the place."""
+
+    conversation_id: str
+    revision: int
+    member: MemberResource | dict[str, Any]
+
+
+class ReadUpTo(Told):
+    """How far somebody read."""
+
+    conversation_id: str
+    user_id: str
+    read_seq: int
+
+
+class Typing(Told):
+    """Somebody types; to be forgotten after five seconds."""
+
+    conversation_id: str
+    user_id: str
+
+
+class PresenceState(Told):
+    """Somebody came, left, or is away from the keyboard."""
+
+    user_id: str
+    status: Literal["online", "away", "offline"]
+    changed_at: datetime
+
+
+class TokenExpiring(Told):
+    """The token has expired: renew it in time, or the socket is closed."""
+
+    renew_within_seconds: int
+
+
+class SessionEnded(Told):
+    """The session ended or its token expired; the socket is closed now."""
+
+    reason: Literal["revoked", "expired"]
+
+
+class Resync(Told):
+    """Connect again after that time, subscribe, then catch up by revision."""
+
+    reason: Literal["shutdown", "slow"]
+    reconnect_after_seconds: float
+
+
+ANSWERS: dict[str, type[BaseModel]] = {
+    "conversation.subscribe": Subscribed,
+    "conversation.unsubscribe": Nothing,
+    "message.send": SentMessage,
+    "presence.set": Status,
+    "receipt.read": Marked,
+    "token.renew": Renewed,
+    "typing.start": Nothing,
+}
+"""The acknowledgement of each event that clients send, where it succeeds."""
+
+EMITTED: dict[str, type[BaseModel]] = {
+    "conversation.archived": ConversationChange,
+    "conversation.created": ConversationChange,
+    "conversation.deleted": ConversationChange,
+    "conversation.member_added": MemberChange,
+    "conversation.member_removed": MemberChange,
+    "conversation.role_changed": MemberChange,
+    "conversation.updated": ConversationChange,
+    "message.deleted": MessageChange,
+    "message.edited": MessageChange,
+    "message.sent": SentMessage,
+    "presence.changed": PresenceState,
+    "receipt.read": ReadUpTo,
+    "resync": Resync,
+    "session.revoked": SessionEnded,
+    "token.expiring": TokenExpiring,
+    "typing.started": Typing,
+}
+"""The payload of each event that the server sends."""
