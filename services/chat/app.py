@@ -38,6 +38,7 @@ from services.chat.cache import (
     RedisTypingChannel,
 )
 from services.chat.consumers import worker
+from services.chat.domain.limits import Limits
 from services.chat.listener import SocketLimits, SocketListener
 from services.chat.repository import (
     ConversationVault,
@@ -126,6 +127,7 @@ def _lifespan(settings: ChatSettings, health: Health) -> Lifespan:
             )
             yield ChatState(
                 conversations=core.conversations,
+                openings=core.openings,
                 members=core.members,
                 messages=core.messages,
                 sync=core.sync,
@@ -265,10 +267,21 @@ def _dispatcher(
 
 def _core_limits(settings: ChatSettings) -> CoreLimits:
     return CoreLimits(
-        members_max=settings.members_max,
+        conversation=_limits(settings),
         live=LiveLimits(patience_seconds=settings.live_patience_seconds),
         presence_grace_seconds=settings.presence_grace_seconds,
         presence_heartbeat_seconds=settings.presence_heartbeat_seconds,
+    )
+
+
+def _limits(settings: ChatSettings) -> Limits:
+    return Limits(
+        members=settings.members_max,
+        title_code_points=settings.title_max_code_points,
+        topic_code_points=settings.topic_max_code_points,
+        slow_mode_seconds=settings.slow_mode_max_seconds,
+        invites=settings.invites_max,
+        bans=settings.bans_max,
     )
 
 

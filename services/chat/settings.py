@@ -54,6 +54,23 @@ class ChatSettings(
     members_max: int = Field(
         default=1_000, ge=2, description="Members of one conversation at most."
     )
+    title_max_code_points: int = Field(
+        default=200, ge=1, le=1_000, description="Length of a title at most."
+    )
+    topic_max_code_points: int = Field(
+        default=1_000, ge=1, le=4_000, description="Length of a topic at most."
+    )
+    slow_mode_max_seconds: int = Field(
+        default=21_600, ge=0, description="The slowest slow mode of a conversation."
+    )
+    invites_max: int = Field(
+        default=100,
+        ge=0,
+        description="Invite links of one conversation that are not revoked, at most.",
+    )
+    bans_max: int = Field(
+        default=1_000, ge=0, description="Users banned from one conversation at most."
+    )
     writer_lanes: int = Field(
         default=4, ge=1, le=64, description="Commits of messages in flight at once."
     )

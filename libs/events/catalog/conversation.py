@@ -5,12 +5,29 @@ conversation.* events alike), but for conversation.read, which changes no revisi
 Titles are sealed with the message-transport ring.
 """
 
+from typing import Any
+
+import msgspec
+
 from libs.crypto.sealed import Sealed
-from libs.events.event import Event
+from libs.events.event import Event, upcast
+
+
+class ConversationRules(msgspec.Struct, frozen=True, kw_only=True):
+    """What its members may do and see.
+
+    ``history_visibility`` is all or joined: what somebody sees who joins.
+    """
+
+    history_visibility: str = "all"
+    slow_mode_seconds: int = 0
+    is_announcement_only: bool = False
+    has_receipts: bool = True
+    is_public: bool = False
 
 
 class ConversationCreated(
-    Event, type="conversation.created", version=1, key="conversation_id"
+    Event, type="conversation.created", version=2, key="conversation_id"
 ):
     """A conversation began with these members; revision 1.
 
@@ -24,17 +41,22 @@ class ConversationCreated(
     title: Sealed | None
     created_by: str | None
     members: tuple[tuple[str, str], ...]
+    topic: Sealed | None = None
+    rules: ConversationRules = ConversationRules()
 
 
 class ConversationUpdated(
-    Event, type="conversation.updated", version=1, key="conversation_id"
+    Event, type="conversation.updated", version=2, key="conversation_id"
 ):
-    """Its title or a setting changed."""
+    """Its title, topic, avatar or a rule changed; all of them as they are now."""
 
     conversation_id: str
     revision: int
     title: Sealed | None
     updated_by: str
+    topic: Sealed | None = None
+    avatar_document_id: str | None = None
+    rules: ConversationRules = ConversationRules()
 
 
 class ConversationArchived(
@@ -101,3 +123,10 @@ class ConversationRead(
     conversation_id: str
     user_id: str
     read_seq: int
+
+
+@upcast(ConversationCreated, from_version=1)
+@upcast(ConversationUpdated, from_version=1)
+def _with_rules(payload: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 knew a title alone: what it does not say has its default."""
+    return payload

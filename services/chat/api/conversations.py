@@ -23,14 +23,18 @@ from services.chat.api.dependencies import (
     ConversationPath,
     ConversationsUse,
     Cursor,
+    OpeningsUse,
 )
+from services.chat.domain.amendment import Amendment
 from services.chat.ports import JoinedAt
 from services.chat.schemas import (
     ChangeConversation,
     ConversationResource,
     OpenConversation,
 )
-from services.chat.service.conversations import Opening
+from services.chat.service.openings import Opening
+
+_REMOVABLE = frozenset({"topic", "avatar_document_id"})
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 
@@ -39,7 +43,7 @@ router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 async def open_conversation(
     body: OpenConversation,
     caller: Caller,
-    conversations: ConversationsUse,
+    openings: OpeningsUse,
     response: Response,
 ) -> ConversationResource:
     """Open a conversation; 200 with the one that a pair has already."""
@@ -48,8 +52,9 @@ async def open_conversation(
         title=body.title,
         member_ids=tuple(UserId(member_id) for member_id in body.member_ids),
         project_id=None if body.project_id is None else ProjectId(body.project_id),
+        amendment=_amendment(body, {"title"}),
     )
-    membership, is_new = await conversations.open(caller, opening)
+    membership, is_new = await openings.open(caller, opening)
     if not is_new:
         response.status_code = 200
     return ConversationResource.of(membership)
@@ -86,14 +91,23 @@ async def change_conversation(
     caller: Caller,
     conversations: ConversationsUse,
 ) -> ConversationResource:
-    """Give it another title, archive it or bring it back."""
-    if body.title is not None:
-        await conversations.rename(caller, conversation_id, body.title)
-    if body.is_archived is not None:
-        await conversations.archive(
-            caller, conversation_id, is_archived=body.is_archived
-        )
-    return ConversationResource.of(await conversations.get(caller, conversation_id))
+    """Change title, topic, avatar or rules; archive it or bring it back."""
+    amendment = _amendment(body, set())
+    changed = await conversations.change(caller, conversation_id, amendment)
+    return ConversationResource.of(changed)
+
+
+def _amendment(
+    body: OpenConversation | ChangeConversation, without: set[str]
+) -> Amendment:
+    """Return what a body asks to change: what it does not say stays."""
+    asked = body.model_dump(include=set(Amendment.__struct_fields__) - without)
+    given = {
+        name: value
+        for name, value in asked.items()
+        if name in body.model_fields_set and (value is not None or name in _REMOVABLE)
+    }
+    return Amendment(**given)
 
 
 def _place(cursor: str | None) -> JoinedAt | None:

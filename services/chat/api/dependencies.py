@@ -20,6 +20,7 @@ from services.chat.service.conversations import Conversations
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.members import Members
 from services.chat.service.messages import Messages
+from services.chat.service.openings import Openings
 from services.chat.service.sync import Sync
 
 
@@ -27,6 +28,7 @@ class ChatState(TypedDict):
     """What the lifespan yields; it becomes ``request.state``."""
 
     conversations: Conversations
+    openings: Openings
     members: Members
     messages: Messages
     sync: Sync
@@ -35,6 +37,11 @@ class ChatState(TypedDict):
 
 def _conversations(request: Request) -> Conversations:
     found: Conversations = request.state.conversations
+    return found
+
+
+def _openings(request: Request) -> Openings:
+    found: Openings = request.state.openings
     return found
 
 
@@ -84,6 +91,7 @@ def _caller(principal: CurrentPrincipal) -> UserId:
 
 
 ConversationsUse = Annotated[Conversations, Depends(_conversations)]
+OpeningsUse = Annotated[Openings, Depends(_openings)]
 MembersUse = Annotated[Members, Depends(_members)]
 MessagesUse = Annotated[Messages, Depends(_messages)]
 SyncUse = Annotated[Sync, Depends(_sync)]

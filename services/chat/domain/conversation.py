@@ -6,10 +6,9 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from libs.kernel import ConversationId, ProjectId, UserId
+from libs.kernel import ConversationId, DocumentId, ProjectId, UserId
 from services.chat.domain.errors import DraftInvalidError
 
-TITLE_MAX_CODE_POINTS = 200
 _NAMESPACE = UUID("6ba7b812-9dad-5d11-80b4-00c04fd430c8")
 
 
@@ -30,10 +29,19 @@ class Role(StrEnum):
     GUEST = "guest"
 
 
+class HistoryVisibility(StrEnum):
+    """What of the history somebody sees who joins from now on."""
+
+    ALL = "all"
+    JOINED = "joined"
+
+
 class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     """A place where people talk.
 
     Attributes:
+        topic: What it is about; private like the title.
+        avatar_document_id: Its picture, a document of media.
         last_seq: Ordinal of its newest message, 0 where there is none.
         revision: Counts every durable change, issued without a gap, from 1.
         members_version: Counts changes of membership and roles.
@@ -46,6 +54,11 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
         first_seq: Messages are kept from it on, without a gap; retention raises it.
             One above `last_seq` where none is left.
         retention_days: How long messages are kept; None as the installation says.
+        history_visibility: Holds for who joins from now on.
+        slow_mode_seconds: Time between two messages of one sender; 0 is off.
+        is_announcement_only: Whether only owners and admins send.
+        has_receipts: Whether its members see who has read what.
+        is_public: Whether a channel is listed, and open to join.
     """
 
     conversation_id: ConversationId
@@ -66,6 +79,13 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     pair: tuple[UserId, ...] = ()
     first_seq: int = 1
     retention_days: int | None = None
+    topic: str | None = None
+    avatar_document_id: DocumentId | None = None
+    history_visibility: HistoryVisibility = HistoryVisibility.ALL
+    slow_mode_seconds: int = 0
+    is_announcement_only: bool = False
+    has_receipts: bool = True
+    is_public: bool = False
 
 
 class Member(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +95,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
         read_seq: Everything up to it is read; unread = last_seq - read_seq.
         revision: The conversation's, of the last change of role or membership.
         project_revision: The project's, of the last fact applied; 0 outside one.
+        visible_from_seq: Messages below it are hidden from the member.
+        joined_revision: The conversation's, of joining.
     """
 
     conversation_id: ConversationId
@@ -85,6 +107,8 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     read_seq: int = 0
     is_active: bool = True
     project_revision: int = 0
+    visible_from_seq: int = 1
+    joined_revision: int = 0
 
 
 def direct_key(first: UserId, second: UserId) -> str:
@@ -116,29 +140,38 @@ def general_id(project_id: ProjectId) -> ConversationId:
     return ConversationId(str(uuid5(_NAMESPACE, general_key(project_id))))
 
 
-def checked_title(kind: ConversationKind, title: str | None) -> str | None:
-    """Return a title without surrounding space, as the kind needs it.
+def joined(
+    conversation: Conversation,
+    user_id: UserId,
+    role: Role,
+    joined_at: datetime,
+    *,
+    project_revision: int = 0,
+) -> Member:
+    """Return the membership of somebody who joins, or joins again.
 
-    Raises:
-        DraftInvalidError: ``title_required`` for a group or channel without one,
-            ``title_not_allowed`` for a direct one, ``title_too_long``.
+    Nothing is unread; what was said before is visible where the conversation's
+    `HistoryVisibility` says so.
+
+    Args:
+        conversation: As it is before.
+        user_id: Who.
+        role: With which role.
+        joined_at: UTC.
+        project_revision: See `Member`.
     """
-    stripped = " ".join((title or "").split())
-    if kind is ConversationKind.DIRECT:
-        if stripped:
-            raise DraftInvalidError(
-                "title_not_allowed", "A direct conversation has no title."
-            )
-        return None
-    if not stripped:
-        raise DraftInvalidError("title_required", "A title is needed.")
-    if len(stripped) > TITLE_MAX_CODE_POINTS:
-        raise DraftInvalidError(
-            "title_too_long",
-            f"A title has at most {TITLE_MAX_CODE_POINTS} code points.",
-            limit=TITLE_MAX_CODE_POINTS,
-        )
-    return stripped
+    is_all = conversation.history_visibility is HistoryVisibility.ALL
+    return Member(
+        conversation_id=conversation.conversation_id,
+        user_id=user_id,
+        role=role,
+        joined_at=joined_at,
+        revision=conversation.revision + 1,
+        read_seq=conversation.last_seq,
+        project_revision=project_revision,
+        visible_from_seq=1 if is_all else conversation.last_seq + 1,
+        joined_revision=conversation.revision + 1,
+    )
 
 
 def unread_count(conversation: Conversation, member: Member) -> int:

@@ -6,6 +6,7 @@ from libs.kernel import (
     ForbiddenError,
     InvalidError,
     NotFoundError,
+    RateLimitedError,
     TooLargeError,
     UnavailableError,
 )
@@ -60,6 +61,38 @@ class NotPermittedError(ForbiddenError):
         super().__init__(
             "not_permitted", "Your role does not allow this here.", action=action
         )
+
+
+class AnnouncementOnlyError(ForbiddenError):
+    """Only owners and admins send here."""
+
+    def __init__(self) -> None:
+        super().__init__("announcement_only", "Only owners and admins send here.")
+
+
+class SlowModeError(RateLimitedError):
+    """The sender's last message is not old enough."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(
+            "slow_mode",
+            "This conversation is in slow mode.",
+            retry_after_seconds=retry_after_seconds,
+        )
+
+
+class InviteNotFoundError(NotFoundError):
+    """Nobody can come in by this link: foreign, expired, used up or revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("invite_not_found", "There is no such invite.")
+
+
+class BanNotFoundError(NotFoundError):
+    """The user is not banned here."""
+
+    def __init__(self) -> None:
+        super().__init__("ban_not_found", "The user is not banned.")
 
 
 class ConversationIsArchivedError(ConflictError):

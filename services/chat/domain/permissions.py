@@ -9,6 +9,7 @@ from services.chat.domain.conversation import (
     Role,
 )
 from services.chat.domain.errors import (
+    AnnouncementOnlyError,
     ConversationIsArchivedError,
     ConversationNotFoundError,
     MembershipIsManagedError,
@@ -25,10 +26,15 @@ class Action(StrEnum):
     DELETE_OWN = "delete_own"
     DELETE_ANY = "delete_any"
     UPDATE = "update"
+    CONFIGURE = "configure"
     ADD_MEMBER = "add_member"
     REMOVE_MEMBER = "remove_member"
+    INVITE = "invite"
+    BAN = "ban"
     CHANGE_ROLE = "change_role"
+    TRANSFER = "transfer"
     ARCHIVE = "archive"
+    DELETE = "delete"
     LEAVE = "leave"
 
 
@@ -37,11 +43,14 @@ _GUEST = _TALK | {Action.LEAVE}
 _MODERATE = _GUEST | {
     Action.DELETE_ANY,
     Action.UPDATE,
+    Action.CONFIGURE,
     Action.ADD_MEMBER,
     Action.REMOVE_MEMBER,
+    Action.INVITE,
+    Action.BAN,
     Action.ARCHIVE,
 }
-_OWN = _MODERATE | {Action.CHANGE_ROLE}
+_OWN = _MODERATE | {Action.CHANGE_ROLE, Action.TRANSFER, Action.DELETE}
 
 PERMISSIONS: dict[ConversationKind, dict[Role, frozenset[Action]]] = {
     ConversationKind.DIRECT: {
@@ -65,17 +74,29 @@ PERMISSIONS: dict[ConversationKind, dict[Role, frozenset[Action]]] = {
 }
 """Every cell; what is not here is refused."""
 
-WHEN_ARCHIVED = frozenset({Action.READ, Action.LEAVE, Action.ARCHIVE})
+WHEN_ARCHIVED = frozenset(
+    {Action.READ, Action.LEAVE, Action.ARCHIVE, Action.TRANSFER, Action.DELETE}
+)
 """What an archived conversation still allows to those whose role allows it."""
 
 WHEN_MANAGED = frozenset(Action) - {
     Action.ADD_MEMBER,
     Action.REMOVE_MEMBER,
+    Action.INVITE,
+    Action.BAN,
     Action.CHANGE_ROLE,
+    Action.TRANSFER,
     Action.LEAVE,
     Action.ARCHIVE,
+    Action.DELETE,
 }
 """What a conversation whose members a project decides still allows."""
+
+ANNOUNCED = frozenset({Action.SEND})
+"""What only `SPEAKERS` do in an announcement-only conversation."""
+
+SPEAKERS = frozenset({Role.OWNER, Role.ADMIN})
+"""Who sends where only announcements are made; slow mode does not slow them."""
 
 _RANK = {Role.GUEST: 0, Role.MEMBER: 1, Role.ADMIN: 2, Role.OWNER: 3}
 
@@ -96,6 +117,7 @@ def require(conversation: Conversation, member: Member | None, action: Action) -
         NotPermittedError: The role does not allow it.
         MembershipIsManagedError: A project decides.
         ConversationIsArchivedError: It is read-only.
+        AnnouncementOnlyError: Only owners and admins send.
     """
     if member is None or not member.is_active:
         raise ConversationNotFoundError
@@ -105,6 +127,9 @@ def require(conversation: Conversation, member: Member | None, action: Action) -
         raise MembershipIsManagedError
     if conversation.is_archived and action not in WHEN_ARCHIVED:
         raise ConversationIsArchivedError
+    is_silenced = action in ANNOUNCED and member.role not in SPEAKERS
+    if conversation.is_announcement_only and is_silenced:
+        raise AnnouncementOnlyError
     return member.role
 
 

@@ -68,7 +68,7 @@ class ConversationRepository(Protocol):
         ...
 
     async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
-        """Destroy a conversation's data keys and its title, for good.
+        """Destroy a conversation's data keys, its title and topic, for good.
 
         Nothing that was sealed under them opens again, in this process at once and
         in the others as soon as they read the conversation. Documents stay: what

@@ -69,6 +69,7 @@ class MessageRepository(Protocol):
         before: int | None,
         after: int | None,
         limit: int,
+        visible_from_seq: int = 1,
     ) -> Page:
         """Return up to `limit` messages next to a seq, or the newest ones.
 
@@ -78,16 +79,23 @@ class MessageRepository(Protocol):
             after: Exclusive lower bound; the page begins right above it. At most
                 one of both is given.
             limit: At least 1.
+            visible_from_seq: Messages below it are as if they were not there.
         """
         ...
 
     async def changed(
-        self, conversation_id: ConversationId, *, since: int, limit: int
+        self,
+        conversation_id: ConversationId,
+        *,
+        since: int,
+        limit: int,
+        viewer: Member | None = None,
     ) -> Changed | None:
         """Return what has a revision above `since`, by revision; None: no conversation.
 
         All of it is read at one moment. Up to `limit` of messages and of members
-        each, and then all members that share the last revision.
+        each, and then all members that share the last revision. Messages that are
+        hidden from the viewer are left out; without a viewer none is.
 
         Raises:
             UnavailableError: The database does not answer.

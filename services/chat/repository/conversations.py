@@ -12,6 +12,7 @@ from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import StaleConversationError
 from services.chat.ports import JoinedAt, Session
 from services.chat.repository.documents import (
+    NOT_DELETED,
     Document,
     conversation_of,
     conversation_state,
@@ -19,7 +20,7 @@ from services.chat.repository.documents import (
     member_of,
     member_state,
     new_conversation,
-    title_state,
+    profile_state,
 )
 from services.chat.repository.vault import DESTROYED, ConversationVault
 
@@ -48,8 +49,9 @@ class MongoConversationRepository:
         self, conversation_ids: Sequence[ConversationId]
     ) -> list[Conversation]:
         """Return those that exist, in no order."""
+        wanted = {"_id": {"$in": list(conversation_ids)}, **NOT_DELETED}
         with map_mongo_errors():
-            found = self._conversations.find({"_id": {"$in": list(conversation_ids)}})
+            found = self._conversations.find(wanted)
             documents = await found.to_list()
         return [conversation_of(document, self._vault) for document in documents]
 
@@ -63,7 +65,7 @@ class MongoConversationRepository:
         self, project_id: ProjectId, *, after: str, limit: int
     ) -> list[ConversationId]:
         """Return a project's conversations in the order of their ids."""
-        query = {"project_id": project_id, "_id": {"$gt": after}}
+        query = {"project_id": project_id, "_id": {"$gt": after}, **NOT_DELETED}
         with map_mongo_errors():
             found = self._conversations.find(query, {"_id": 1}, limit=limit)
             documents = await found.sort("_id", 1).to_list()
@@ -100,8 +102,7 @@ class MongoConversationRepository:
     ) -> None:
         """Store a changed conversation by compare-and-set on its counters."""
         state = conversation_state(conversation)
-        if conversation.title != before.title:  # one that did not open stays as it is
-            state |= title_state(conversation, self._vault)
+        state |= profile_state(conversation, self._vault, before)
         result = await self._conversations.update_one(
             {
                 "_id": before.conversation_id,
@@ -116,10 +117,10 @@ class MongoConversationRepository:
             raise StaleConversationError
 
     async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
-        """Destroy a conversation's data keys and its title, for good."""
+        """Destroy a conversation's data keys, its title and topic, for good."""
         await self._conversations.update_one(
             {"_id": conversation_id},
-            {"$set": {"key_id": DESTROYED, "keys": [], "title": None}},
+            {"$set": {"key_id": DESTROYED, "keys": [], "title": None, "topic": None}},
             session=session,
         )
         self._vault.forget(conversation_id)
@@ -258,6 +259,7 @@ class MongoConversationRepository:
         return result.modified_count == 1
 
     async def _find(self, query: Document, session: Session) -> Conversation | None:
+        query = query | NOT_DELETED
         if session is not None:
             document = await self._conversations.find_one(query, session=session)
         else:

@@ -7,9 +7,11 @@ from prometheus_client import Counter
 
 from libs.crypto import DecryptError
 from libs.kernel import ConversationId, DocumentId, MessageId, ProjectId, UserId
+from services.chat.domain.amendment import RULES
 from services.chat.domain.conversation import (
     Conversation,
     ConversationKind,
+    HistoryVisibility,
     Member,
     Role,
 )
@@ -17,6 +19,9 @@ from services.chat.domain.message import Message
 from services.chat.repository.vault import ConversationVault
 
 Document = dict[str, Any]  # what BSON holds
+
+NOT_DELETED: Document = {"is_deleted": {"$ne": True}}
+"""A deleted conversation is a tombstone that looks as if it were missing."""
 
 _log = structlog.get_logger()
 _UNREADABLE = Counter("chat_unreadable_messages_total", "Bodies that did not open")
@@ -40,7 +45,7 @@ def conversation_of(document: Document, vault: ConversationVault) -> Conversatio
     return Conversation(
         conversation_id=conversation_id,
         kind=ConversationKind(document["kind"]),
-        title=_title_of(document, vault),
+        title=_opened(document, "title", vault),
         project_id=_project_id(document.get("project_id")),
         created_by=_user_id(document.get("created_by")),
         created_at=document["created_at"],
@@ -56,28 +61,54 @@ def conversation_of(document: Document, vault: ConversationVault) -> Conversatio
         pair=tuple(UserId(user_id) for user_id in document.get("pair", ())),
         first_seq=document.get("first_seq", 1),
         retention_days=document.get("retention_days"),
+        topic=_opened(document, "topic", vault),
+        **_rules_of(document),
     )
 
 
-def _title_of(document: Document, vault: ConversationVault) -> str | None:
+def _rules_of(document: Document) -> Document:
+    """Return what older documents do not have, so that the defaults hold."""
+    known: Document = {
+        name: document[name]
+        for name in (*RULES, "avatar_document_id")
+        if name in document
+    }
+    visibility = known.get("history_visibility")
+    if visibility is not None:
+        known["history_visibility"] = HistoryVisibility(visibility)
+    return known
+
+
+def _opened(document: Document, name: str, vault: ConversationVault) -> str | None:
     conversation_id = document["_id"]
     try:
         vault.learn(conversation_id, document["key_id"], document["keys"])
-        return vault.open_title(conversation_id, document.get("title"))
+        return vault.open_field(name, conversation_id, document.get(name))
     except DecryptError:
         _UNREADABLE_TITLES.inc()
-        _log.error("title_unreadable", conversation_id=conversation_id)
+        _log.error("title_unreadable", conversation_id=conversation_id, field=name)
         return None
 
 
-def title_state(conversation: Conversation, vault: ConversationVault) -> Document:
-    """Return the title as it is stored."""
-    title = vault.seal_title(conversation.conversation_id, conversation.title)
-    return {"title": title}
+def profile_state(
+    conversation: Conversation,
+    vault: ConversationVault,
+    before: Conversation | None = None,
+) -> Document:
+    """Return title and topic as they are stored, or what of them changed.
+
+    One that did not open stays as it is.
+    """
+    texts = {"title": conversation.title, "topic": conversation.topic}
+    return {
+        name: vault.seal_field(name, conversation.conversation_id, text)
+        for name, text in texts.items()
+        if before is None or text != getattr(before, name)
+    }
 
 
 def conversation_state(conversation: Conversation) -> Document:
-    """Return the fields of a conversation that may change, but its title."""
+    """Return the fields of a conversation that may change, but title and topic."""
     return {
         "last_seq": conversation.last_seq,
         "revision": conversation.revision,
@@ -89,6 +120,8 @@ def conversation_state(conversation: Conversation) -> Document:
         "project_revision": conversation.project_revision,
         "first_seq": conversation.first_seq,
         "retention_days": conversation.retention_days,
+        "avatar_document_id": conversation.avatar_document_id,
+        **{name: getattr(conversation, name) for name in RULES},
     }
 
 
@@ -107,7 +140,7 @@ def new_conversation(conversation: Conversation, vault: ConversationVault) -> Do
         "created_at": conversation.created_at,
         **{name: value for name, value in fixed.items() if value is not None},
         **conversation_state(conversation),
-        **title_state(conversation, vault),
+        **profile_state(conversation, vault),
         **keys,
     }
 
@@ -123,6 +156,8 @@ def member_of(document: Document) -> Member:
         read_seq=document["read_seq"],
         is_active=document["is_active"],
         project_revision=document["project_revision"],
+        visible_from_seq=document.get("visible_from_seq", 1),
+        joined_revision=document.get("joined_revision", 0),
     )
 
 
@@ -136,6 +171,8 @@ def member_state(member: Member) -> Document:
         "revision": member.revision,
         "is_active": member.is_active,
         "project_revision": member.project_revision,
+        "visible_from_seq": member.visible_from_seq,
+        "joined_revision": member.joined_revision,
     }
 
 

@@ -10,6 +10,7 @@ from libs.kernel import ConversationId, MessageId
 from services.chat.domain.message import Message
 from services.chat.ports import Changed, Page, Session
 from services.chat.repository.documents import (
+    NOT_DELETED,
     Document,
     conversation_of,
     member_of,
@@ -62,13 +63,13 @@ class MongoMessageRepository:
         before: int | None,
         after: int | None,
         limit: int,
+        visible_from_seq: int = 1,
     ) -> Page:
         """Return up to `limit` messages next to a seq, or the newest ones."""
-        query: Document = {"conversation_id": conversation_id}
+        bounds = {"$gt": max(after or 0, visible_from_seq - 1)}
         if before is not None:
-            query["seq"] = {"$lt": before}
-        if after is not None:
-            query["seq"] = {"$gt": after}
+            bounds["$lt"] = before
+        query: Document = {"conversation_id": conversation_id, "seq": bounds}
         direction = 1 if after is not None else -1
         with map_mongo_errors():
             cursor = self._messages.find(query, limit=limit + 1).sort("seq", direction)
@@ -81,7 +82,12 @@ class MongoMessageRepository:
         return Page(messages, has_more=len(documents) > limit)
 
     async def changed(
-        self, conversation_id: ConversationId, *, since: int, limit: int
+        self,
+        conversation_id: ConversationId,
+        *,
+        since: int,
+        limit: int,
+        viewer: Member | None = None,
     ) -> Changed | None:
         """Return what has a revision above `since`, read in one snapshot."""
         query: Document = {
@@ -91,12 +97,12 @@ class MongoMessageRepository:
         with map_mongo_errors():
             async with self._client.start_session(snapshot=True) as session:
                 conversation = await self._conversations.find_one(
-                    {"_id": conversation_id}, session=session
+                    {"_id": conversation_id, **NOT_DELETED}, session=session
                 )
                 if conversation is None:
                     return None
                 messages = await self._by_revision(
-                    self._messages, query, limit, session
+                    self._messages, query | _visible(viewer, since), limit, session
                 )
                 members = await self._by_revision(self._members, query, limit, session)
                 if len(members) == limit:
@@ -134,3 +140,16 @@ class MongoMessageRepository:
         )
         if document is not None:
             self._vault.learn(conversation_id, document["key_id"], document["keys"])
+
+
+def _visible(viewer: Member | None, since: int) -> Document:
+    """Narrow a query of changed messages to what a member may see.
+
+    All of it is newer than the joining, which spares the scan of what is hidden.
+    """
+    if viewer is None or viewer.visible_from_seq <= 1:
+        return {}
+    return {
+        "revision": {"$gt": max(since, viewer.joined_revision)},
+        "seq": {"$gte": viewer.visible_from_seq},
+    }

@@ -23,7 +23,6 @@ from services.chat.domain.message import decode_body, encode_body
 Document = dict[str, Any]  # what BSON holds
 
 _BODY = "parley.chat.body.1"
-_TITLE = "parley.chat.title.1"
 
 
 DESTROYED = ""
@@ -137,26 +136,30 @@ class ConversationVault:
         key = self._key(conversation_id, key_id)
         return decode_body(decrypt(key, body["c"], bound).decode())
 
-    def seal_title(self, conversation_id: str, title: str | None) -> Document | None:
-        """Seal a title, bound to its conversation."""
-        if title is None:
+    def seal_field(
+        self, name: str, conversation_id: str, text: str | None
+    ) -> Document | None:
+        """Seal a private field of a conversation, bound to both."""
+        if text is None:
             return None
         chain = self._chain(conversation_id)
-        bound = additional_data(_TITLE, conversation_id, chain.current_id)
-        sealed = encrypt(chain.keys[chain.current_id], title.encode(), bound)
+        bound = _bound_field(name, conversation_id, chain.current_id)
+        sealed = encrypt(chain.keys[chain.current_id], text.encode(), bound)
         return {"k": chain.current_id, "c": sealed}
 
-    def open_title(self, conversation_id: str, title: Document | None) -> str | None:
-        """Open a title.
+    def open_field(
+        self, name: str, conversation_id: str, sealed: Document | None
+    ) -> str | None:
+        """Open a private field of a conversation.
 
         Raises:
             DecryptError: It was altered, or belongs elsewhere.
         """
-        if title is None:
+        if sealed is None:
             return None
-        bound = additional_data(_TITLE, conversation_id, title["k"])
-        key = self._key(conversation_id, title["k"])
-        return decrypt(key, title["c"], bound).decode()
+        bound = _bound_field(name, conversation_id, sealed["k"])
+        key = self._key(conversation_id, sealed["k"])
+        return decrypt(key, sealed["c"], bound).decode()
 
     def _chain(self, conversation_id: str) -> KeyChain:
         chain = self._chains.get(conversation_id)
@@ -178,3 +181,7 @@ class ConversationVault:
         self._chains.move_to_end(conversation_id)
         while len(self._chains) > self._capacity:
             self._chains.popitem(last=False)
+
+
+def _bound_field(name: str, conversation_id: str, key_id: str) -> bytes:
+    return additional_data(f"parley.chat.{name}.1", conversation_id, key_id)

@@ -15,6 +15,7 @@ from services.chat.domain.errors import DuplicateMessageError, StaleConversation
 from services.chat.domain.message import Message
 from services.chat.ports import Append, SentKey, Session, WriteState
 from services.chat.repository.documents import (
+    NOT_DELETED,
     conversation_of,
     member_key,
     message_document,
@@ -51,7 +52,7 @@ class MongoWriterStore:
         ]
         with map_mongo_errors():
             conversations = await self._conversations.find(
-                {"_id": {"$in": list(wanted)}}
+                {"_id": {"$in": list(wanted)}, **NOT_DELETED}
             ).to_list()
             members = await self._members.find(
                 {"_id": {"$in": keys}, "is_active": True},

@@ -5,7 +5,12 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from services.chat.domain.conversation import ConversationKind, Role, unread_count
+from services.chat.domain.conversation import (
+    ConversationKind,
+    HistoryVisibility,
+    Role,
+    unread_count,
+)
 from services.chat.schemas.fields import IdText, RequestModel
 from services.chat.service.conversations import Membership
 from services.chat.service.wire import conversation_wire
@@ -18,12 +23,29 @@ class OpenConversation(RequestModel):
     title: str | None = Field(default=None, max_length=1_000)
     member_ids: list[IdText] = Field(default_factory=list, max_length=1_000)
     project_id: IdText | None = None
+    topic: str | None = Field(default=None, max_length=4_000)
+    avatar_document_id: IdText | None = None
+    history_visibility: HistoryVisibility = HistoryVisibility.ALL
+    slow_mode_seconds: int = Field(default=0, ge=0, strict=True)
+    is_announcement_only: bool = False
+    has_receipts: bool = True
+    is_public: bool = False
 
 
 class ChangeConversation(RequestModel):
-    """Body of PATCH /conversations/{id}; what is absent stays."""
+    """Body of PATCH /conversations/{id}; what is absent stays.
+
+    ``null`` takes topic or avatar away; elsewhere it is as if absent.
+    """
 
     title: str | None = Field(default=None, max_length=1_000)
+    topic: str | None = Field(default=None, max_length=4_000)
+    avatar_document_id: IdText | None = None
+    history_visibility: HistoryVisibility | None = None
+    slow_mode_seconds: int | None = Field(default=None, ge=0, strict=True)
+    is_announcement_only: bool | None = None
+    has_receipts: bool | None = None
+    is_public: bool | None = None
     is_archived: bool | None = None
 
 
@@ -33,6 +55,8 @@ class ConversationBase(BaseModel):
     conversation_id: str
     kind: ConversationKind
     title: str | None
+    topic: str | None
+    avatar_document_id: str | None
     project_id: str | None
     created_by: str | None
     created_at: datetime
@@ -42,6 +66,11 @@ class ConversationBase(BaseModel):
     is_archived: bool
     retention_days: int | None
     direct_user_ids: list[str]
+    history_visibility: HistoryVisibility
+    slow_mode_seconds: int
+    is_announcement_only: bool
+    has_receipts: bool
+    is_public: bool
 
 
 class ConversationResource(ConversationBase):
@@ -50,6 +79,7 @@ class ConversationResource(ConversationBase):
     role: Role
     read_seq: int
     unread: int
+    visible_from_seq: int
 
     @classmethod
     def of(cls, membership: Membership) -> Self:
@@ -61,5 +91,6 @@ class ConversationResource(ConversationBase):
                 "role": member.role,
                 "read_seq": member.read_seq,
                 "unread": unread_count(conversation, member),
+                "visible_from_seq": member.visible_from_seq,
             }
         )

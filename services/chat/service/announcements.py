@@ -7,6 +7,7 @@ from libs.events import Transaction
 from libs.events.catalog.conversation import (
     ConversationArchived,
     ConversationCreated,
+    ConversationRules,
     ConversationUpdated,
 )
 from libs.kernel import EventId, UserId, new_id
@@ -33,9 +34,10 @@ class Announcements:
             revision=conversation.revision,
             kind=conversation.kind,
             project_id=conversation.project_id,
-            title=self._title(conversation, event_id, ConversationCreated.event_type),
             created_by=conversation.created_by,
             members=tuple((member.user_id, str(member.role)) for member in members),
+            rules=_rules_of(conversation),
+            **self._texts(conversation, event_id, ConversationCreated.event_type),
         )
         transaction.publish(event, event_id=event_id)
 
@@ -47,8 +49,10 @@ class Announcements:
         event = ConversationUpdated(
             conversation_id=conversation.conversation_id,
             revision=conversation.revision,
-            title=self._title(conversation, event_id, ConversationUpdated.event_type),
             updated_by=user_id,
+            avatar_document_id=conversation.avatar_document_id,
+            rules=_rules_of(conversation),
+            **self._texts(conversation, event_id, ConversationUpdated.event_type),
         )
         transaction.publish(event, event_id=event_id)
 
@@ -68,15 +72,25 @@ class Announcements:
             )
         )
 
-    def _title(
+    def _texts(
         self, conversation: Conversation, event_id: EventId, event_type: str
-    ) -> Sealed | None:
-        if conversation.title is None:
-            return None
-        return self._sealer.seal(
-            conversation.title,
-            event_id,
-            event_type,
-            "title",
-            conversation.conversation_id,
-        )
+    ) -> dict[str, Sealed | None]:
+        """Seal title and topic for an event."""
+        subject = conversation.conversation_id
+        texts = {"title": conversation.title, "topic": conversation.topic}
+        return {
+            name: None
+            if text is None
+            else self._sealer.seal(text, event_id, event_type, name, subject)
+            for name, text in texts.items()
+        }
+
+
+def _rules_of(conversation: Conversation) -> ConversationRules:
+    return ConversationRules(
+        history_visibility=conversation.history_visibility.value,
+        slow_mode_seconds=conversation.slow_mode_seconds,
+        is_announcement_only=conversation.is_announcement_only,
+        has_receipts=conversation.has_receipts,
+        is_public=conversation.is_public,
+    )

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from libs.events import EventBus
 from libs.kernel import Clock
+from services.chat.domain.limits import Limits
 from services.chat.ports import (
     ConversationRepository,
     MessageRepository,
@@ -22,6 +23,7 @@ from services.chat.service.live import LiveDelivery, LiveLimits
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.members import Members
 from services.chat.service.messages import Messages
+from services.chat.service.openings import Openings
 from services.chat.service.presence import Presence
 from services.chat.service.projects import ProjectChannels
 from services.chat.service.removals import Removals
@@ -49,6 +51,7 @@ class Core:
     """Every use case, put together."""
 
     conversations: Conversations
+    openings: Openings
     members: Members
     messages: Messages
     sync: Sync
@@ -65,13 +68,13 @@ class CoreLimits:
     """What of the settings the core needs.
 
     Attributes:
-        members_max: Members of a conversation.
+        conversation: Of one conversation and of one user.
         live: Patience of live delivery.
         presence_grace_seconds: After a user's last socket.
         presence_heartbeat_seconds: Between two heartbeats of a device.
     """
 
-    members_max: int
+    conversation: Limits
     live: LiveLimits
     presence_grace_seconds: float
     presence_heartbeat_seconds: float
@@ -88,8 +91,10 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
         limits=limits.live,
     )
     removals = Removals(live, outside.removals)
+    conversations = _conversations(outside, limits)
     return Core(
-        conversations=_conversations(outside, limits),
+        conversations=conversations,
+        openings=_openings(outside, limits, conversations),
         members=_members(outside, limits, removals),
         messages=_messages(outside),
         sync=sync,
@@ -106,11 +111,24 @@ def _conversations(outside: Outside, limits: CoreLimits) -> Conversations:
     return Conversations(
         outside.bus,
         outside.conversations,
+        writer=outside.writer,
+        announcements=Announcements(outside.sealer),
+        limits=limits.conversation,
+    )
+
+
+def _openings(
+    outside: Outside, limits: CoreLimits, conversations: Conversations
+) -> Openings:
+    return Openings(
+        outside.bus,
+        outside.conversations,
         outside.users,
+        conversations,
         writer=outside.writer,
         announcements=Announcements(outside.sealer),
         clock=outside.clock,
-        members_max=limits.members_max,
+        limits=limits.conversation,
     )
 
 
@@ -122,7 +140,7 @@ def _members(outside: Outside, limits: CoreLimits, removals: Removals) -> Member
         writer=outside.writer,
         removals=removals,
         clock=outside.clock,
-        members_max=limits.members_max,
+        limits=limits.conversation,
     )
 
 

@@ -4,6 +4,7 @@ Content is opened only if somebody here listens: most events of a large
 installation pass by a process at the cost of one look-up.
 """
 
+import msgspec
 import structlog
 
 from libs.crypto import DecryptError
@@ -150,10 +151,12 @@ class LiveFeed:
         conversation: Wire = {
             "conversation_id": event.conversation_id,
             "kind": event.kind,
-            "title": self._title(event, event.title, event_id),
+            "title": self._field(event, event.title, "title", event_id),
+            "topic": self._field(event, event.topic, "topic", event_id),
             "project_id": event.project_id,
             "created_by": event.created_by,
             "revision": event.revision,
+            **msgspec.structs.asdict(event.rules),
             "member_ids": [user_id for user_id, _ in event.members],
         }
         payload = _with_place(event.conversation_id, event.revision)
@@ -164,10 +167,15 @@ class LiveFeed:
     def conversation_updated(
         self, event: ConversationUpdated, event_id: EventId
     ) -> None:
-        """Deliver another title."""
+        """Deliver another title, topic, avatar or rule."""
         if not self._live.is_watched(event.conversation_id):
             return
-        changed: Wire = {"title": self._title(event, event.title, event_id)}
+        changed: Wire = {
+            "title": self._field(event, event.title, "title", event_id),
+            "topic": self._field(event, event.topic, "topic", event_id),
+            "avatar_document_id": event.avatar_document_id,
+            **msgspec.structs.asdict(event.rules),
+        }
         self._offer(
             event.conversation_id,
             event,
@@ -274,10 +282,10 @@ class LiveFeed:
         opened = self._open(event, content, "content", event_id)
         return None if opened is None else decode_body(opened)
 
-    def _title(
-        self, event: Event, title: Sealed | None, event_id: EventId
+    def _field(
+        self, event: Event, sealed: Sealed | None, field: str, event_id: EventId
     ) -> str | None:
-        return None if title is None else self._open(event, title, "title", event_id)
+        return None if sealed is None else self._open(event, sealed, field, event_id)
 
     def _open(
         self, event: Event, sealed: Sealed, field: str, event_id: EventId

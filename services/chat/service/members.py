@@ -8,7 +8,7 @@ from libs.events.catalog.conversation import (
     ConversationMemberRemoved,
 )
 from libs.kernel import Clock, ConversationId, UserId
-from services.chat.domain.conversation import Conversation, Member, Role
+from services.chat.domain.conversation import Conversation, Member, Role, joined
 from services.chat.domain.errors import (
     ConversationNotFoundError,
     DraftInvalidError,
@@ -16,6 +16,7 @@ from services.chat.domain.errors import (
     MemberNotFoundError,
     UserNotFoundError,
 )
+from services.chat.domain.limits import Limits
 from services.chat.domain.permissions import (
     Action,
     require,
@@ -43,7 +44,7 @@ class Members:
         writer: Told when membership moved, so that it looks again.
         removals: Told who was taken out.
         clock: Gives the times.
-        members_max: Members of a conversation at most.
+        limits: See `Limits`.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Members:
         writer: MessageWriter,
         removals: Removals,
         clock: Clock,
-        members_max: int = 1_000,
+        limits: Limits,
     ) -> None:
         self._bus = bus
         self._repository = repository
@@ -63,7 +64,7 @@ class Members:
         self._writer = writer
         self._removals = removals
         self._clock = clock
-        self._members_max = members_max
+        self._limits = limits
 
     async def page(
         self,
@@ -114,7 +115,13 @@ class Members:
             if known is not None and known.is_active:
                 return known
             await self._check_new(conversation, added_id, session)
-            member = self._joined(conversation, added_id, role, known)
+            member = joined(
+                conversation,
+                added_id,
+                role,
+                self._clock.now(),
+                project_revision=known.project_revision if known else 0,
+            )
             await store_membership(
                 self._repository, conversation, member, session=session
             )
@@ -207,11 +214,11 @@ class Members:
         count = await repository.count_members(
             conversation.conversation_id, session=session
         )
-        if count >= self._members_max:
+        if count >= self._limits.members:
             raise DraftInvalidError(
                 "too_many_members",
-                f"A conversation has at most {self._members_max} members.",
-                limit=self._members_max,
+                f"A conversation has at most {self._limits.members} members.",
+                limit=self._limits.members,
             )
         if conversation.project_id is not None:
             await require_collaborators(
@@ -230,24 +237,6 @@ class Members:
         )
         if owners == 1 and everybody > 1:
             raise LastOwnerError
-
-    def _joined(
-        self,
-        conversation: Conversation,
-        added_id: UserId,
-        role: Role,
-        known: Member | None,
-    ) -> Member:
-        """Somebody who joins has nothing unread; who returns keeps what is known."""
-        return Member(
-            conversation_id=conversation.conversation_id,
-            user_id=added_id,
-            role=role,
-            joined_at=self._clock.now(),
-            revision=conversation.revision + 1,
-            read_seq=conversation.last_seq,
-            project_revision=known.project_revision if known else 0,
-        )
 
 
 def _removed(member: Member, removed_by: UserId) -> ConversationMemberRemoved:

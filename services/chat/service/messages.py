@@ -100,9 +100,13 @@ class Messages:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
         """
-        await self._actor(user_id, conversation_id, Action.READ)
+        _, member = await self._actor(user_id, conversation_id, Action.READ)
         return await self._messages.page(
-            conversation_id, before=before, after=after, limit=limit
+            conversation_id,
+            before=before,
+            after=after,
+            limit=limit,
+            visible_from_seq=member.visible_from_seq,
         )
 
     async def edit(
@@ -222,7 +226,7 @@ class Messages:
             user_id, conversation_id, Action.READ, session
         )
         message = await self._messages.get(conversation_id, message_id, session=session)
-        if message is None:
+        if message is None or message.seq < member.visible_from_seq:
             raise MessageNotFoundError
         action = own if message.sender_id == user_id else anybodys
         if action is None:

@@ -24,6 +24,7 @@ from services.chat.domain.conversation import (
     Role,
     general_id,
     general_key,
+    joined,
 )
 from services.chat.domain.errors import ConversationBusyError
 from services.chat.ports import ConversationRepository
@@ -93,7 +94,10 @@ class ProjectChannels:
         member = self._joined(conversation, user_id, given, revision)
         if known is not None and known.is_active:
             member = msgspec.structs.replace(
-                member, joined_at=known.joined_at, read_seq=known.read_seq
+                known,
+                role=given,
+                revision=member.revision,
+                project_revision=revision,
             )
         await store_membership(
             self._repository, conversation, member, session=transaction.session
@@ -293,14 +297,8 @@ class ProjectChannels:
     def _joined(
         self, conversation: Conversation, user_id: UserId, role: Role, revision: int
     ) -> Member:
-        return Member(
-            conversation_id=conversation.conversation_id,
-            user_id=user_id,
-            role=role,
-            joined_at=self._clock.now(),
-            revision=conversation.revision + 1,
-            read_seq=conversation.last_seq,
-            project_revision=revision,
+        return joined(
+            conversation, user_id, role, self._clock.now(), project_revision=revision
         )
 
 

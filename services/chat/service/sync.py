@@ -50,7 +50,9 @@ class Sync:
             raise ConversationNotFoundError
         member = await self._conversations.get_member(conversation_id, user_id)
         require(conversation, member, Action.READ)
-        changes = await self.changes_of(conversation_id, since=since, limit=limit)
+        changes = await self.changes_of(
+            conversation_id, since=since, limit=limit, viewer=member
+        )
         if changes is None:
             raise ConversationNotFoundError
         if since > changes.revision:
@@ -58,7 +60,12 @@ class Sync:
         return changes
 
     async def changes_of(
-        self, conversation_id: ConversationId, *, since: int, limit: int
+        self,
+        conversation_id: ConversationId,
+        *,
+        since: int,
+        limit: int,
+        viewer: Member | None = None,
     ) -> Changes | None:
         """Return the changes after a revision, as of one moment; None: missing.
 
@@ -67,9 +74,10 @@ class Sync:
             since: Revision known already; above the conversation's nothing changed,
                 and the answer tells the conversation's.
             limit: Changes in the answer at most, at least 1.
+            viewer: From whom hidden messages are left out; None: from nobody.
         """
         found = await self._messages.changed(
-            conversation_id, since=since, limit=limit + 1
+            conversation_id, since=since, limit=limit + 1, viewer=viewer
         )
         return None if found is None else _changes(found, since, limit)
 

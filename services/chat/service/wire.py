@@ -4,6 +4,7 @@ REST answers and live events show the same fields; `schemas` states the same for
 OpenAPI and a test holds both together.
 """
 
+from services.chat.domain.amendment import RULES
 from services.chat.domain.conversation import Conversation, Member
 from services.chat.domain.message import Message
 
@@ -34,6 +35,8 @@ def conversation_wire(conversation: Conversation) -> Wire:
         "conversation_id": conversation.conversation_id,
         "kind": conversation.kind,
         "title": conversation.title,
+        "topic": conversation.topic,
+        "avatar_document_id": conversation.avatar_document_id,
         "project_id": conversation.project_id,
         "created_by": conversation.created_by,
         "created_at": conversation.created_at,
@@ -43,6 +46,7 @@ def conversation_wire(conversation: Conversation) -> Wire:
         "is_archived": conversation.is_archived,
         "retention_days": conversation.retention_days,
         "direct_user_ids": conversation.pair,
+        **{name: getattr(conversation, name) for name in RULES},
     }
 
 

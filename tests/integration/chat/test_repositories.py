@@ -13,6 +13,7 @@ from libs.kernel import ConflictError, SystemClock, UserId, new_id
 from services.chat.domain.conversation import (
     Conversation,
     ConversationKind,
+    HistoryVisibility,
     Member,
     Role,
     direct_key,
@@ -134,6 +135,52 @@ async def test_conversations_come_back_as_stored(storage) -> None:
         await storage.conversations.insert(again, [], session=None)
     known = await storage.conversations.get_member(stored.conversation_id, users[0])
     assert known == people[0]
+
+
+async def test_profile_and_rules_come_back_as_stored(storage) -> None:
+    """Topic, avatar and every rule; what is taken away is gone."""
+    stored = group(
+        topic="Who brings what",
+        avatar_document_id=new_id(),
+        history_visibility=HistoryVisibility.JOINED,
+        slow_mode_seconds=7,
+        is_announcement_only=True,
+        has_receipts=False,
+        is_public=True,
+    )
+    await storage.conversations.insert(stored, [], session=None)
+    assert await storage.conversations.get(stored.conversation_id) == stored
+    bare = msgspec.structs.replace(
+        stored, topic=None, avatar_document_id=None, slow_mode_seconds=0, revision=2
+    )
+    await storage.conversations.replace(bare, before=stored, session=None)
+    assert await storage.conversations.get(stored.conversation_id) == bare
+
+
+async def test_what_was_said_before_a_joining_can_be_hidden(storage) -> None:
+    """Pages and changes begin where the viewer's sight begins."""
+    stored = group()
+    ada, grace = new_id(), new_id()
+    viewer = msgspec.structs.replace(
+        member(stored, grace), visible_from_seq=3, joined_revision=3
+    )
+    await storage.conversations.insert(stored, [viewer], session=None)
+    messages = [message(stored, ada, seq) for seq in (1, 2, 3, 4)]
+    await storage.writing.append([append(stored, *messages)], session=None)
+    place = stored.conversation_id
+    known = await storage.conversations.get_member(place, grace)
+    assert known == viewer
+    for bounds in ({"before": None, "after": None}, {"before": None, "after": 0}):
+        page = await storage.messages.page(
+            place, limit=10, visible_from_seq=3, **bounds
+        )
+        assert [one.seq for one in page.messages] == [3, 4]
+    page = await storage.messages.page(
+        place, before=4, after=None, limit=10, visible_from_seq=3
+    )
+    assert ([one.seq for one in page.messages], page.has_more) == ([3], False)
+    changed = await storage.messages.changed(place, since=0, limit=10, viewer=known)
+    assert [one.seq for one in changed.messages] == [3, 4]
 
 
 async def test_replacing_compares_the_counters(storage) -> None:

@@ -13,6 +13,7 @@ from services.chat.domain.conversation import (
     Member,
     Role,
 )
+from services.chat.domain.limits import Limits
 from services.chat.domain.message import Draft
 from services.chat.domain.user import User
 from services.chat.repository.memory import (
@@ -25,6 +26,7 @@ from services.chat.service.conversations import Conversations
 from services.chat.service.live import LiveDelivery, LiveLimits
 from services.chat.service.members import Members
 from services.chat.service.messages import Messages
+from services.chat.service.openings import Openings
 from services.chat.service.removals import Removals
 from services.chat.service.sync import Sync
 from services.chat.writer import GroupCommitWriter, WriterLimits
@@ -35,6 +37,7 @@ def user(number: int) -> UserId:
     return UserId(str(UUID(int=number, version=4)))
 
 
+LIMITS = Limits()
 ADA, GRACE, MALLORY = user(1), user(2), user(3)
 
 
@@ -89,8 +92,17 @@ class Chat:
         self.conversations = Conversations(
             self.bus,
             self.store,
-            self.users,
+            writer=self.writer,
             announcements=self.announcements,
+            limits=LIMITS,
+        )
+        self.openings = Openings(
+            self.bus,
+            self.store,
+            self.users,
+            self.conversations,
+            announcements=self.announcements,
+            limits=LIMITS,
             **shared,
         )
         self.messages = Messages(
@@ -107,7 +119,12 @@ class Chat:
         self.removals_told: list[tuple[ConversationId, UserId, int]] = []
         self.removals = Removals(self.live, self)
         self.members = Members(
-            self.bus, self.store, self.users, removals=self.removals, **shared
+            self.bus,
+            self.store,
+            self.users,
+            removals=self.removals,
+            limits=LIMITS,
+            **shared,
         )
         for known in (ADA, GRACE, MALLORY):
             self.users.users[known] = User(user_id=known, is_verified=True)

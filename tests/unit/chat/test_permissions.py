@@ -12,6 +12,7 @@ from services.chat.domain.conversation import (
     Role,
 )
 from services.chat.domain.errors import (
+    AnnouncementOnlyError,
     ConversationIsArchivedError,
     ConversationNotFoundError,
     MembershipIsManagedError,
@@ -19,6 +20,7 @@ from services.chat.domain.errors import (
 )
 from services.chat.domain.permissions import (
     PERMISSIONS,
+    SPEAKERS,
     WHEN_ARCHIVED,
     WHEN_MANAGED,
     Action,
@@ -33,18 +35,18 @@ CLOCK = FrozenClock()
 ALLOWED = {
     "direct": dict.fromkeys(Role, "read send edit_own delete_own"),
     "group": {
-        "owner": "read send edit_own delete_own delete_any update add_member "
-        "remove_member change_role archive leave",
-        "admin": "read send edit_own delete_own delete_any update add_member "
-        "remove_member archive leave",
+        "owner": "read send edit_own delete_own delete_any update configure "
+        "add_member remove_member invite ban change_role transfer archive delete leave",
+        "admin": "read send edit_own delete_own delete_any update configure "
+        "add_member remove_member invite ban archive leave",
         "member": "read send edit_own delete_own add_member leave",
         "guest": "read send edit_own delete_own leave",
     },
     "channel": {
-        "owner": "read send edit_own delete_own delete_any update add_member "
-        "remove_member change_role archive leave",
-        "admin": "read send edit_own delete_own delete_any update add_member "
-        "remove_member archive leave",
+        "owner": "read send edit_own delete_own delete_any update configure "
+        "add_member remove_member invite ban change_role transfer archive delete leave",
+        "admin": "read send edit_own delete_own delete_any update configure "
+        "add_member remove_member invite ban archive leave",
         "member": "read send edit_own delete_own leave",
         "guest": "read send edit_own delete_own leave",
     },
@@ -127,6 +129,18 @@ def test_a_projects_channel_leaves_membership_to_the_project(action) -> None:
     else:
         with pytest.raises(MembershipIsManagedError):
             require(managed, member(Role.OWNER), action)
+
+
+@pytest.mark.parametrize("role", Role)
+def test_only_speakers_send_where_only_announcements_are_made(role) -> None:
+    """Owners and admins send; the others still read and edit their own."""
+    announcing = conversation(ConversationKind.CHANNEL, is_announcement_only=True)
+    require(announcing, member(role), Action.EDIT_OWN)
+    if role in SPEAKERS:
+        require(announcing, member(role), Action.SEND)
+    else:
+        with pytest.raises(AnnouncementOnlyError):
+            require(announcing, member(role), Action.SEND)
 
 
 def test_nobody_gives_more_than_they_have() -> None:

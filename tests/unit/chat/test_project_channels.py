@@ -4,6 +4,7 @@ import pytest
 
 from libs.events.catalog import ConversationArchived, ConversationMemberRemoved
 from libs.kernel import ProjectId, UnavailableError, new_id
+from services.chat.domain.amendment import Amendment
 from services.chat.domain.conversation import ConversationKind, Role, general_id
 from services.chat.domain.errors import (
     ConversationIsArchivedError,
@@ -12,7 +13,7 @@ from services.chat.domain.errors import (
     ProjectNotFoundError,
     UserNotFoundError,
 )
-from services.chat.service.conversations import Opening
+from services.chat.service.openings import Opening
 from services.chat.service.projects import ProjectChannels
 from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
 
@@ -47,7 +48,7 @@ class Story:
             member_ids=members,
             project_id=PROJECT,
         )
-        opened, _ = await self.chat.conversations.open(by, opening)
+        opened, _ = await self.chat.openings.open(by, opening)
         return opened.conversation.conversation_id
 
 
@@ -137,14 +138,14 @@ async def test_an_archived_project_archives_every_channel(story) -> None:
     """They come back with it, but for those that were archived by hand."""
     chat = story.chat
     channel, by_hand = await story.open(), await story.open(title="old")
-    await chat.conversations.archive(ADA, by_hand, is_archived=True)
+    await chat.conversations.change(ADA, by_hand, Amendment(is_archived=True))
     for _ in range(2):
         await story.channels.archive(PROJECT, is_archived=True, revision=3)
     with pytest.raises(ConversationIsArchivedError):
         await chat.writer.submit(draft(channel))
     for archived in (channel, by_hand):
         with pytest.raises(ProjectIsArchivedError):
-            await chat.conversations.archive(ADA, archived, is_archived=False)
+            await chat.conversations.change(ADA, archived, Amendment(is_archived=False))
     with pytest.raises(ProjectIsArchivedError):
         await story.open(title="new")
     await story.channels.archive(PROJECT, is_archived=False, revision=4)

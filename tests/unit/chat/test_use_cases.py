@@ -13,6 +13,7 @@ from libs.events.catalog import (
     MessageEdited,
 )
 from libs.kernel import new_id
+from services.chat.domain.amendment import Amendment
 from services.chat.domain.conversation import ConversationKind, Role
 from services.chat.domain.errors import (
     ConversationNotFoundError,
@@ -28,9 +29,9 @@ from services.chat.domain.errors import (
     UserNotFoundError,
 )
 from services.chat.domain.user import User
-from services.chat.service.conversations import Opening
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.messages import Edit
+from services.chat.service.openings import Opening
 from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft, user
 
 
@@ -54,8 +55,8 @@ def opening(kind: str, *members, **more) -> Opening:
 
 async def test_a_pair_has_one_direct_conversation(chat) -> None:
     """Whoever opens it, and how often, it is the same."""
-    first, is_new = await chat.conversations.open(ADA, opening("direct", GRACE))
-    second, is_new_again = await chat.conversations.open(GRACE, opening("direct", ADA))
+    first, is_new = await chat.openings.open(ADA, opening("direct", GRACE))
+    second, is_new_again = await chat.openings.open(GRACE, opening("direct", ADA))
     assert (is_new, is_new_again) == (True, False)
     assert first.conversation == second.conversation
     assert len(chat.bus.published_of(ConversationCreated)) == 1
@@ -63,7 +64,7 @@ async def test_a_pair_has_one_direct_conversation(chat) -> None:
 
 async def test_opening_a_group_makes_its_creator_owner(chat) -> None:
     """The others are members; the event names everybody and seals the title."""
-    opened, _ = await chat.conversations.open(
+    opened, _ = await chat.openings.open(
         ADA, opening("group", GRACE, GRACE, ADA, title="  Planning  week ")
     )
     assert opened.conversation.title == "Planning week"
@@ -93,7 +94,7 @@ async def test_opening_a_group_makes_its_creator_owner(chat) -> None:
 async def test_what_cannot_be_opened(chat, asked, error) -> None:
     """Each bad request has its error, and nothing is stored."""
     with pytest.raises(error):
-        await chat.conversations.open(ADA, asked)
+        await chat.openings.open(ADA, asked)
     assert not chat.store.conversations
 
 
@@ -166,11 +167,13 @@ async def test_renaming_and_archiving_move_the_revision(chat) -> None:
     """Each change is one revision; the same again is none."""
     group = await chat.group(GRACE)
     with pytest.raises(NotPermittedError):
-        await chat.conversations.rename(GRACE, group, "Mine")
+        await chat.conversations.change(GRACE, group, Amendment(title="Mine"))
     for title in ("Other", "Other"):
-        await chat.conversations.rename(ADA, group, title)
+        await chat.conversations.change(ADA, group, Amendment(title=title))
     for is_archived in (True, True, False):
-        changed = await chat.conversations.archive(ADA, group, is_archived=is_archived)
+        changed = await chat.conversations.change(
+            ADA, group, Amendment(is_archived=is_archived)
+        )
     assert changed.conversation.revision == 4
     assert len(chat.bus.published_of(ConversationUpdated)) == 1
     assert len(chat.bus.published_of(ConversationArchived)) == 2
@@ -279,7 +282,7 @@ async def test_changes_page_to_the_current_state(chat) -> None:
     await chat.messages.edit(
         ADA, group, message.messages[0].message_id, Edit(text="new")
     )
-    await chat.conversations.rename(ADA, group, "Renamed")
+    await chat.conversations.change(ADA, group, Amendment(title="Renamed"))
     await chat.members.remove(ADA, group, GRACE)
     since, revisions, has_more = 0, [], True
     while has_more:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from libs.events.catalog import MessageSent
 from libs.kernel import UnavailableError, new_id
+from services.chat.domain.amendment import Amendment
 from services.chat.domain.errors import (
     ConversationBusyError,
     ConversationNotFoundError,
@@ -273,7 +274,7 @@ async def test_an_archived_conversation_takes_no_message() -> None:
     async with chat.writer.running():
         await chat.writer.submit(draft(group))
         chat.writer.forget = lambda _: None
-        await chat.conversations.archive(ADA, group, is_archived=True)
+        await chat.conversations.change(ADA, group, Amendment(is_archived=True))
         with pytest.raises(Exception, match="conversation_archived"):
             await chat.writer.submit(draft(group))
 

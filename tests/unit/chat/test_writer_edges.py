@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from libs.kernel import UnavailableError, new_id
+from services.chat.domain.amendment import Amendment
 from services.chat.domain.errors import (
     ConversationIsArchivedError,
     ConversationNotFoundError,
@@ -126,10 +127,10 @@ async def test_what_another_process_brought_back_takes_messages_again(chat) -> N
     group = await chat.group()
     other = other_writer(chat)
     async with chat.writer.running(), other.running():
-        await chat.conversations.archive(ADA, group, is_archived=True)
+        await chat.conversations.change(ADA, group, Amendment(is_archived=True))
         with pytest.raises(ConversationIsArchivedError):
             await other.submit(draft(group))
-        await chat.conversations.archive(ADA, group, is_archived=False)
+        await chat.conversations.change(ADA, group, Amendment(is_archived=False))
         assert (await other.submit(draft(group))).seq == 1
 
 

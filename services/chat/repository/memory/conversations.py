@@ -81,8 +81,10 @@ class MemoryConversations:
         known = self.conversations.get(before.conversation_id)
         if known is None or _counters(known) != _counters(before):
             raise StaleConversationError
-        if conversation.title == before.title:  # stored only where it changed
-            conversation = msgspec.structs.replace(conversation, title=known.title)
+        for name in ("title", "topic"):  # stored only where they changed
+            if getattr(conversation, name) == getattr(before, name):
+                stored = {name: getattr(known, name)}
+                conversation = msgspec.structs.replace(conversation, **stored)
         self.conversations[before.conversation_id] = conversation
 
     async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
@@ -91,7 +93,7 @@ class MemoryConversations:
         known = self.conversations.get(conversation_id)
         if known is None:
             return
-        untitled = msgspec.structs.replace(known, title=None)
+        untitled = msgspec.structs.replace(known, title=None, topic=None)
         self.conversations[conversation_id] = untitled
         for message in list(self.messages.values()):
             if message.conversation_id == conversation_id:

@@ -37,10 +37,11 @@ class MemoryMessages:
         before: int | None,
         after: int | None,
         limit: int,
+        visible_from_seq: int = 1,
     ) -> Page:
         """Return up to `limit` messages next to a seq, or the newest ones."""
         found = sorted(
-            (m for m in self._of(conversation_id)),
+            (m for m in self._of(conversation_id) if m.seq >= visible_from_seq),
             key=lambda message: message.seq,
         )
         if after is not None:
@@ -51,13 +52,23 @@ class MemoryMessages:
         return Page(tuple(found[-limit:]), has_more=len(found) > limit)
 
     async def changed(
-        self, conversation_id: ConversationId, *, since: int, limit: int
+        self,
+        conversation_id: ConversationId,
+        *,
+        since: int,
+        limit: int,
+        viewer: Member | None = None,
     ) -> Changed | None:
         """Return what has a revision above `since`."""
         conversation = self._store.conversations.get(conversation_id)
         if conversation is None:
             return None
-        messages = [m for m in self._of(conversation_id) if m.revision > since]
+        visible_from_seq = 1 if viewer is None else viewer.visible_from_seq
+        messages = [
+            message
+            for message in self._of(conversation_id)
+            if message.revision > since and message.seq >= visible_from_seq
+        ]
         members = [
             member
             for member in self._store.members.values()

@@ -1,0 +1,145 @@
+"""Topic, rules and what late joiners see, over memory adapters."""
+
+import pytest
+
+from libs.events.catalog import ConversationArchived, ConversationUpdated
+from libs.kernel import new_id
+from services.chat.domain.amendment import Amendment
+from services.chat.domain.conversation import (
+    ConversationKind,
+    HistoryVisibility,
+    Role,
+)
+from services.chat.domain.errors import (
+    AnnouncementOnlyError,
+    ConversationIsArchivedError,
+    DraftInvalidError,
+    MessageNotFoundError,
+    NotPermittedError,
+)
+from services.chat.service.messages import Edit
+from services.chat.service.openings import Opening
+from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
+
+
+@pytest.fixture
+async def chat():
+    """A chat whose writer runs."""
+    chat = Chat()
+    async with chat.writer.running():
+        yield chat
+
+
+async def test_everything_of_one_amendment_is_one_change(chat) -> None:
+    """Topic and rules take one revision and one event; archiving one more."""
+    group = await chat.group(GRACE)
+    avatar = new_id()
+    changed = await chat.conversations.change(
+        ADA,
+        group,
+        Amendment(
+            topic="  Who brings what  ",
+            avatar_document_id=avatar,
+            slow_mode_seconds=5,
+            has_receipts=False,
+            is_archived=True,
+        ),
+    )
+    now = changed.conversation
+    assert (now.topic, now.avatar_document_id) == ("Who brings what", avatar)
+    assert (now.slow_mode_seconds, now.has_receipts) == (5, False)
+    assert (now.revision, now.is_archived) == (3, True)
+    (updated,) = chat.bus.published_of(ConversationUpdated)
+    (archived,) = chat.bus.published_of(ConversationArchived)
+    assert (updated.revision, archived.revision) == (2, 3)
+    assert updated.rules.slow_mode_seconds == 5
+    assert b"brings" not in updated.topic.ciphertext
+    assert await chat.store.get(group) == now
+
+
+async def test_a_refused_part_changes_nothing_of_the_rest(chat) -> None:
+    """An amendment is all or nothing."""
+    group = await chat.group(GRACE)
+    before = await chat.store.get(group)
+    with pytest.raises(DraftInvalidError):
+        await chat.conversations.change(
+            ADA, group, Amendment(topic="x" * 1_001, title="Other")
+        )
+    with pytest.raises(NotPermittedError):
+        await chat.conversations.change(GRACE, group, Amendment(has_receipts=False))
+    archived = Amendment(is_archived=True)
+    await chat.conversations.change(ADA, group, archived)
+    with pytest.raises(ConversationIsArchivedError):
+        await chat.conversations.change(
+            ADA, group, Amendment(is_archived=False, title="Other")
+        )
+    assert (await chat.store.get(group)).title == before.title
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        Amendment(slow_mode_seconds=-1),
+        Amendment(slow_mode_seconds=21_601),
+        Amendment(is_public=True),
+        Amendment(title=" "),
+    ],
+)
+async def test_rules_that_do_not_suit_a_group(chat, asked) -> None:
+    """Slow mode has bounds; only a channel is public."""
+    group = await chat.group()
+    with pytest.raises(DraftInvalidError):
+        await chat.conversations.change(ADA, group, asked)
+
+
+async def test_a_direct_conversation_silences_nobody(chat) -> None:
+    """Neither announcements nor slow mode, nor a topic."""
+    for asked in (
+        Amendment(is_announcement_only=True),
+        Amendment(slow_mode_seconds=1),
+        Amendment(topic="Us"),
+    ):
+        opening = Opening(
+            kind=ConversationKind.DIRECT,
+            title=None,
+            member_ids=(GRACE,),
+            amendment=asked,
+        )
+        with pytest.raises(DraftInvalidError):
+            await chat.openings.open(ADA, opening)
+
+
+async def test_only_speakers_send_announcements(chat) -> None:
+    """The writer asks the same table."""
+    group = await chat.group(GRACE)
+    await chat.conversations.change(ADA, group, Amendment(is_announcement_only=True))
+    await chat.messages.send(draft(group, ADA))
+    with pytest.raises(AnnouncementOnlyError):
+        await chat.messages.send(draft(group, GRACE))
+
+
+@pytest.mark.parametrize("visibility", HistoryVisibility)
+async def test_late_joiners_see_what_the_rule_says(chat, visibility) -> None:
+    """History and changes begin at the joining, or at the beginning."""
+    group = await chat.group(GRACE)
+    await chat.conversations.change(
+        ADA, group, Amendment(history_visibility=visibility)
+    )
+    early = await chat.messages.send(draft(group, GRACE, "before"))
+    member = await chat.members.add(ADA, group, MALLORY, Role.MEMBER)
+    late = await chat.messages.send(draft(group, GRACE, "after"))
+    edit = Edit(text="edited")
+    await chat.messages.edit(GRACE, group, early.message_id, edit)
+    is_all = visibility is HistoryVisibility.ALL
+    seen = [early.seq, late.seq] if is_all else [late.seq]
+    bounds = {"before": None, "after": None, "limit": 10}
+    page = await chat.messages.page(MALLORY, group, **bounds)
+    assert [message.seq for message in page.messages] == seen
+    page = await chat.messages.page(MALLORY, group, **(bounds | {"after": 0}))
+    assert [message.seq for message in page.messages] == seen
+    changes = await chat.sync.changes(MALLORY, group, since=0, limit=10)
+    assert sorted(message.seq for message in changes.messages) == seen
+    assert member.visible_from_seq == (1 if is_all else late.seq)
+    if not is_all:
+        with pytest.raises(MessageNotFoundError):
+            await chat.messages.delete(MALLORY, group, early.message_id)
