@@ -125,15 +125,7 @@ class Members:
             await store_membership(
                 self._repository, conversation, member, session=session
             )
-            transaction.publish(
-                ConversationMemberAdded(
-                    conversation_id=conversation_id,
-                    revision=member.revision,
-                    user_id=added_id,
-                    role=role,
-                    added_by=user_id,
-                )
-            )
+            transaction.publish(_added(member, user_id))
             return member
 
         member = await run_change(self._bus, change)
@@ -237,6 +229,16 @@ class Members:
         )
         if owners == 1 and everybody > 1:
             raise LastOwnerError
+
+
+def _added(member: Member, added_by: UserId) -> ConversationMemberAdded:
+    return ConversationMemberAdded(
+        conversation_id=member.conversation_id,
+        revision=member.revision,
+        user_id=member.user_id,
+        role=member.role,
+        added_by=added_by,
+    )
 
 
 def _removed(member: Member, removed_by: UserId) -> ConversationMemberRemoved:
