@@ -32,6 +32,7 @@ _WORDS = {
     "service": "chat",
     "change": "added",
     "content_type": "image/png",
+    "history_visibility": "joined",
 }
 
 
@@ -39,11 +40,7 @@ def example_of(event_class: type[Event]) -> Event:
     """Return an instance with plausible values; the same ones every time."""
     info = inspect.type_info(event_class)
     assert isinstance(info, inspect.StructType)  # noqa: S101 - an Event is one
-    values = {
-        field.name: _value(field.name, field.type, number)
-        for number, field in enumerate(info.fields)
-    }
-    return event_class(**values)
+    return event_class(**_values(info))
 
 
 def example_envelope(event_class: type[Event], source: str) -> dict[str, Any]:
@@ -59,6 +56,13 @@ def example_envelope(event_class: type[Event], source: str) -> dict[str, Any]:
     return envelope
 
 
+def _values(info: inspect.StructType) -> dict[str, Any]:
+    return {
+        field.name: _value(field.name, field.type, number)
+        for number, field in enumerate(info.fields)
+    }
+
+
 def _value(name: str, kind: inspect.Type, number: int) -> Any:  # noqa: ANN401, PLR0911 - any field type
     if isinstance(kind, inspect.UnionType):
         return _value(name, kind.types[0], number)
@@ -71,6 +75,8 @@ def _value(name: str, kind: inspect.Type, number: int) -> Any:  # noqa: ANN401, 
         )
     if isinstance(kind, inspect.StructType) and kind.cls is Sealed:
         return Sealed(key_id="2026-01", ciphertext=b"nonce, ciphertext and tag")
+    if isinstance(kind, inspect.StructType):
+        return kind.cls(**_values(kind))
     if isinstance(kind, inspect.DateTimeType):
         return _TIME
     if isinstance(kind, inspect.BoolType):
