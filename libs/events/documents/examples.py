@@ -14,6 +14,12 @@ from libs.kernel import EventId
 
 _ID = "0199a5c4-7f1e-7abc-8def-0123456789{:02x}"
 _TIME = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC)
+_SEALED = Sealed(key_id="2026-01", ciphertext=b"nonce, ciphertext and tag")
+_PLAIN: dict[type, object] = {
+    inspect.DateTimeType: _TIME,
+    inspect.BoolType: True,
+    inspect.IntType: 42,
+}
 _TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 _WORDS = {
     "display_name": "Ada Lovelace",
@@ -63,7 +69,7 @@ def _values(info: inspect.StructType) -> dict[str, Any]:
     }
 
 
-def _value(name: str, kind: inspect.Type, number: int) -> Any:  # noqa: ANN401, PLR0911 - any field type
+def _value(name: str, kind: inspect.Type, number: int) -> Any:  # noqa: ANN401 - any field type
     if isinstance(kind, inspect.UnionType):
         return _value(name, kind.types[0], number)
     if isinstance(kind, inspect.VarTupleType):
@@ -73,14 +79,8 @@ def _value(name: str, kind: inspect.Type, number: int) -> Any:  # noqa: ANN401, 
             _value(part, item, number)
             for part, item in zip(("user_id", "role"), kind.item_types, strict=True)
         )
-    if isinstance(kind, inspect.StructType) and kind.cls is Sealed:
-        return Sealed(key_id="2026-01", ciphertext=b"nonce, ciphertext and tag")
     if isinstance(kind, inspect.StructType):
-        return kind.cls(**_values(kind))
-    if isinstance(kind, inspect.DateTimeType):
-        return _TIME
-    if isinstance(kind, inspect.BoolType):
-        return True
-    if isinstance(kind, inspect.IntType):
-        return 42
+        return _SEALED if kind.cls is Sealed else kind.cls(**_values(kind))
+    if type(kind) in _PLAIN:
+        return _PLAIN[type(kind)]
     return _WORDS.get(name, _ID.format(number))

@@ -7,6 +7,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, MessageId
+from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
 from services.chat.ports import Changed, Page, Session
 from services.chat.repository.documents import (

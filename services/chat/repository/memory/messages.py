@@ -1,6 +1,7 @@
 """Messages in memory."""
 
 from libs.kernel import ConversationId, MessageId
+from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
 from services.chat.ports import Changed, Page, Session
 from services.chat.repository.memory.conversations import MemoryConversations
