@@ -35,6 +35,11 @@ class EventMeta(msgspec.StructMeta):
         return cls
 
 
+def exchange_of(event_type: str) -> str:
+    """Return the exchange of a type: ``message.events`` for ``message.sent``."""
+    return f"{event_type.partition('.')[0]}.events"
+
+
 class Event(msgspec.Struct, metaclass=EventMeta, frozen=True, kw_only=True):
     """Base of every domain event.
 
@@ -69,7 +74,7 @@ class Event(msgspec.Struct, metaclass=EventMeta, frozen=True, kw_only=True):
     @classmethod
     def event_exchange(cls) -> str:
         """Name of the topic exchange: ``message.sent`` goes to ``message.events``."""
-        return f"{cls.event_type.partition('.')[0]}.events"
+        return exchange_of(cls.event_type)
 
 
 def upcast(

@@ -1,9 +1,13 @@
-"""``dlq list|show|replay|drop``: look at dead letters, and let them go again."""
+"""``dlq list|show|replay|drop``: look at dead letters, and let them go again.
+
+The same for the queue ``unroutable``, where events rest whose type nobody took.
+"""
 
 import json
 import sys
 import time
 from argparse import Namespace
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +17,8 @@ import msgspec
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage
 
 from libs.events.envelope import CONTENT_TYPE
-from libs.events.names import direct_exchange
+from libs.events.event import exchange_of
+from libs.events.names import UNROUTABLE, direct_exchange
 from libs.events.settings import AdminSettings
 from libs.events.topology.apply import virtual_host_of
 from libs.events.topology.management import Management
@@ -30,7 +35,7 @@ async def run(arguments: Namespace, settings: AdminSettings) -> int:
         if arguments.action == "list":
             return await _list(connection, settings)
         if not arguments.queue:
-            print("name a queue, for example notification.message-sent")  # noqa: T201 - a command line
+            print("name a queue, for example notification.message-sent, or unroutable")  # noqa: T201 - a command line
             return 2
         async with connection.channel() as channel:
             return await _walk(channel, arguments)
@@ -40,7 +45,9 @@ async def _list(connection: Any, settings: AdminSettings) -> int:  # noqa: ANN40
     management = Management(settings.management_url, virtual_host_of(settings.amqp_url))
     names = [queue["name"] for queue in await management.list("queues")]
     async with connection.channel() as channel:
-        for name in sorted(name for name in names if name.endswith(_SUFFIX)):
+        for name in sorted(names):
+            if not name.endswith(_SUFFIX) and name != UNROUTABLE:
+                continue
             queue = await channel.declare_queue(name, passive=True)
             print(f"{queue.declaration_result.message_count:8}  {name}")  # noqa: T201 - a command line
     return 0
@@ -52,27 +59,40 @@ async def _walk(channel: AbstractChannel, arguments: Namespace) -> int:
     Those that do not fit stay unacknowledged until the channel closes: the broker
     puts them back. The `x-attempt` of what is replayed begins anew.
     """
-    queue = arguments.queue.removesuffix(_SUFFIX)
-    count = 0
-    async for message in _matching(channel, queue, arguments):
+    source = _source(arguments.queue)
+    count, events = 0, Counter[str]()
+    async for message in _matching(channel, source, arguments):
         count += 1
+        events[message.type or "undecodable"] += _count(message)
         if arguments.action == "show":
             print(json.dumps(_summary(message, has_body=arguments.body)))  # noqa: T201 - a command line
         elif not arguments.dry_run:
             if arguments.action == "replay":
-                await _replay(channel, queue, message)
+                await _replay(channel, source, message)
             await message.ack()
         if count % _PROGRESS_EVERY == 0:
             print(f"{count} so far", file=sys.stderr)  # noqa: T201 - a command line
     would = "would " if arguments.dry_run else ""
-    print(f"{would}{arguments.action}: {count} of {queue}{_SUFFIX}")  # noqa: T201 - a command line
+    print(f"{would}{arguments.action}: {count} of {source}")  # noqa: T201 - a command line
+    for event_type, number in sorted(events.items()):
+        print(f"{number:8}  {event_type}")  # noqa: T201 - a command line
     return 0
 
 
+def _source(queue: str) -> str:
+    return queue if queue == UNROUTABLE else queue.removesuffix(_SUFFIX) + _SUFFIX
+
+
+def _count(message: AbstractIncomingMessage) -> int:
+    """Return how many events a frame carries; one where it does not tell."""
+    told = message.headers.get("x-count")
+    return told if isinstance(told, int) else 1
+
+
 async def _matching(
-    channel: AbstractChannel, queue: str, arguments: Namespace
+    channel: AbstractChannel, name: str, arguments: Namespace
 ) -> AsyncIterator[AbstractIncomingMessage]:
-    source = await channel.declare_queue(f"{queue}{_SUFFIX}", passive=True)
+    source = await channel.declare_queue(name, passive=True)
     found = 0
     for _ in range(source.declaration_result.message_count or 0):
         message = await source.get(fail=False)
@@ -127,15 +147,15 @@ def _event_ids(message: AbstractIncomingMessage) -> list[str]:
 
 
 async def _replay(
-    channel: AbstractChannel, queue: str, message: AbstractIncomingMessage
+    channel: AbstractChannel, source: str, message: AbstractIncomingMessage
 ) -> None:
-    """Publish to the queue again, confirmed, as a first attempt.
+    """Publish again, confirmed, as a first attempt.
 
-    The body is as it was: event id, correlation and trace are the old ones.
+    A dead letter goes to its own queue; what was unroutable to whoever takes its type
+    by now. The body is as it was: event id, correlation and trace are the old ones.
     """
-    exchange = await channel.get_exchange(
-        direct_exchange(queue.partition(".")[0]), ensure=False
-    )
+    exchange_name, routing_key = _target(source, message)
+    exchange = await channel.get_exchange(exchange_name, ensure=False)
     await exchange.publish(
         aio_pika.Message(
             message.body,
@@ -143,9 +163,17 @@ async def _replay(
             delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
             message_id=new_id(),
             type=message.type,
-            headers={"x-attempt": 1, "x-replayed": 1},
+            headers={"x-attempt": 1, "x-replayed": 1, "x-count": _count(message)},
         ),
-        routing_key=queue,
+        routing_key=routing_key,
         mandatory=True,
         timeout=10,
     )
+
+
+def _target(source: str, message: AbstractIncomingMessage) -> tuple[str, str]:
+    if source == UNROUTABLE:
+        event_type = message.type or ""
+        return exchange_of(event_type), event_type
+    queue = source.removesuffix(_SUFFIX)
+    return direct_exchange(queue.partition(".")[0]), queue

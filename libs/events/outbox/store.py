@@ -16,6 +16,7 @@ from pymongo import ASCENDING
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
+from libs.events.event import exchange_of
 from libs.events.frames import Row
 from libs.events.timing import smallest_id
 from libs.kernel import EventId
@@ -198,7 +199,7 @@ def _to_row(document: Document) -> Row:
     return Row(
         id=document["_id"],
         type=event_type,
-        exchange=f"{event_type.partition('.')[0]}.events",
+        exchange=exchange_of(event_type),
         key=document["k"],
         sequence=document["n"],
         body=bytes(document["b"]),

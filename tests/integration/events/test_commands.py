@@ -73,6 +73,29 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(rig, command, 
     assert seen["numbers"] == [1]
 
 
+async def test_what_was_unroutable_is_named_and_replayed(rig, command, capsys):
+    """An operator sees the types nobody took; who takes one by now gets it."""
+    first = await rig.publish(read(1), deleted(1), read(2))
+    async with asyncio.timeout(10):
+        while "       3  unroutable" not in capsys.readouterr().out:
+            assert await command("dlq", "list") == 0
+    assert await command("dlq", "show", "unroutable") == 0
+    shown = capsys.readouterr().out.splitlines()
+    assert shown[3:] == [
+        "show: 3 of unroutable",
+        "       2  conversation.read",
+        "       1  message.deleted",
+    ]
+    worker, seen = rig.worker(), {"is_repaired": True, "numbers": []}
+    failing(worker, seen)
+    async with rig.consuming(worker):
+        replay = ("dlq", "replay", "unroutable", "--type", "conversation.read")
+        assert await command(*replay) == 0
+        await rig.until(lambda: len(seen["numbers"]) == 2)
+    assert await command("dlq", "drop", "unroutable", "--event-id", first[1]) == 0
+    assert "drop: 1 of unroutable" in capsys.readouterr().out
+
+
 async def test_topology_is_applied_twice_and_compared(rig, command, monkeypatch):
     """The second time changes nothing; a stale binding goes; a difference is told."""
     worker = rig.worker()
