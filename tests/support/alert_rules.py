@@ -1,0 +1,47 @@
+"""The alert rules of libs/events, read as far as tests need it."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+FILE = Path(__file__).parents[2] / "deploy" / "observability" / "rules" / "events.yml"
+SELECTOR = re.compile(r"\b((?:events|rabbitmq)_[a-z_]+)(?:\{([^}]*)\})?")
+MATCHER = re.compile(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"')
+GROUPING = re.compile(r"\bby \(([^)]*)\)")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One alert."""
+
+    name: str
+    expression: str
+    text: dict[str, Any]
+
+    @property
+    def selectors(self) -> dict[str, set[str]]:
+        """Each metric that it reads, with the labels it is selected by."""
+        found: dict[str, set[str]] = {}
+        for metric, matchers in SELECTOR.findall(self.expression):
+            found.setdefault(metric, set()).update(MATCHER.findall(matchers))
+        return found
+
+    @property
+    def labels(self) -> set[str]:
+        """Every label that it is grouped by or that its summary names."""
+        grouped = ", ".join(GROUPING.findall(self.expression))
+        named = re.findall(r"\$labels\.([a-z_]+)", str(self.text["annotations"]))
+        return {label.strip() for label in grouped.split(",") if label} | set(named)
+
+
+def rules() -> list[Rule]:
+    """Return every alert of the file, in its order."""
+    groups = yaml.safe_load(FILE.read_text())["groups"]
+    return [
+        Rule(rule["alert"], rule["expr"], rule)
+        for group in groups
+        for rule in group["rules"]
+    ]
