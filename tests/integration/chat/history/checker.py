@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.integration.chat.history.record import Operation, Record, Session
+from tests.integration.chat.history.record import Operation, Record
 from tests.integration.chat.history.replica import Replica
 
 Findings = dict[str, list[Any]]
+_NEAR = 6
 
 
 @dataclass
@@ -185,31 +186,34 @@ def _issued(history: History) -> Iterable[Any]:
 
 
 def _delivered(history: History) -> Iterable[Any]:
-    """Each socket got rising revisions; what it skipped it got in a later state."""
+    """Each socket got all that came after its subscription, in order.
+
+    What it skipped it got in a later state: a fill from the database shows an object
+    once, as it is. One whose next state is above all that this socket got belongs
+    to that state, which the socket was too early cut off for.
+    """
     objects = {revision: key for revision, _, key in history.truth.issued}
     for session in history.record.sessions:
+        start = session.subscribed.get(history.truth.conversation_id)
+        if start is None:
+            continue
         revisions = session.revisions(history.truth.conversation_id)
-        if revisions != sorted(set(revisions)):
-            yield session.client, "order", revisions
-        yield from _holes(session, revisions, objects)
+        after = [revision for revision in revisions if revision > start]
+        if after != sorted(set(after)):
+            yield session.client, "order", after
+        for revision in _holes(start, after, objects):
+            near = [r for r in revisions if abs(r - revision) < _NEAR]
+            yield session.client, "hole", revision, objects[revision], near, start
 
 
-def _holes(
-    session: Session, revisions: list[int], objects: dict[int, str]
-) -> Iterable[Any]:
-    """Yield what a socket never got although it got what is newer.
-
-    A fill from the database shows an object once, in its last state. One whose next
-    state is above all that this socket got is that state's, and not this one's.
-    """
-    given, end = set(revisions), max(revisions, default=0)
+def _holes(start: int, given: list[int], objects: dict[int, str]) -> Iterable[int]:
+    end = max(given, default=0)
     next_of: dict[str, int] = {}
     for revision in sorted(objects, reverse=True):
-        key = objects[revision]
-        is_between = revisions and revisions[0] < revision < end
-        if is_between and revision not in given and next_of.get(key, 0) == 0:
-            yield session.client, "hole", revision, key
-        next_of[key] = revision
+        is_skipped = start < revision < end and revision not in given
+        if is_skipped and objects[revision] not in next_of:
+            yield revision
+        next_of[objects[revision]] = revision
 
 
 def _replicas(history: History) -> Iterable[Any]:
