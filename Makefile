@@ -13,7 +13,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcar
 
 ALONE := chat-fanout# benchmarks that need no stack
 
-.PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults cov smoke \
+.PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults history cov smoke \
 	bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
@@ -68,6 +68,9 @@ faults: setup ## Long fault runs (RUNS=30 a phase, MINUTES=90 at most), resumabl
 	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) PARLEY_FAULT_MINUTES=$(MINUTES) $(PYTHON) -m pytest -m faults \
 	  tests/integration/events/test_fault_phases.py tests/e2e/test_kills.py; code=$$?; \
 	  PYTHONPATH=. $(PYTHON) -m tests.support.fault_counts table; exit $$code
+
+history: setup ## Random clients on two chat processes while everything dies in turn (SECONDS=600)
+	@PARLEY_HISTORY_SECONDS=$(or $(SECONDS),60) $(PYTHON) -m pytest -s tests/integration/chat/history
 
 cov: setup ## Branch coverage of libs and services
 	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(T)
