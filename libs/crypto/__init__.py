@@ -5,19 +5,28 @@ here is chosen at run time. Sources: ADR 0013, ADR 0014.
 """
 
 from libs.crypto.aead import DecryptError, additional_data, decrypt, encrypt
-from libs.crypto.envelope import DataKeys, WrappedKey
+from libs.crypto.envelope import DataKeys
 from libs.crypto.fields import FieldSealer
 from libs.crypto.jwk import SigningKey, SigningKeys, SigningKeysError, public_keys
 from libs.crypto.keyring import KeyRing, KeyRingError, KeyUnknownError
 from libs.crypto.sealed import Sealed
+from libs.crypto.wrapping import (
+    FileKeyWrapper,
+    JoinedKeyWrapper,
+    KeyWrapper,
+    WrappedKey,
+)
 
 __all__ = [
     "DataKeys",
     "DecryptError",
     "FieldSealer",
+    "FileKeyWrapper",
+    "JoinedKeyWrapper",
     "KeyRing",
     "KeyRingError",
     "KeyUnknownError",
+    "KeyWrapper",
     "Sealed",
     "SigningKey",
     "SigningKeys",

@@ -27,7 +27,7 @@ from libs.chassis.security import (
 )
 from libs.chassis.sessions import RevokedSession, SessionWatch
 from libs.chassis.tasks import TaskSupervisor
-from libs.crypto import DataKeys, FieldSealer, KeyRing
+from libs.crypto import FieldSealer, KeyRing
 from libs.events.rabbitmq import RabbitBus, open_bus
 from libs.kernel import SystemClock
 from services.chat import api
@@ -40,8 +40,8 @@ from services.chat.cache import (
 from services.chat.consumers import worker
 from services.chat.domain.limits import Limits
 from services.chat.listener import SocketLimits, SocketListener
+from services.chat.operations.opening import open_vault
 from services.chat.repository import (
-    ConversationVault,
     MongoConversationRepository,
     MongoMessageRepository,
     MongoUserRepository,
@@ -142,7 +142,7 @@ async def _open_adapters(
 ) -> _Adapters:
     clock, rooms = SystemClock(), LocalRooms()
     sealer = FieldSealer(KeyRing.from_file(settings.message_transport_keys_file))
-    vault = ConversationVault(DataKeys(KeyRing.from_file(settings.storage_keys_file)))
+    vault = await stack.enter_async_context(open_vault(settings))
     database = await stack.enter_async_context(open_mongo(settings))
     health.add("mongodb", lambda: ping_mongo(database))
     await Schema(database, clock).require_current()

@@ -1,8 +1,9 @@
 """Settings of chat."""
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from libs.chassis.settings import (
@@ -32,8 +33,46 @@ class ChatSettings(
         pattern=r"^[a-z0-9_]{1,38}$",
         description="Name of the service's database.",
     )
-    storage_keys_file: Path = Field(
-        description="Key ring (JSON) that wraps the data keys of conversations."
+    storage_key_provider: Literal["file", "aws_kms"] = Field(
+        default="file",
+        description="Who wraps the data keys of conversations. Of the other one, if "
+        "it is set too, what it wrapped still opens.",
+    )
+    storage_keys_file: Path | None = Field(
+        default=None,
+        description="Key ring (JSON) that wraps the data keys of conversations.",
+    )
+    storage_kms_key_id: str | None = Field(
+        default=None,
+        description="Id, ARN or alias of the AWS KMS key that wraps data keys.",
+    )
+    storage_kms_region: str = Field(
+        default="us-east-1", description="Region of the KMS key."
+    )
+    storage_kms_endpoint_url: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+$",
+        description="Address of a service that speaks like KMS; AWS if left out.",
+    )
+    storage_kms_access_key: SecretStr | None = Field(
+        default=None,
+        description="Access key for KMS; as the AWS SDK finds one if left out (a "
+        "role of the machine or pod).",
+    )
+    storage_kms_secret_key: SecretStr | None = Field(
+        default=None, description="Secret key that belongs to the access key."
+    )
+    storage_kms_threads: int = Field(
+        default=8, ge=1, le=64, description="Calls to KMS at the same time."
+    )
+    data_key_changes: int = Field(
+        default=2**20,
+        ge=1,
+        le=2**31,
+        description="Changes of a conversation after which it gets another data key.",
+    )
+    data_key_days: float = Field(
+        default=90, gt=0, description="Age at which a data key is replaced."
     )
     message_transport_keys_file: Path = Field(
         description="Key ring (JSON) that seals bodies and titles in events."
@@ -127,3 +166,14 @@ class ChatSettings(
         gt=0,
         description="Time a missing revision is waited for before it is read.",
     )
+
+    @model_validator(mode="after")
+    def _provider_has_a_key(self) -> Self:
+        needed = {
+            "file": ("storage_keys_file", self.storage_keys_file),
+            "aws_kms": ("storage_kms_key_id", self.storage_kms_key_id),
+        }
+        name, value = needed[self.storage_key_provider]
+        if value is None:
+            raise ValueError(f"{name} must be set for {self.storage_key_provider}")
+        return self

@@ -1,6 +1,7 @@
 """Where the message writer reads and appends."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 import msgspec
@@ -49,6 +50,14 @@ class WriterStore(Protocol):
 
         Membership is read after the conversation, so that a change in between
         shows as a newer ``members_version`` at commit time.
+        """
+        ...
+
+    async def renew_keys(self, appends: Sequence[Append], now: datetime) -> None:
+        """Give the conversations of a batch another data key where it is due.
+
+        A comparison a conversation where none is. What fails is tried again later,
+        and never holds a message up.
         """
         ...
 

@@ -4,7 +4,7 @@ from services.chat.repository.conversations import MongoConversationRepository
 from services.chat.repository.messages import MongoMessageRepository
 from services.chat.repository.schema import Schema
 from services.chat.repository.users import MongoUserRepository
-from services.chat.repository.vault import ConversationVault
+from services.chat.repository.vault import ConversationVault, RenewalLimits
 from services.chat.repository.writing import MongoWriterStore
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "MongoMessageRepository",
     "MongoUserRepository",
     "MongoWriterStore",
+    "RenewalLimits",
     "Schema",
 ]

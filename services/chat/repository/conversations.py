@@ -16,6 +16,7 @@ from services.chat.repository.documents import (
     Document,
     conversation_of,
     conversation_state,
+    conversations_of,
     member_key,
     member_of,
     member_state,
@@ -53,7 +54,7 @@ class MongoConversationRepository:
         with map_mongo_errors():
             found = self._conversations.find(wanted)
             documents = await found.to_list()
-        return [conversation_of(document, self._vault) for document in documents]
+        return await conversations_of(documents, self._vault)
 
     async def find_by_key(
         self, unique_key: str, *, session: Session = None
@@ -79,7 +80,7 @@ class MongoConversationRepository:
         session: Session,
     ) -> None:
         """Store a new conversation with a data key of its own."""
-        document = new_conversation(conversation, self._vault)
+        document = await new_conversation(conversation, self._vault)
         try:
             await self._conversations.insert_one(document, session=session)
         except DuplicateKeyError as error:
@@ -265,4 +266,6 @@ class MongoConversationRepository:
         else:
             with map_mongo_errors():
                 document = await self._conversations.find_one(query)
-        return None if document is None else conversation_of(document, self._vault)
+        if document is None:
+            return None
+        return await conversation_of(document, self._vault)

@@ -1,5 +1,6 @@
 """Documents of ``parley_chat`` to the domain and back."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
@@ -35,12 +36,29 @@ def member_key(conversation_id: str, user_id: str) -> str:
     return f"{conversation_id}:{user_id}"
 
 
-def conversation_of(document: Document, vault: ConversationVault) -> Conversation:
+async def conversation_of(document: Document, vault: ConversationVault) -> Conversation:
     """Open a stored conversation; its keys are learned on the way.
 
     A title that does not open is absent: it hides neither the conversation nor the
     others of a list.
+
+    Raises:
+        KeyUnknownError: A key-encryption key is not there.
+        UnavailableError: One is out of reach.
     """
+    await vault.learn(document)
+    return _conversation(document, vault)
+
+
+async def conversations_of(
+    documents: Sequence[Document], vault: ConversationVault
+) -> list[Conversation]:
+    """Open stored conversations in their order; see `conversation_of`."""
+    await vault.learn(*documents)
+    return [_conversation(document, vault) for document in documents]
+
+
+def _conversation(document: Document, vault: ConversationVault) -> Conversation:
     conversation_id = ConversationId(document["_id"])
     return Conversation(
         conversation_id=conversation_id,
@@ -82,7 +100,6 @@ def _rules_of(document: Document) -> Document:
 def _opened(document: Document, name: str, vault: ConversationVault) -> str | None:
     conversation_id = document["_id"]
     try:
-        vault.learn(conversation_id, document["key_id"], document["keys"])
         return vault.open_field(name, conversation_id, document.get(name))
     except DecryptError:
         _UNREADABLE_TITLES.inc()
@@ -125,9 +142,15 @@ def conversation_state(conversation: Conversation) -> Document:
     }
 
 
-def new_conversation(conversation: Conversation, vault: ConversationVault) -> Document:
-    """Return the document of a new conversation, with a data key of its own."""
-    keys = vault.create(conversation.conversation_id)
+async def new_conversation(
+    conversation: Conversation, vault: ConversationVault
+) -> Document:
+    """Return the document of a new conversation, with a data key of its own.
+
+    Raises:
+        UnavailableError: The key-encryption key is out of reach.
+    """
+    keys = await vault.create(conversation.conversation_id, conversation.created_at)
     fixed = {
         "project_id": conversation.project_id,
         "created_by": conversation.created_by,

@@ -18,6 +18,7 @@ from services.chat.repository.documents import (
     message_document,
     message_of,
 )
+from services.chat.repository.keys import StoredKeys
 from services.chat.repository.vault import ConversationVault
 
 
@@ -32,6 +33,7 @@ class MongoMessageRepository:
         self._messages = database["messages"]
         self._members = database["members"]
         self._vault = vault
+        self._keys = StoredKeys(database, vault)
 
     async def get(
         self,
@@ -46,7 +48,7 @@ class MongoMessageRepository:
         )
         if document is None:
             return None
-        await self._learn_keys(conversation_id)
+        await self._keys.load([document])
         return message_of(document, self._vault)
 
     async def replace(self, message: Message, *, session: Session) -> None:
@@ -75,7 +77,7 @@ class MongoMessageRepository:
         with map_mongo_errors():
             cursor = self._messages.find(query, limit=limit + 1).sort("seq", direction)
             documents = await cursor.to_list()
-            await self._learn_keys(conversation_id)
+        await self._keys.load(documents)
         shown = documents[:limit]
         if direction < 0:
             shown.reverse()
@@ -108,8 +110,10 @@ class MongoMessageRepository:
                 members = await self._by_revision(self._members, query, limit, session)
                 if len(members) == limit:
                     members = await self._whole_revision(query, members, session)
+        shown = await conversation_of(conversation, self._vault)
+        await self._keys.load(messages)
         return Changed(
-            conversation=conversation_of(conversation, self._vault),
+            conversation=shown,
             messages=tuple(message_of(found, self._vault) for found in messages),
             members=tuple(member_of(found) for found in members),
         )
@@ -132,15 +136,6 @@ class MongoMessageRepository:
         rest = self._members.find(query | {"revision": last}, session=session)
         earlier = [member for member in members if member["revision"] != last]
         return [*earlier, *await rest.to_list()]
-
-    async def _learn_keys(self, conversation_id: ConversationId) -> None:
-        if self._vault.knows(conversation_id):
-            return
-        document = await self._conversations.find_one(
-            {"_id": conversation_id}, {"key_id": 1, "keys": 1}
-        )
-        if document is not None:
-            self._vault.learn(conversation_id, document["key_id"], document["keys"])
 
 
 def _visible(viewer: Member | None, since: int) -> Document:

@@ -1,56 +1,35 @@
-"""Data keys of conversations, and what is sealed under them.
+"""What conversations keep private, sealed under their data keys.
 
-A data key is stored wrapped in its conversation; unwrapped keys live in a bounded
-cache of this process and nowhere else. Source: security.md CR-1, CR-2, ADR 0013.
+Source: security.md CR-2, ADR 0013.
 """
 
-import secrets
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from libs.crypto import (
-    DataKeys,
-    DecryptError,
-    WrappedKey,
-    additional_data,
-    decrypt,
-    encrypt,
-)
-from libs.kernel import UnavailableError
+from libs.crypto import DataKeys, additional_data, decrypt, encrypt
 from services.chat.domain.message import decode_body, encode_body
+from services.chat.repository.key_chains import (
+    DESTROYED,
+    KeyChains,
+    KeyDestroyedError,
+    KeyNotLoadedError,
+    RenewalLimits,
+)
+
+__all__ = [
+    "DESTROYED",
+    "ConversationVault",
+    "KeyDestroyedError",
+    "KeyNotLoadedError",
+    "RenewalLimits",
+]
 
 Document = dict[str, Any]  # what BSON holds
 
 _BODY = "parley.chat.body.1"
-
-
-DESTROYED = ""
-"""Id of the current key of a conversation whose keys were destroyed."""
-
-
-class KeyDestroyedError(DecryptError):
-    """The conversation's keys were destroyed: nothing of it opens ever again."""
-
-    def __init__(self) -> None:
-        super().__init__("the data key is destroyed")
-
-
-class KeyNotLoadedError(UnavailableError):
-    """The key left the cache meanwhile; reading the conversation brings it back."""
-
-    def __init__(self) -> None:
-        super().__init__("key_not_loaded", "The data key is not loaded; try again.")
-
-
-class KeyChain:
-    """The data keys of one conversation; the current one seals."""
-
-    __slots__ = ("current_id", "keys")
-
-    def __init__(self, current_id: str, keys: Mapping[str, bytes]) -> None:
-        self.current_id = current_id
-        self.keys = keys
+_DEFAULT_LIMITS = RenewalLimits()
 
 
 class ConversationVault:
@@ -58,56 +37,68 @@ class ConversationVault:
 
     Args:
         data_keys: Makes and unwraps data keys.
+        limits: When a conversation gets another data key.
         capacity: Conversations whose keys are kept unwrapped.
     """
 
-    def __init__(self, data_keys: DataKeys, *, capacity: int = 20_000) -> None:
-        self._data_keys = data_keys
-        self._capacity = capacity
-        self._chains: OrderedDict[str, KeyChain] = OrderedDict()
-
-    def create(self, conversation_id: str) -> Document:
-        """Make the first data key of a conversation; return its stored form."""
-        key, wrapped = self._data_keys.generate("conversation", conversation_id)
-        # Random, not counted: a key whose transaction rolled back must never pass
-        # for the one that another process then stored.
-        key_id = secrets.token_hex(6)
-        self._remember(conversation_id, KeyChain(key_id, {key_id: key}))
-        stored = {"id": key_id, "kek_id": wrapped.key_id, "wrapped": wrapped.wrapped}
-        return {"key_id": key_id, "keys": [stored]}
-
-    def knows(self, conversation_id: str) -> bool:
-        """Tell whether the keys are here already."""
-        return conversation_id in self._chains
-
-    def learn(
-        self, conversation_id: str, current_id: str, keys: Sequence[Document]
+    def __init__(
+        self,
+        data_keys: DataKeys,
+        *,
+        limits: RenewalLimits = _DEFAULT_LIMITS,
+        capacity: int = 20_000,
     ) -> None:
-        """Unwrap a conversation's stored keys, unless they are here already.
+        self._chains = KeyChains(data_keys, limits, capacity)
 
-        Destroyed ones leave this process too.
+    async def create(self, conversation_id: str, made_at: datetime) -> Document:
+        """Make the first data key of a conversation; return its stored form.
 
         Raises:
-            DecryptError: A wrapped key was altered, or is another conversation's.
-            KeyUnknownError: The key-encryption key is not on the ring.
+            UnavailableError: The key-encryption key is out of reach.
         """
-        chain = self._chains.get(conversation_id)
-        if chain is not None and chain.current_id == current_id:
-            self._chains.move_to_end(conversation_id)
-            return
-        unwrapped = {
-            key["id"]: self._data_keys.unwrap(
-                WrappedKey(key["kek_id"], key["wrapped"]),
-                "conversation",
-                conversation_id,
-            )
-            for key in keys
-        }
-        self._remember(conversation_id, KeyChain(current_id, unwrapped))
+        key = await self._chains.made(conversation_id, made_at, 0)
+        stored = {"key_id": key["id"], "keys": [key]}
+        await self._chains.learn({"_id": conversation_id, **stored})
+        return stored
+
+    async def renewal(
+        self, conversation_id: str, revision: int, made_at: datetime
+    ) -> tuple[str, Document]:
+        """Make another data key; it seals once the stored conversation has it.
+
+        Returns:
+            Id of the key that it replaces, and its stored form.
+        """
+        old_id, _ = self._chains.sealing(conversation_id)
+        return old_id, await self._chains.made(conversation_id, made_at, revision)
+
+    def is_due(self, conversation_id: str, revision: int, now: datetime) -> bool:
+        """Tell whether another data key is due; a comparison, nothing more."""
+        return self._chains.is_due(conversation_id, revision, now)
+
+    def put_off(self, conversation_id: str, now: datetime) -> None:
+        """Go on with the old key for a while: a new one could not be had."""
+        self._chains.put_off(conversation_id, now)
+
+    def knows(self, conversation_id: str, key_ids: Iterable[str] = ()) -> bool:
+        """Tell whether a conversation's keys are here, some of them in particular."""
+        return self._chains.knows(conversation_id, key_ids)
+
+    async def learn(self, *documents: Document) -> None:
+        """Unwrap the keys of stored conversations, side by side; see `KeyChains`.
+
+        Raises:
+            KeyUnknownError: A key-encryption key is not there.
+            UnavailableError: One is out of reach.
+        """
+        if len(documents) == 1:
+            await self._chains.learn(documents[0])
+        elif documents:
+            await asyncio.gather(*map(self._chains.learn, documents))
 
     def forget(self, conversation_id: str) -> None:
         """Drop a conversation's unwrapped keys; reading it brings them back."""
-        self._chains.pop(conversation_id, None)
+        self._chains.forget(conversation_id)
 
     def seal_body(
         self, conversation_id: str, message_id: str, sender_id: str, text: str
@@ -117,11 +108,8 @@ class ConversationVault:
         Raises:
             KeyDestroyedError: The conversation was shredded.
         """
-        chain = self._chain(conversation_id)
-        key_id = chain.current_id
-        bound = additional_data(_BODY, conversation_id, message_id, sender_id, key_id)
-        sealed = encrypt(chain.keys[key_id], encode_body(text).encode(), bound)
-        return {"k": key_id, "c": sealed}
+        place = (conversation_id, message_id, sender_id)
+        return self._seal(_BODY, place, encode_body(text))
 
     def open_body(
         self, conversation_id: str, message_id: str, sender_id: str, body: Document
@@ -131,10 +119,8 @@ class ConversationVault:
         Raises:
             DecryptError: It was altered, or belongs elsewhere.
         """
-        key_id = body["k"]
-        bound = additional_data(_BODY, conversation_id, message_id, sender_id, key_id)
-        key = self._key(conversation_id, key_id)
-        return decode_body(decrypt(key, body["c"], bound).decode())
+        place = (conversation_id, message_id, sender_id)
+        return decode_body(self._open(_BODY, place, body))
 
     def seal_field(
         self, name: str, conversation_id: str, text: str | None
@@ -142,10 +128,7 @@ class ConversationVault:
         """Seal a private field of a conversation, bound to both."""
         if text is None:
             return None
-        chain = self._chain(conversation_id)
-        bound = _bound_field(name, conversation_id, chain.current_id)
-        sealed = encrypt(chain.keys[chain.current_id], text.encode(), bound)
-        return {"k": chain.current_id, "c": sealed}
+        return self._seal(_field(name), (conversation_id,), text)
 
     def open_field(
         self, name: str, conversation_id: str, sealed: Document | None
@@ -157,31 +140,19 @@ class ConversationVault:
         """
         if sealed is None:
             return None
-        bound = _bound_field(name, conversation_id, sealed["k"])
-        key = self._key(conversation_id, sealed["k"])
+        return self._open(_field(name), (conversation_id,), sealed)
+
+    def _seal(self, purpose: str, place: Sequence[str], text: str) -> Document:
+        """Seal for a place, which begins with the conversation."""
+        key_id, key = self._chains.sealing(place[0])
+        bound = additional_data(purpose, *place, key_id)
+        return {"k": key_id, "c": encrypt(key, text.encode(), bound)}
+
+    def _open(self, purpose: str, place: Sequence[str], sealed: Document) -> str:
+        key = self._chains.opening(place[0], sealed["k"])
+        bound = additional_data(purpose, *place, sealed["k"])
         return decrypt(key, sealed["c"], bound).decode()
 
-    def _chain(self, conversation_id: str) -> KeyChain:
-        chain = self._chains.get(conversation_id)
-        if chain is None:
-            raise KeyNotLoadedError
-        self._chains.move_to_end(conversation_id)
-        if chain.current_id == DESTROYED:
-            raise KeyDestroyedError
-        return chain
 
-    def _key(self, conversation_id: str, key_id: str) -> bytes:
-        key = self._chain(conversation_id).keys.get(key_id)
-        if key is None:
-            raise KeyNotLoadedError
-        return key
-
-    def _remember(self, conversation_id: str, chain: KeyChain) -> None:
-        self._chains[conversation_id] = chain
-        self._chains.move_to_end(conversation_id)
-        while len(self._chains) > self._capacity:
-            self._chains.popitem(last=False)
-
-
-def _bound_field(name: str, conversation_id: str, key_id: str) -> bytes:
-    return additional_data(f"parley.chat.{name}.1", conversation_id, key_id)
+def _field(name: str) -> str:
+    return f"parley.chat.{name}.1"

@@ -1,6 +1,7 @@
 """Where the message writer reads and appends, in MongoDB."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from pymongo import UpdateOne
@@ -16,11 +17,12 @@ from services.chat.domain.message import Message
 from services.chat.ports import Append, SentKey, Session, WriteState
 from services.chat.repository.documents import (
     NOT_DELETED,
-    conversation_of,
+    conversations_of,
     member_key,
     message_document,
     message_of,
 )
+from services.chat.repository.keys import StoredKeys
 from services.chat.repository.vault import ConversationVault
 
 _DUPLICATE_KEY = 11000
@@ -40,6 +42,14 @@ class MongoWriterStore:
             read_concern=ReadConcern("majority")
         )
         self._vault = vault
+        self._keys = StoredKeys(database, vault)
+
+    async def renew_keys(self, appends: Sequence[Append], now: datetime) -> None:
+        """Give conversations another data key where it is due."""
+        for append in appends:
+            revision = append.expected_revision
+            if self._vault.is_due(append.conversation_id, revision, now):
+                await self._keys.renew(append.conversation_id, revision, now)
 
     async def load_states(
         self, wanted: Mapping[ConversationId, Iterable[UserId]]
@@ -59,8 +69,7 @@ class MongoWriterStore:
                 {"conversation_id": 1, "user_id": 1, "role": 1},
             ).to_list()
         states = {}
-        for document in conversations:
-            conversation = conversation_of(document, self._vault)
+        for conversation in await conversations_of(conversations, self._vault):
             states[conversation.conversation_id] = WriteState(
                 conversation=conversation,
                 last_seq=conversation.last_seq,
@@ -104,7 +113,7 @@ class MongoWriterStore:
         ]
         with map_mongo_errors():
             documents = await self._durable.find({"$or": any_of}).to_list()
-        await self._learn_keys({document["conversation_id"] for document in documents})
+        await self._keys.load(documents)
         found = [message_of(document, self._vault) for document in documents]
         return {(m.conversation_id, m.sender_id, m.client_message_id): m for m in found}
 
@@ -144,17 +153,6 @@ class MongoWriterStore:
             for key, seq in newest.items()
         ]
         await self._members.bulk_write(updates, ordered=False, session=session)
-
-    async def _learn_keys(self, conversation_ids: set[str]) -> None:
-        missing = [c for c in conversation_ids if not self._vault.knows(c)]
-        if not missing:
-            return
-        with map_mongo_errors():
-            documents = await self._conversations.find(
-                {"_id": {"$in": missing}}, {"key_id": 1, "keys": 1}
-            ).to_list()
-        for document in documents:
-            self._vault.learn(document["_id"], document["key_id"], document["keys"])
 
 
 def _is_duplicate(error: BulkWriteError) -> bool:

@@ -100,9 +100,11 @@ class BatchCommitter:
 
     async def _write(self, batch: Batch) -> None:
         states = await self._states.load(batch)
-        plan = plan_batch(batch, states, self._sealer, self._clock.now())
+        now = self._clock.now()
+        plan = plan_batch(batch, states, self._sealer, now)
         if not plan.writes:
             return
+        await self._store.renew_keys(plan.appends, now)
         # Not `run_transaction`: a conflict means that the numbers are taken, so the
         # plan has to be made anew, and at once.
         async with self._bus.transaction() as transaction:

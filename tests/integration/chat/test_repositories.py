@@ -8,7 +8,7 @@ import pytest
 from pymongo.errors import OperationFailure
 
 from libs.chassis.mongo import open_mongo
-from libs.crypto import DataKeys, KeyRing
+from libs.crypto import DataKeys, FileKeyWrapper, KeyRing
 from libs.kernel import ConflictError, SystemClock, UserId, new_id
 from services.chat.domain.conversation import (
     Conversation,
@@ -63,7 +63,7 @@ async def storage(request, settings):
 
 def mongo_storage(database, ring: KeyRing) -> Storage:
     """Return MongoDB's adapters with a cold cache of keys."""
-    vault = ConversationVault(DataKeys(ring))
+    vault = ConversationVault(DataKeys(FileKeyWrapper(ring)))
     return Storage(
         MongoConversationRepository(database, vault),
         MongoMessageRepository(database, vault),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from libs.crypto import DataKeys, KeyRing
+from libs.crypto import DataKeys, FileKeyWrapper, KeyRing
 from libs.kernel import ConversationId, UnavailableError, new_id
 from services.chat.domain.conversation import Conversation, ConversationKind
 from services.chat.repository.documents import conversation_of, new_conversation
@@ -152,7 +152,7 @@ async def test_a_broker_that_hangs_is_polled_around(chat) -> None:
 
 
 @pytest.mark.parametrize("broken", ["title", "key"])
-def test_a_title_that_does_not_open_is_absent(broken) -> None:
+async def test_a_title_that_does_not_open_is_absent(broken) -> None:
     """Neither an altered title nor an altered key hides a conversation."""
     ring = KeyRing.generate()
     conversation = Conversation(
@@ -163,11 +163,12 @@ def test_a_title_that_does_not_open_is_absent(broken) -> None:
         created_by=ADA,
         created_at=Chat().clock.now(),
     )
-    document = new_conversation(conversation, ConversationVault(DataKeys(ring)))
+    keys = DataKeys(FileKeyWrapper(ring))
+    document = await new_conversation(conversation, ConversationVault(keys))
     part, name = {
         "title": (document["title"], "c"),
         "key": (document["keys"][0], "wrapped"),
     }[broken]
     part[name] = part[name][:-1] + bytes([part[name][-1] ^ 1])
-    read = conversation_of(document, ConversationVault(DataKeys(ring)))
+    read = await conversation_of(document, ConversationVault(keys))
     assert (read.conversation_id, read.title) == (conversation.conversation_id, None)

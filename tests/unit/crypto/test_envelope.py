@@ -9,6 +9,8 @@ from libs.crypto import (
     DataKeys,
     DecryptError,
     FieldSealer,
+    FileKeyWrapper,
+    JoinedKeyWrapper,
     KeyRing,
     KeyUnknownError,
     Sealed,
@@ -98,48 +100,64 @@ def test_fields_are_resealed_after_rotation():
 
 
 @given(CONTEXT, CONTEXT)
-def test_a_data_key_opens_only_for_its_context(context, other):
+async def test_a_data_key_opens_only_for_its_context(context, other):
     """A wrapped key moved to another conversation is refused."""
-    keys = DataKeys(RING)
-    key, wrapped = keys.generate(*context)
-    assert keys.unwrap(wrapped, *context) == key
+    keys = DataKeys(FileKeyWrapper(RING))
+    key, wrapped = await keys.generate(*context)
+    assert await keys.unwrap(wrapped, *context) == key
     if other != context:
         with pytest.raises(DecryptError):
-            keys.unwrap(wrapped, *other)
+            await keys.unwrap(wrapped, *other)
 
 
-def test_data_keys_differ():
+async def test_data_keys_differ():
     """Every conversation gets a key of its own."""
-    keys = DataKeys(RING)
-    assert keys.generate("c")[0] != keys.generate("c")[0]
+    keys = DataKeys(FileKeyWrapper(RING))
+    assert (await keys.generate("c"))[0] != (await keys.generate("c"))[0]
 
 
-def test_a_rewrapped_key_is_the_same_key():
+async def test_a_rewrapped_key_is_the_same_key():
     """Rotation of the key-encryption key touches no data (CR-4)."""
-    key, wrapped = DataKeys(RING).generate("c")
+    key, wrapped = await DataKeys(FileKeyWrapper(RING)).generate("c")
     rotated = RING.rotated()
-    keys = DataKeys(rotated)
-    assert keys.unwrap(wrapped, "c") == key
+    keys = DataKeys(FileKeyWrapper(rotated))
+    assert await keys.unwrap(wrapped, "c") == key
     assert keys.needs_rewrap(wrapped)
-    renewed = keys.rewrap(wrapped, "c")
+    renewed = await keys.rewrap(wrapped, "c")
     assert not keys.needs_rewrap(renewed)
-    assert keys.unwrap(renewed, "c") == key
-    without_old = DataKeys(rotated.without(RING.current_id))
-    assert without_old.unwrap(renewed, "c") == key
+    assert await keys.unwrap(renewed, "c") == key
+    without_old = DataKeys(FileKeyWrapper(rotated.without(RING.current_id)))
+    assert await without_old.unwrap(renewed, "c") == key
     with pytest.raises(KeyUnknownError):
-        without_old.unwrap(wrapped, "c")
+        await without_old.unwrap(wrapped, "c")
 
 
-def test_a_field_is_no_data_key():
+async def test_another_wrapper_takes_over():
+    """What the older one wrapped opens, and is wrapped anew by the current one."""
+    old, new = FileKeyWrapper(RING), FileKeyWrapper(KeyRing.generate())
+    key, wrapped = await DataKeys(old).generate("c")
+    keys = DataKeys(JoinedKeyWrapper(new, old))
+    assert keys.current_id == new.current_id
+    assert await keys.unwrap(wrapped, "c") == key
+    renewed = await keys.rewrap(wrapped, "c")
+    assert await DataKeys(new).unwrap(renewed, "c") == key
+    foreign = WrappedKey("elsewhere", wrapped.wrapped)
+    assert not JoinedKeyWrapper(new, old).holds("elsewhere")
+    with pytest.raises(KeyUnknownError):
+        await keys.unwrap(foreign, "c")
+
+
+async def test_a_field_is_no_data_key():
     """Purposes do not mix though the ring may be the same."""
     sealed = FieldSealer(RING).seal("x" * 32, "c")
+    keys = DataKeys(FileKeyWrapper(RING))
     with pytest.raises(DecryptError):
-        DataKeys(RING).unwrap(WrappedKey(sealed.key_id, sealed.ciphertext), "c")
+        await keys.unwrap(WrappedKey(sealed.key_id, sealed.ciphertext), "c")
 
 
-def test_a_wrapped_key_of_the_wrong_length_is_refused():
+async def test_a_wrapped_key_of_the_wrong_length_is_refused():
     """Only 256-bit keys come out."""
     bound = additional_data("parley.data-key.1", RING.current_id, "c")
     short = WrappedKey(RING.current_id, encrypt(RING.current_key, b"short", bound))
     with pytest.raises(DecryptError):
-        DataKeys(RING).unwrap(short, "c")
+        await DataKeys(FileKeyWrapper(RING)).unwrap(short, "c")

@@ -1,6 +1,7 @@
 """Conversations and members in memory, and where the writer appends."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -218,6 +219,9 @@ class MemoryConversations:
                 roles={m.user_id: m.role for m in known if m and m.is_active},
             )
         return states
+
+    async def renew_keys(self, appends: Sequence[Append], now: datetime) -> None:
+        """Do nothing: memory seals nothing."""
 
     async def append(self, appends: Sequence[Append], *, session: Session) -> None:
         """Write a batch by compare-and-set, all of it or nothing."""

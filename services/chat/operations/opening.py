@@ -1,0 +1,62 @@
+"""Opens what commands and service alike stand on."""
+
+from collections.abc import AsyncIterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+)
+from datetime import timedelta
+
+from libs.crypto import DataKeys, FileKeyWrapper, JoinedKeyWrapper, KeyRing, KeyWrapper
+from services.chat.repository import ConversationVault, RenewalLimits
+from services.chat.settings import ChatSettings
+
+
+@asynccontextmanager
+async def open_vault(settings: ChatSettings) -> AsyncIterator[ConversationVault]:
+    """Open the vault over the configured key-encryption keys; see `open_data_keys`."""
+    limits = RenewalLimits(
+        changes=settings.data_key_changes, age=timedelta(days=settings.data_key_days)
+    )
+    async with open_data_keys(settings) as data_keys:
+        yield ConversationVault(data_keys, limits=limits)
+
+
+@asynccontextmanager
+async def open_data_keys(settings: ChatSettings) -> AsyncIterator[DataKeys]:
+    """Open the key-encryption keys: the provider's, and the other one's for reading.
+
+    Raises:
+        KeyRingError: The file is no key ring.
+        UnavailableError: KMS does not answer, or refuses.
+        KeyUnknownError: KMS has no such key.
+    """
+    async with AsyncExitStack() as stack:
+        wrappers: dict[str, KeyWrapper] = {}
+        if settings.storage_keys_file is not None:
+            ring = KeyRing.from_file(settings.storage_keys_file)
+            wrappers["file"] = FileKeyWrapper(ring)
+        if settings.storage_kms_key_id is not None:
+            opening = _open_kms(settings, settings.storage_kms_key_id)
+            wrappers["aws_kms"] = await stack.enter_async_context(opening)
+        current = wrappers.pop(settings.storage_key_provider)
+        yield DataKeys(JoinedKeyWrapper(current, *wrappers.values()))
+
+
+def _open_kms(
+    settings: ChatSettings, key_id: str
+) -> AbstractAsyncContextManager[KeyWrapper]:
+    from libs.crypto import kms  # noqa: PLC0415 - the SDK's 20 MB, where it is wanted
+
+    access, secret = settings.storage_kms_access_key, settings.storage_kms_secret_key
+    return kms.open_kms(
+        kms.KmsOptions(
+            key_id=key_id,
+            region=settings.storage_kms_region,
+            endpoint_url=settings.storage_kms_endpoint_url,
+            access_key=None if access is None else access.get_secret_value(),
+            secret_key=None if secret is None else secret.get_secret_value(),
+            threads=settings.storage_kms_threads,
+        )
+    )
