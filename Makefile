@@ -13,8 +13,8 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcar
 
 ALONE := chat-fanout# benchmarks that need no stack
 
-.PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults history cov smoke \
-	bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
+.PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults history cov cov-events \
+	smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
@@ -74,6 +74,10 @@ history: setup ## Random clients on two chat processes while everything dies in 
 
 cov: setup ## Branch coverage of libs and services
 	@$(PYTHON) -m pytest --cov --cov-report=term-missing:skip-covered $(T)
+
+cov-events: setup ## Branch coverage of libs/events by its own tests; fails below 95 %
+	@$(PYTHON) -m pytest -m "not faults" --cov=libs/events --cov-branch --cov-report=term-missing:skip-covered \
+	  --cov-fail-under=95 tests/unit/events tests/contract/events tests/integration/events
 
 smoke: setup ## Start each service with its own requirements alone
 	@PYTHONPATH=. $(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))

@@ -4,7 +4,7 @@ No transport here. `libs.events.rabbitmq` and `libs.events.memory` implement it 
 the same semantics, and one conformance suite runs on both.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -357,11 +357,3 @@ class Worker:
             msg = f"{self.service}: subscription {subscription.name!r} exists"
             raise ValueError(msg)
         self.subscriptions.append(subscription)
-
-
-class DeliveryProbe(Protocol):
-    """Lets a test wait for deliveries instead of sleeping."""
-
-    def delivered(self, event_class: type[E], *, within: timedelta) -> AsyncIterator[E]:
-        """Yield events of a type as they are handled; raises TimeoutError."""
-        ...

@@ -1,6 +1,7 @@
 """The shape of the code base, as far as import-linter and ruff cannot check it."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ TEST_LINES = 600
 FUNCTION_LINES = 30
 FORBIDDEN_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}
 SERVICES = ("auth", "chat", "gateway", "media", "notification", "project")
+HANDLER_LINES = 10
+BROKER_WORDS = re.compile(
+    r"(?<!accounts\.)queue|exchange|channel\b|routing|amqp|aio_pika|ack\b",
+    re.IGNORECASE,
+)
 MANDATORY = ("__init__", "__main__", "app", "settings")
 
 
@@ -86,6 +92,34 @@ def test_service_has_its_mandatory_modules(service: str) -> None:
         assert (folder / f"{name}.py").is_file()
     tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
+
+
+def handlers() -> list[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+    """Return every function that a service subscribes to events, with its name."""
+    return [
+        (f"{relative(path)}:{function.name}", function)
+        for path in modules("services")
+        for function in functions(ast.parse(path.read_text(encoding="utf-8")))
+        if any("worker.subscribe" in ast.unparse(d) for d in function.decorator_list)
+    ]
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [pytest.param(function, id=name) for name, function in handlers()],
+)
+def test_handler_is_short_and_knows_no_broker(handler: ast.AsyncFunctionDef) -> None:
+    """Ten lines at most, and no queue, exchange or channel of a broker in them."""
+    assert body_lines(handler) <= HANDLER_LINES
+    statements = handler.body[1:] if ast.get_docstring(handler) else handler.body
+    text = "\n".join(ast.unparse(statement) for statement in statements)
+    assert not BROKER_WORDS.search(text)
+
+
+def test_services_have_handlers() -> None:
+    """The search above finds them: each consuming service is there."""
+    found = {name.split("/")[1] for name, _ in handlers()}
+    assert {"chat", "gateway", "media", "notification", "project"} <= found
 
 
 @pytest.mark.parametrize("module", ["libs.events", "libs.crypto", "libs.kernel"])

@@ -52,23 +52,34 @@ _LETTERS: dict[type[Event], tuple[_Letter, ...]] = {
 async def on_account_event(event: Event, context: Context) -> None:
     """Queue the mails that an account's event causes."""
     inbound = inbound_of(context)
-    user_id = None if isinstance(event, AccountInvited) else UserId(event.event_key)
+    await _keep_new_address(event, context, inbound)
+    await inbound.accounts.queue(
+        _notices(event, context, inbound),
+        user_id=_user_of(event),
+        origin=origin_of(context),
+        session=context.session,
+    )
+
+
+def _user_of(event: Event) -> UserId | None:
+    return None if isinstance(event, AccountInvited) else UserId(event.event_key)
+
+
+async def _keep_new_address(event: Event, context: Context, inbound: Inbound) -> None:
     if isinstance(event, AccountEmailChanged):
         email = inbound.open_account_field(event.new_email, "new_email", event, context)
         await inbound.people.put_email(
             UserId(event.user_id), email, context.occurred_at, context.session
         )
-    await inbound.accounts.queue(
-        {
-            f"{event.event_key}:{letter.address_field}": _notice(
-                letter, event, context, inbound
-            )
-            for letter in _LETTERS[type(event)]
-        },
-        user_id=user_id,
-        origin=origin_of(context),
-        session=context.session,
-    )
+
+
+def _notices(event: Event, context: Context, inbound: Inbound) -> dict[str, Notice]:
+    return {
+        f"{event.event_key}:{letter.address_field}": _notice(
+            letter, event, context, inbound
+        )
+        for letter in _LETTERS[type(event)]
+    }
 
 
 def _notice(

@@ -11,7 +11,7 @@ import string
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import aio_pika
 import pytest
@@ -107,6 +107,13 @@ class RabbitRig(Rig):
     def database(self, service):
         """Return a service's database."""
         return self.client[f"{self.host}-{service}"]
+
+    def database_url(self, service):
+        """Name a service's database in the administrator's address."""
+        url = urlsplit(self.servers.mongo_url)
+        query = dict(parse_qsl(url.query)) | {"authSource": "admin"}
+        path = f"/{self.database(service).name}"
+        return url._replace(path=path, query=urlencode(query)).geturl()
 
     def worker(self, name="consumer"):
         """Declare a worker."""

@@ -6,7 +6,6 @@ import sys
 import types
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import pytest
 
@@ -138,7 +137,7 @@ async def test_the_outbox_tells_its_backlog(rig, command, capsys, monkeypatch):
         )
     refused = replace(row, id=row.id + "x")
     await store.refuse([refused], "no", park_after=1)
-    monkeypatch.setenv("EVENTS_MONGO_URL", mongo_url(rig, "producer"))
+    monkeypatch.setenv("EVENTS_MONGO_URL", rig.database_url("producer"))
     assert await command("outbox", "status") == 0
     shown = capsys.readouterr().out
     assert "parked_keys 1" in shown
@@ -201,7 +200,7 @@ async def test_blocked_keys_are_listed_and_released(rig, command, capsys, monkey
     async def on_deleted(event, context):
         seen.append(event.revision)
 
-    monkeypatch.setenv("EVENTS_MONGO_URL", mongo_url(rig, "consumer"))
+    monkeypatch.setenv("EVENTS_MONGO_URL", rig.database_url("consumer"))
     async with rig.consuming(worker):
         await rig.publish(deleted(1))
         await rig.publish(deleted(3))
@@ -225,14 +224,6 @@ async def test_blocked_keys_are_listed_and_released(rig, command, capsys, monkey
         assert seen == [1]
         assert await command("ordered", "release") == 0
         await rig.until(lambda: seen == [1, 3])
-
-
-def mongo_url(rig, service):
-    """Name a service's database in the administrator's address."""
-    url = urlsplit(rig.servers.mongo_url)
-    query = dict(parse_qsl(url.query)) | {"authSource": "admin"}
-    path = f"/{rig.host}-{service}"
-    return url._replace(path=path, query=urlencode(query)).geturl()
 
 
 async def test_mistakes_are_told_in_a_line(command, capsys):

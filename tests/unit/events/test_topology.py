@@ -176,3 +176,17 @@ def test_an_order_that_cannot_be_kept_is_refused(options, words):
     """The last number is stored in the inbox's transaction; only lanes can wait."""
     with pytest.raises(ValueError, match=words):
         Worker("chat").subscribe(MessageSent, name="reads", **options)(None)
+
+
+def test_a_new_consumer_touches_no_producer():
+    """The producer's rights and its exchange stay; the rest is the consumer's own."""
+    producer = Worker("auth", emits=[UserCreated])
+    consumer = Worker("search")
+    consumer.subscribe(UserCreated, name="users")(handler)
+    before, after = build_topology([producer]), build_topology([producer, consumer])
+    assert set(before.permissions) < set(after.permissions)
+    new = [e.name for e in after.exchanges if e not in before.exchanges]
+    assert new == ["search.direct"]
+    assert [e for e in before.exchanges if e not in after.exchanges] == []
+    new = {queue.name for queue in after.queues} - {q.name for q in before.queues}
+    assert all(name.startswith("search.users") for name in new)
