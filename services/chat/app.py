@@ -42,16 +42,18 @@ from services.chat.domain.limits import Limits
 from services.chat.listener import SocketLimits, SocketListener
 from services.chat.operations.opening import open_vault
 from services.chat.repository import (
+    MongoBanRepository,
     MongoConversationRepository,
     MongoMessageRepository,
     MongoUserRepository,
     MongoWriterStore,
     Schema,
 )
-from services.chat.service.core import Core, CoreLimits, Outside, build_core
+from services.chat.service.core import Core, build_core
 from services.chat.service.directory import Directory
 from services.chat.service.feed import LiveFeed
 from services.chat.service.live import LiveLimits
+from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.projects import ProjectChannels
 from services.chat.settings import ChatSettings
 from services.chat.sockets import (
@@ -126,9 +128,7 @@ def _lifespan(settings: ChatSettings, health: Health) -> Lifespan:
                 _listening(settings, core, adapters, identity)
             )
             yield ChatState(
-                conversations=core.conversations,
-                openings=core.openings,
-                members=core.members,
+                membership=core.membership,
                 messages=core.messages,
                 sync=core.sync,
                 markers=core.markers,
@@ -160,6 +160,7 @@ async def _open_adapters(
         conversations=MongoConversationRepository(database, vault),
         messages=MongoMessageRepository(database, vault),
         users=MongoUserRepository(database),
+        bans=MongoBanRepository(database),
         writer=writer,
         presence=RedisPresenceStore(redis, clock),
         rooms=rooms,
@@ -193,7 +194,9 @@ async def _start(
     bus, typing = adapters.bus, adapters.typing
     await stack.enter_async_context(adapters.writer.running())
     stack.push_async_callback(core.markers.flush)
-    app = ConsumerApp(core.directory, core.channels, core.feed, identity.sessions)
+    app = ConsumerApp(
+        core.directory, core.membership.projects, core.feed, identity.sessions
+    )
     bus.on_live_change(core.live.live_changed)
     core.live.watch_unconfirmed(lambda: bus.health()["outbox"]["in_memory"])
     await stack.enter_async_context(bus.run_worker(worker, app))
@@ -250,7 +253,7 @@ def _dispatcher(
     settings: ChatSettings, core: Core, adapters: _Adapters, gate: SocketGate
 ) -> Dispatcher:
     handlers = SocketHandlers(
-        core.conversations,
+        core.membership.conversations,
         core.messages,
         core.markers,
         live=core.live,

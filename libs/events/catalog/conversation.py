@@ -104,15 +104,15 @@ class ConversationMemberRemoved(
 
 
 class ConversationRoleChanged(
-    Event, type="conversation.role_changed", version=1, key="conversation_id"
+    Event, type="conversation.role_changed", version=2, key="conversation_id"
 ):
-    """A member's role changed."""
+    """A member's role changed; by nobody where a project or a rule decides."""
 
     conversation_id: str
     revision: int
     user_id: str
     role: str
-    changed_by: str
+    changed_by: str | None
 
 
 class ConversationRead(
@@ -127,6 +127,7 @@ class ConversationRead(
 
 @upcast(ConversationCreated, from_version=1)
 @upcast(ConversationUpdated, from_version=1)
-def _with_rules(payload: dict[str, Any]) -> dict[str, Any]:
-    """Version 1 knew a title alone: what it does not say has its default."""
+@upcast(ConversationRoleChanged, from_version=1)
+def _as_it_is(payload: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 said less, or never said nobody: it has the defaults."""
     return payload

@@ -12,41 +12,53 @@ from libs.kernel import (
     is_id,
 )
 from services.chat.domain.errors import (
+    BanNotFoundError,
     ConversationNotFoundError,
     MemberNotFoundError,
     MessageNotFoundError,
 )
+from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.members import Members
+from services.chat.service.membership_core import MembershipCore
 from services.chat.service.messages import Messages
 from services.chat.service.openings import Openings
+from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
 
 
 class ChatState(TypedDict):
     """What the lifespan yields; it becomes ``request.state``."""
 
-    conversations: Conversations
-    openings: Openings
-    members: Members
+    membership: MembershipCore
     messages: Messages
     sync: Sync
     markers: ReadMarkers
 
 
 def _conversations(request: Request) -> Conversations:
-    found: Conversations = request.state.conversations
+    found: Conversations = request.state.membership.membership.conversations
     return found
 
 
 def _openings(request: Request) -> Openings:
-    found: Openings = request.state.openings
+    found: Openings = request.state.membership.membership.openings
     return found
 
 
 def _members(request: Request) -> Members:
-    found: Members = request.state.members
+    found: Members = request.state.membership.members
+    return found
+
+
+def _roles(request: Request) -> Roles:
+    found: Roles = request.state.membership.roles
+    return found
+
+
+def _bans(request: Request) -> Bans:
+    found: Bans = request.state.membership.bans
     return found
 
 
@@ -86,6 +98,12 @@ def _member_id(user_id: _IdPath) -> UserId:
     return UserId(user_id)
 
 
+def _banned_id(user_id: _IdPath) -> UserId:
+    if not is_id(user_id):
+        raise BanNotFoundError
+    return UserId(user_id)
+
+
 def _caller(principal: CurrentPrincipal) -> UserId:
     return UserId(principal.user_id)
 
@@ -93,12 +111,15 @@ def _caller(principal: CurrentPrincipal) -> UserId:
 ConversationsUse = Annotated[Conversations, Depends(_conversations)]
 OpeningsUse = Annotated[Openings, Depends(_openings)]
 MembersUse = Annotated[Members, Depends(_members)]
+RolesUse = Annotated[Roles, Depends(_roles)]
+BansUse = Annotated[Bans, Depends(_bans)]
 MessagesUse = Annotated[Messages, Depends(_messages)]
 SyncUse = Annotated[Sync, Depends(_sync)]
 MarkersUse = Annotated[ReadMarkers, Depends(_markers)]
 Caller = Annotated[UserId, Depends(_caller)]
 ConversationPath = Annotated[ConversationId, Depends(_conversation_id)]
 MessagePath = Annotated[MessageId, Depends(_message_id)]
+BannedPath = Annotated[UserId, Depends(_banned_id)]
 MemberPath = Annotated[UserId, Depends(_member_id)]
 Cursor = Annotated[str | None, Query(max_length=256)]
 SeqBound = Annotated[int | None, Query(ge=0, le=2**53)]

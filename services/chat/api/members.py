@@ -18,11 +18,13 @@ from services.chat.api.dependencies import (
     Cursor,
     MemberPath,
     MembersUse,
+    RolesUse,
 )
-from services.chat.domain.conversation import Role
 from services.chat.schemas import (
     AddMember,
+    ChangeRole,
     MemberResource,
+    TransferOwnership,
 )
 from services.chat.service.wire import member_wire
 
@@ -56,10 +58,38 @@ async def add_member(
     members: MembersUse,
 ) -> MemberResource:
     """Bring somebody in; who is in already stays as is."""
-    member = await members.add(
-        caller, conversation_id, UserId(body.user_id), Role(body.role)
-    )
+    if body.user_id is not None:
+        added_id = UserId(body.user_id)
+        member = await members.add(caller, conversation_id, added_id, body.role)
+    else:
+        handle = body.handle or ""
+        member = await members.add_by_handle(caller, conversation_id, handle, body.role)
     return MemberResource.model_validate(member_wire(member))
+
+
+@router.patch("/{conversation_id}/members/{user_id}")
+async def change_role(
+    conversation_id: ConversationPath,
+    user_id: MemberPath,
+    body: ChangeRole,
+    caller: Caller,
+    roles: RolesUse,
+) -> MemberResource:
+    """Give a member another role."""
+    member = await roles.change(caller, conversation_id, user_id, body.role)
+    return MemberResource.model_validate(member_wire(member))
+
+
+@router.post("/{conversation_id}/owner")
+async def transfer_ownership(
+    conversation_id: ConversationPath,
+    body: TransferOwnership,
+    caller: Caller,
+    roles: RolesUse,
+) -> MemberResource:
+    """Make another member owner in the caller's place, who becomes an admin."""
+    heir = await roles.transfer(caller, conversation_id, UserId(body.user_id))
+    return MemberResource.model_validate(member_wire(heir))
 
 
 @router.delete("/{conversation_id}/members/{user_id}", status_code=204)

@@ -88,6 +88,13 @@ class InviteNotFoundError(NotFoundError):
         super().__init__("invite_not_found", "There is no such invite.")
 
 
+class UserIsBannedError(ConflictError):
+    """The user is kept out until the ban is lifted."""
+
+    def __init__(self) -> None:
+        super().__init__("user_banned", "The user is banned here.")
+
+
 class BanNotFoundError(NotFoundError):
     """The user is not banned here."""
 

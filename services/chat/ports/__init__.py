@@ -1,5 +1,6 @@
 """What the core of chat needs from outside, as Protocols."""
 
+from services.chat.ports.bans import BanRepository
 from services.chat.ports.conversations import ConversationRepository, JoinedAt
 from services.chat.ports.delivery import (
     ClientSocket,
@@ -17,6 +18,7 @@ from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
 
 __all__ = [
     "Append",
+    "BanRepository",
     "Changed",
     "Changes",
     "ClientSocket",

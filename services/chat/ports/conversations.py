@@ -116,6 +116,12 @@ class ConversationRepository(Protocol):
         """Count active members, all or of one role."""
         ...
 
+    async def longest_member(
+        self, conversation_id: ConversationId, role: Role, *, session: Session
+    ) -> Member | None:
+        """Return the active member of a role who joined first, or None."""
+        ...
+
     async def members_page(
         self, conversation_id: ConversationId, *, after: str, limit: int
     ) -> list[Member]:

@@ -15,6 +15,10 @@ class UserRepository(Protocol):
         """Return a user, or None."""
         ...
 
+    async def find_by_handle(self, handle: str) -> User | None:
+        """Return who has a handle now, or None."""
+        ...
+
     async def active_among(
         self, user_ids: Sequence[UserId], *, session: Session = None
     ) -> set[UserId]:

@@ -1,5 +1,6 @@
 """Chat's collections in MongoDB: indexes, documents, and what is private in them."""
 
+from services.chat.repository.bans import MongoBanRepository
 from services.chat.repository.conversations import MongoConversationRepository
 from services.chat.repository.messages import MongoMessageRepository
 from services.chat.repository.schema import Schema
@@ -9,6 +10,7 @@ from services.chat.repository.writing import MongoWriterStore
 
 __all__ = [
     "ConversationVault",
+    "MongoBanRepository",
     "MongoConversationRepository",
     "MongoMessageRepository",
     "MongoUserRepository",

@@ -193,6 +193,19 @@ class MongoConversationRepository:
             query["role"] = role.value
         return await self._members.count_documents(query, session=session)
 
+    async def longest_member(
+        self, conversation_id: ConversationId, role: Role, *, session: Session
+    ) -> Member | None:
+        """Return the active member of a role who joined first, or None."""
+        query: Document = {
+            "conversation_id": conversation_id,
+            "is_active": True,
+            "role": role.value,
+        }
+        order = [("joined_at", 1), ("user_id", 1)]
+        document = await self._members.find_one(query, sort=order, session=session)
+        return None if document is None else member_of(document)
+
     async def members_page(
         self, conversation_id: ConversationId, *, after: str, limit: int
     ) -> list[Member]:

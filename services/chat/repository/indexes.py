@@ -40,6 +40,10 @@ INDEXES: dict[str, list[IndexModel]] = {
             unique=True,
         ),
     ],
+    "bans": [
+        # A conversation's bans.
+        IndexModel([("conversation_id", 1), ("user_id", 1)]),
+    ],
     "users": [
         # Somebody by their handle.
         IndexModel([("handle", ASCENDING)], sparse=True),

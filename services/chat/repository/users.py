@@ -21,10 +21,13 @@ class MongoUserRepository:
     async def get(self, user_id: UserId, *, session: Session = None) -> User | None:
         """Return a user, or None."""
         document = await self._users.find_one({"_id": user_id}, session=session)
-        if document is None:
-            return None
-        document["user_id"] = document.pop("_id")
-        return msgspec.convert(document, User)
+        return None if document is None else _user_of(document)
+
+    async def find_by_handle(self, handle: str) -> User | None:
+        """Return who has a handle now, or None."""
+        with map_mongo_errors():
+            document = await self._users.find_one({"handle": handle})
+        return None if document is None else _user_of(document)
 
     async def active_among(
         self, user_ids: Sequence[UserId], *, session: Session = None
@@ -52,3 +55,8 @@ class MongoUserRepository:
         await self._users.replace_one(
             {"_id": user_id}, fields, upsert=True, session=session
         )
+
+
+def _user_of(document: dict[str, Any]) -> User:
+    document["user_id"] = document.pop("_id")
+    return msgspec.convert(document, User)

@@ -1,12 +1,18 @@
 """Wire models of the HTTP interface."""
 
+from services.chat.schemas.bans import BanResource, BanUser
 from services.chat.schemas.conversations import (
     ChangeConversation,
     ConversationBase,
     ConversationResource,
     OpenConversation,
 )
-from services.chat.schemas.members import AddMember, MemberResource
+from services.chat.schemas.members import (
+    AddMember,
+    ChangeRole,
+    MemberResource,
+    TransferOwnership,
+)
 from services.chat.schemas.messages import (
     EditMessage,
     MessagePage,
@@ -18,7 +24,10 @@ from services.chat.schemas.sync import ChangesResource, ReadMarker, ReadUpTo
 
 __all__ = [
     "AddMember",
+    "BanResource",
+    "BanUser",
     "ChangeConversation",
+    "ChangeRole",
     "ChangesResource",
     "ConversationBase",
     "ConversationResource",
@@ -31,4 +40,5 @@ __all__ = [
     "ReadUpTo",
     "SendMessage",
     "SentMessage",
+    "TransferOwnership",
 ]

@@ -1,8 +1,9 @@
 """Wire models of members."""
 
 from datetime import datetime
+from typing import Self
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, model_validator
 
 from libs.kernel import UserId
 from services.chat.domain.conversation import Role
@@ -10,10 +11,29 @@ from services.chat.schemas.fields import IdText, RequestModel
 
 
 class AddMember(RequestModel):
-    """Body of POST /conversations/{id}/members."""
+    """Body of POST /conversations/{id}/members: who, by id or by handle."""
+
+    user_id: IdText | None = None
+    handle: str | None = Field(default=None, min_length=1, max_length=64)
+    role: Role = Role.MEMBER
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Self:
+        if (self.user_id is None) == (self.handle is None):
+            raise ValueError("give user_id or handle")
+        return self
+
+
+class ChangeRole(RequestModel):
+    """Body of PATCH /conversations/{id}/members/{user_id}."""
+
+    role: Role
+
+
+class TransferOwnership(RequestModel):
+    """Body of POST /conversations/{id}/owner."""
 
     user_id: IdText
-    role: Role = Role.MEMBER
 
 
 class MemberResource(BaseModel):

@@ -16,8 +16,8 @@ from services.chat.ports import (
     ConversationRepository,
     JoinedAt,
     MessageWriter,
-    Session,
 )
+from services.chat.service.access import require_access
 from services.chat.service.announcements import Announcements
 from services.chat.service.collaborators import require_project_open
 from services.chat.service.transactions import run_change
@@ -62,7 +62,9 @@ class Conversations:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
         """
-        return await self._membership(user_id, conversation_id, Action.READ)
+        return Membership(
+            *await require_access(self._repository, user_id, conversation_id)
+        )
 
     async def get_among(
         self, user_id: UserId, conversation_ids: Sequence[ConversationId]
@@ -130,12 +132,12 @@ class Conversations:
         """
 
         async def change(transaction: Transaction) -> Membership:
-            seen = await self._membership(
-                user_id, conversation_id, Action.READ, session=transaction.session
+            before, member = await require_access(
+                self._repository, user_id, conversation_id, session=transaction.session
             )
-            before, now = seen.conversation, seen.conversation
+            now = before
             for action in _actions_of(amendment):
-                require(before, seen.member, action)
+                require(before, member, action)
             amendable = amended(before, amendment, self._limits)
             if amendable != before:
                 now = _moved(amendable)
@@ -147,7 +149,7 @@ class Conversations:
                 await self._repository.replace(
                     now, before=before, session=transaction.session
                 )
-            return Membership(now, seen.member)
+            return Membership(now, member)
 
         result = await run_change(self._bus, change)
         self._writer.forget(conversation_id)
@@ -164,24 +166,6 @@ class Conversations:
         return _moved(
             before, is_archived=not before.is_archived, is_archived_by_project=False
         )
-
-    async def _membership(
-        self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        action: Action,
-        *,
-        session: Session = None,
-    ) -> Membership:
-        repository = self._repository
-        conversation = await repository.get(conversation_id, session=session)
-        if conversation is None:
-            raise ConversationNotFoundError
-        member = await repository.get_member(conversation_id, user_id, session=session)
-        require(conversation, member, action)
-        if member is None:  # `require` has refused already; this tells the type
-            raise ConversationNotFoundError
-        return Membership(conversation, member)
 
 
 def _moved(conversation: Conversation, **fields: object) -> Conversation:

@@ -11,11 +11,6 @@ from collections.abc import AsyncIterator
 import msgspec
 
 from libs.events import EventBus, Transaction
-from libs.events.catalog.conversation import (
-    ConversationMemberAdded,
-    ConversationMemberRemoved,
-    ConversationRoleChanged,
-)
 from libs.kernel import Clock, ConflictError, ConversationId, ProjectId, UserId
 from services.chat.domain.conversation import (
     Conversation,
@@ -29,7 +24,12 @@ from services.chat.domain.conversation import (
 from services.chat.domain.errors import ConversationBusyError
 from services.chat.ports import ConversationRepository
 from services.chat.service.announcements import Announcements
-from services.chat.service.members import store_membership
+from services.chat.service.membership import (
+    MembershipChanges,
+    added_event,
+    role_event,
+    store_membership,
+)
 from services.chat.service.removals import Removals
 from services.chat.service.transactions import run_change
 
@@ -44,6 +44,7 @@ class ProjectChannels:
     Args:
         bus: Opens the transactions of what concerns more than one conversation.
         repository: Conversations and members.
+        changes: Takes out, and passes ownership on.
         announcements: Publishes the events.
         removals: Told who was taken out of a channel.
         clock: Gives the times.
@@ -54,12 +55,14 @@ class ProjectChannels:
         bus: EventBus,
         repository: ConversationRepository,
         *,
+        changes: MembershipChanges,
         announcements: Announcements,
         removals: Removals,
         clock: Clock,
     ) -> None:
         self._bus = bus
         self._repository = repository
+        self._changes = changes
         self._announcements = announcements
         self._removals = removals
         self._clock = clock
@@ -103,7 +106,9 @@ class ProjectChannels:
             self._repository, conversation, member, session=transaction.session
         )
         is_new = known is None or not known.is_active
-        transaction.publish(_added(member) if is_new else _role_changed(member))
+        transaction.publish(
+            added_event(member, None) if is_new else role_event(member, None)
+        )
 
     async def remove_collaborator(
         self, project_id: ProjectId, user_id: UserId, *, revision: int
@@ -166,10 +171,11 @@ class ProjectChannels:
         if known is not None and known.project_revision >= revision:
             return known.project_revision == revision
         base = known or self._joined(conversation, user_id, Role.MEMBER, revision)
-        await self._take_out(
+        await self._changes.take_out(
             transaction,
             conversation,
             msgspec.structs.replace(base, project_revision=revision),
+            removed_by=None,
         )
         return True
 
@@ -187,23 +193,15 @@ class ProjectChannels:
             now = await self._member(transaction, conversation, user_id)
             if now is None or not now.is_active:
                 return 0
-            await self._take_out(transaction, conversation, now)
-            return conversation.revision + 1
+            conversation = await self._changes.pass_on(transaction, conversation, now)
+            removed = await self._changes.take_out(
+                transaction, conversation, now, removed_by=None
+            )
+            return removed.revision
 
         revision = await run_change(self._bus, leave)
         if revision:
             await self._removals.announce(conversation_id, user_id, revision)
-
-    async def _take_out(
-        self, transaction: Transaction, conversation: Conversation, member: Member
-    ) -> None:
-        removed = msgspec.structs.replace(
-            member, is_active=False, revision=conversation.revision + 1
-        )
-        await store_membership(
-            self._repository, conversation, removed, session=transaction.session
-        )
-        transaction.publish(_removed(removed))
 
     async def _archive_one(
         self, conversation_id: ConversationId, *, is_archived: bool, revision: int
@@ -300,32 +298,3 @@ class ProjectChannels:
         return joined(
             conversation, user_id, role, self._clock.now(), project_revision=revision
         )
-
-
-def _added(member: Member) -> ConversationMemberAdded:
-    return ConversationMemberAdded(
-        conversation_id=member.conversation_id,
-        revision=member.revision,
-        user_id=member.user_id,
-        role=member.role,
-        added_by=None,
-    )
-
-
-def _role_changed(member: Member) -> ConversationRoleChanged:
-    return ConversationRoleChanged(
-        conversation_id=member.conversation_id,
-        revision=member.revision,
-        user_id=member.user_id,
-        role=member.role,
-        changed_by=member.user_id,
-    )
-
-
-def _removed(member: Member) -> ConversationMemberRemoved:
-    return ConversationMemberRemoved(
-        conversation_id=member.conversation_id,
-        revision=member.revision,
-        user_id=member.user_id,
-        removed_by=None,
-    )

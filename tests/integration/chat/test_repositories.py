@@ -10,6 +10,7 @@ from pymongo.errors import OperationFailure
 from libs.chassis.mongo import open_mongo
 from libs.crypto import DataKeys, FileKeyWrapper, KeyRing
 from libs.kernel import ConflictError, SystemClock, UserId, new_id
+from services.chat.domain.ban import Ban
 from services.chat.domain.conversation import (
     Conversation,
     ConversationKind,
@@ -24,12 +25,14 @@ from services.chat.domain.user import User
 from services.chat.ports import Append, JoinedAt
 from services.chat.repository import (
     ConversationVault,
+    MongoBanRepository,
     MongoConversationRepository,
     MongoMessageRepository,
     MongoUserRepository,
     MongoWriterStore,
 )
 from services.chat.repository.memory import (
+    MemoryBans,
     MemoryConversations,
     MemoryMessages,
     MemoryUsers,
@@ -41,10 +44,11 @@ CLOCK = SystemClock()
 
 
 class Storage:
-    """The four adapters of one backend."""
+    """The adapters of one backend."""
 
-    def __init__(self, conversations, messages, users, writing) -> None:
+    def __init__(self, conversations, messages, users, writing, bans) -> None:
         self.conversations = conversations
+        self.bans = bans
         self.messages = messages
         self.users = users
         self.writing = writing
@@ -55,7 +59,7 @@ async def storage(request, settings):
     """Each backend in turn."""
     if request.param == "memory":
         store = MemoryConversations()
-        yield Storage(store, MemoryMessages(store), MemoryUsers(), store)
+        yield Storage(store, MemoryMessages(store), MemoryUsers(), store, MemoryBans())
         return
     async with open_mongo(settings) as database:
         yield mongo_storage(database, KeyRing.from_file(settings.storage_keys_file))
@@ -69,6 +73,7 @@ def mongo_storage(database, ring: KeyRing) -> Storage:
         MongoMessageRepository(database, vault),
         MongoUserRepository(database),
         MongoWriterStore(database, vault),
+        MongoBanRepository(database),
     )
 
 
@@ -181,6 +186,67 @@ async def test_what_was_said_before_a_joining_can_be_hidden(storage) -> None:
     assert ([one.seq for one in page.messages], page.has_more) == ([3], False)
     changed = await storage.messages.changed(place, since=0, limit=10, viewer=known)
     assert [one.seq for one in changed.messages] == [3, 4]
+
+
+async def test_bans_are_kept_once(storage) -> None:
+    """The first one stays; pages are by user id; a lifted one is gone."""
+    place, admin = new_id(), new_id()
+    users = sorted(new_id() for _ in range(3))
+    bans = [
+        Ban(
+            conversation_id=place,
+            user_id=user_id,
+            banned_by=admin,
+            banned_at=CLOCK.now(),
+        )
+        for user_id in users
+    ]
+    for ban in bans:
+        await storage.bans.put(ban, session=None)
+    other = msgspec.structs.replace(bans[0], banned_by=users[1])
+    await storage.bans.put(other, session=None)
+    assert await storage.bans.get(place, users[0]) == bans[0]
+    assert await storage.bans.page(place, after="", limit=2) == bans[:2]
+    assert await storage.bans.page(place, after=users[1], limit=2) == bans[2:]
+    assert await storage.bans.count(place) == 3
+    asked = [place, new_id()]
+    assert await storage.bans.banned_from(users[0], asked) == {place}
+    assert await storage.bans.remove(place, users[0], session=None)
+    assert not await storage.bans.remove(place, users[0], session=None)
+    assert await storage.bans.get(place, users[0]) is None
+
+
+async def test_the_longest_member_of_a_role_is_found(storage) -> None:
+    """By the time of joining, then by id; tombstones do not count."""
+    stored = group()
+    admins = sorted(new_id() for _ in range(3))
+    now = CLOCK.now()
+    people = [
+        msgspec.structs.replace(
+            member(stored, admin, Role.ADMIN),
+            joined_at=now - timedelta(days=days),
+            is_active=is_active,
+        )
+        for admin, days, is_active in zip(
+            admins, (3, 1, 2), (False, True, True), strict=True
+        )
+    ]
+    await storage.conversations.insert(stored, people, session=None)
+    place = stored.conversation_id
+    found = await storage.conversations.longest_member(place, Role.ADMIN, session=None)
+    assert found.user_id == admins[2]
+    assert not await storage.conversations.longest_member(
+        place, Role.OWNER, session=None
+    )
+
+
+async def test_users_are_found_by_handle(storage) -> None:
+    """By the one they have now."""
+    handle = f"u{new_id()[-12:]}"
+    stored = User(user_id=UserId(new_id()), handle=handle, is_verified=True)
+    await storage.users.put(stored, session=None)
+    assert await storage.users.find_by_handle(handle) == stored
+    assert await storage.users.find_by_handle(f"{handle}x") is None
 
 
 async def test_replacing_compares_the_counters(storage) -> None:

@@ -17,17 +17,21 @@ from services.chat.domain.limits import Limits
 from services.chat.domain.message import Draft
 from services.chat.domain.user import User
 from services.chat.repository.memory import (
+    MemoryBans,
     MemoryConversations,
     MemoryMessages,
     MemoryUsers,
 )
 from services.chat.service.announcements import Announcements
+from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.live import LiveDelivery, LiveLimits
 from services.chat.service.members import Members
+from services.chat.service.membership import MembershipChanges
 from services.chat.service.messages import Messages
 from services.chat.service.openings import Openings
 from services.chat.service.removals import Removals
+from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
 from services.chat.writer import GroupCommitWriter, WriterLimits
 
@@ -118,13 +122,24 @@ class Chat:
         )
         self.removals_told: list[tuple[ConversationId, UserId, int]] = []
         self.removals = Removals(self.live, self)
+        self.bans_store = MemoryBans()
+        self.changes = MembershipChanges(
+            self.store, self.users, self.bans_store, clock=self.clock, limits=LIMITS
+        )
+        moving = {"changes": self.changes, "writer": self.writer}
         self.members = Members(
+            self.bus, self.store, self.users, removals=self.removals, **moving
+        )
+        self.roles = Roles(self.bus, self.store, **moving)
+        self.bans = Bans(
             self.bus,
             self.store,
             self.users,
+            self.bans_store,
             removals=self.removals,
+            clock=self.clock,
             limits=LIMITS,
-            **shared,
+            **moving,
         )
         for known in (ADA, GRACE, MALLORY):
             self.users.users[known] = User(user_id=known, is_verified=True)

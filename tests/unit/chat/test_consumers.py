@@ -38,6 +38,7 @@ async def chat():
     channels = ProjectChannels(
         chat.bus,
         chat.store,
+        changes=chat.changes,
         announcements=chat.announcements,
         removals=chat.removals,
         clock=chat.clock,

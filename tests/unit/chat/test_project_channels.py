@@ -2,7 +2,11 @@
 
 import pytest
 
-from libs.events.catalog import ConversationArchived, ConversationMemberRemoved
+from libs.events.catalog import (
+    ConversationArchived,
+    ConversationMemberRemoved,
+    ConversationRoleChanged,
+)
 from libs.kernel import ProjectId, UnavailableError, new_id
 from services.chat.domain.amendment import Amendment
 from services.chat.domain.conversation import ConversationKind, Role, general_id
@@ -28,6 +32,7 @@ class Story:
         self.channels = ProjectChannels(
             chat.bus,
             chat.store,
+            changes=chat.changes,
             announcements=chat.announcements,
             clock=chat.clock,
             removals=chat.removals,
@@ -153,3 +158,23 @@ async def test_an_archived_project_archives_every_channel(story) -> None:
     assert (await chat.writer.submit(draft(channel))).seq == 1
     assert (await chat.store.get(by_hand)).is_archived
     assert len(chat.bus.published_of(ConversationArchived)) == 5
+
+
+@pytest.mark.parametrize("leaves_project", [True, False])
+async def test_a_channel_gets_another_owner_when_its_own_leaves(
+    story, leaves_project
+) -> None:
+    """The longest admin inherits before a member, by a change of its own."""
+    chat = story.chat
+    await story.put(MALLORY, 3)
+    channel = await story.open(GRACE, MALLORY)
+    await chat.roles.change(ADA, channel, MALLORY, Role.ADMIN)
+    if leaves_project:
+        await story.channels.remove_collaborator(PROJECT, ADA, revision=4)
+    else:
+        await chat.members.remove(ADA, channel, ADA)
+    heir = await chat.store.get_member(channel, MALLORY)
+    assert (heir.role, heir.revision) == (Role.OWNER, 3)
+    assert (await chat.store.get_member(channel, ADA)).revision == 4
+    told = chat.bus.published_of(ConversationRoleChanged)[-1]
+    assert (told.user_id, told.changed_by) == (MALLORY, None)

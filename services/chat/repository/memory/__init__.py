@@ -4,8 +4,15 @@ Sessions are ignored and nothing rolls back: what can fail is checked before any
 is changed.
 """
 
+from services.chat.repository.memory.bans import MemoryBans
 from services.chat.repository.memory.conversations import MemoryConversations, sent_key
 from services.chat.repository.memory.messages import MemoryMessages
 from services.chat.repository.memory.users import MemoryUsers
 
-__all__ = ["MemoryConversations", "MemoryMessages", "MemoryUsers", "sent_key"]
+__all__ = [
+    "MemoryBans",
+    "MemoryConversations",
+    "MemoryMessages",
+    "MemoryUsers",
+    "sent_key",
+]

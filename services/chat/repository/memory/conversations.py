@@ -151,6 +151,14 @@ class MemoryConversations:
         active = self._active(conversation_id)
         return sum(1 for member in active if role in (None, member.role))
 
+    async def longest_member(
+        self, conversation_id: ConversationId, role: Role, *, session: Session
+    ) -> Member | None:
+        """Return the active member of a role who joined first, or None."""
+        del session
+        found = [m for m in self._active(conversation_id) if m.role is role]
+        return min(found, key=lambda m: (m.joined_at, m.user_id), default=None)
+
     async def members_page(
         self, conversation_id: ConversationId, *, after: str, limit: int
     ) -> list[Member]:

@@ -18,6 +18,11 @@ class MemoryUsers:
         del session
         return self.users.get(user_id)
 
+    async def find_by_handle(self, handle: str) -> User | None:
+        """Return who has a handle now, or None."""
+        found = (user for user in self.users.values() if user.handle == handle)
+        return next(found, None)
+
     async def active_among(
         self, user_ids: Sequence[UserId], *, session: Session = None
     ) -> set[UserId]:

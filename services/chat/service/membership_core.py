@@ -1,0 +1,120 @@
+"""The use cases on conversations and on who is in them, put together."""
+
+from dataclasses import dataclass
+
+from services.chat.service.announcements import Announcements
+from services.chat.service.bans import Bans
+from services.chat.service.conversations import Conversations
+from services.chat.service.members import Members
+from services.chat.service.membership import MembershipChanges
+from services.chat.service.openings import Openings
+from services.chat.service.outside import CoreLimits, Outside
+from services.chat.service.projects import ProjectChannels
+from services.chat.service.removals import Removals
+from services.chat.service.roles import Roles
+
+
+@dataclass(frozen=True)
+class MembershipCore:
+    """What there is to do with conversations but to talk in them."""
+
+    conversations: Conversations
+    openings: Openings
+    members: Members
+    roles: Roles
+    bans: Bans
+    projects: ProjectChannels
+
+
+def build_membership(
+    outside: Outside, limits: CoreLimits, removals: Removals
+) -> MembershipCore:
+    """Put the use cases together."""
+    conversations = _conversations(outside, limits)
+    changes = MembershipChanges(
+        outside.conversations,
+        outside.users,
+        outside.bans,
+        clock=outside.clock,
+        limits=limits.conversation,
+    )
+    return MembershipCore(
+        conversations=conversations,
+        openings=_openings(outside, limits, conversations),
+        members=_members(outside, changes, removals),
+        roles=Roles(
+            outside.bus, outside.conversations, changes=changes, writer=outside.writer
+        ),
+        bans=_bans(outside, limits, changes, removals),
+        projects=_projects(outside, changes, removals),
+    )
+
+
+def _conversations(outside: Outside, limits: CoreLimits) -> Conversations:
+    return Conversations(
+        outside.bus,
+        outside.conversations,
+        writer=outside.writer,
+        announcements=Announcements(outside.sealer),
+        limits=limits.conversation,
+    )
+
+
+def _openings(
+    outside: Outside, limits: CoreLimits, conversations: Conversations
+) -> Openings:
+    return Openings(
+        outside.bus,
+        outside.conversations,
+        outside.users,
+        conversations,
+        writer=outside.writer,
+        announcements=Announcements(outside.sealer),
+        clock=outside.clock,
+        limits=limits.conversation,
+    )
+
+
+def _members(
+    outside: Outside, changes: MembershipChanges, removals: Removals
+) -> Members:
+    return Members(
+        outside.bus,
+        outside.conversations,
+        outside.users,
+        changes=changes,
+        writer=outside.writer,
+        removals=removals,
+    )
+
+
+def _bans(
+    outside: Outside,
+    limits: CoreLimits,
+    changes: MembershipChanges,
+    removals: Removals,
+) -> Bans:
+    return Bans(
+        outside.bus,
+        outside.conversations,
+        outside.users,
+        outside.bans,
+        changes=changes,
+        writer=outside.writer,
+        removals=removals,
+        clock=outside.clock,
+        limits=limits.conversation,
+    )
+
+
+def _projects(
+    outside: Outside, changes: MembershipChanges, removals: Removals
+) -> ProjectChannels:
+    return ProjectChannels(
+        outside.bus,
+        outside.conversations,
+        changes=changes,
+        announcements=Announcements(outside.sealer),
+        removals=removals,
+        clock=outside.clock,
+    )
