@@ -2,14 +2,19 @@
 
 import asyncio
 import sys
-from argparse import ArgumentParser, Namespace, _SubParsersAction
+from argparse import (
+    ArgumentParser,
+    ArgumentTypeError,
+    Namespace,
+    _SubParsersAction,
+)
 from typing import TypeAlias
 
 from libs.chassis.errors import StartError
 from libs.chassis.settings import load_settings
 from libs.crypto import KeyRingError
 from libs.kernel import AppError
-from services.chat.operations import migrate
+from services.chat.operations import keys, migrate
 from services.chat.settings import ChatSettings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -43,6 +48,7 @@ def _parser() -> ArgumentParser:
     )
     commands = parser.add_subparsers(required=True)
     _add_migrate(commands)
+    _add_keys(commands)
     return parser
 
 
@@ -50,3 +56,29 @@ def _add_migrate(commands: Commands) -> None:
     parser = commands.add_parser("migrate", help="indexes and stored data")
     parser.add_argument("action", choices=("status", "apply"))
     parser.set_defaults(run=migrate.run)
+
+
+def _add_keys(commands: Commands) -> None:
+    actions = commands.add_parser("keys", help="data keys").add_subparsers(
+        required=True
+    )
+    actions.add_parser("status", help="what wraps how many").set_defaults(
+        run=keys.status
+    )
+    rotate = actions.add_parser("rotate", help="re-wrap under the current key")
+    rotate.add_argument("--dry-run", dest="is_dry_run", action="store_true")
+    rotate.add_argument(
+        "--rate",
+        dest="keys_per_second",
+        type=_rate,
+        default=500.0,
+        help="keys a second at most",
+    )
+    rotate.set_defaults(run=keys.rotate)
+
+
+def _rate(text: str) -> float:
+    rate = float(text)
+    if not rate > 0:
+        raise ArgumentTypeError("must be above 0")
+    return rate

@@ -11,6 +11,7 @@ from services.chat.ports.delivery import (
     TransportSealer,
     TypingChannel,
 )
+from services.chat.ports.keys import DataKeyStore, KeyCount, StoredKey
 from services.chat.ports.messages import Changed, Changes, MessageRepository, Page
 from services.chat.ports.session import Session
 from services.chat.ports.users import UserRepository
@@ -23,7 +24,9 @@ __all__ = [
     "Changes",
     "ClientSocket",
     "ConversationRepository",
+    "DataKeyStore",
     "JoinedAt",
+    "KeyCount",
     "MessageRepository",
     "MessageWriter",
     "Page",
@@ -32,6 +35,7 @@ __all__ = [
     "Rooms",
     "SentKey",
     "Session",
+    "StoredKey",
     "TransportSealer",
     "TypingChannel",
     "UserRepository",

@@ -17,13 +17,13 @@ import structlog
 
 from libs.crypto import DataKeys, DecryptError, WrappedKey
 from libs.kernel import UnavailableError
+from services.chat.domain.keys import key_context
 
 Document = dict[str, Any]  # what BSON holds
 
 DESTROYED = ""
 """Id of the current key of a conversation whose keys were destroyed."""
 
-_CONTEXT = "conversation"
 _log = structlog.get_logger()
 
 
@@ -108,7 +108,7 @@ class KeyChains:
         Raises:
             UnavailableError: The key-encryption key is out of reach.
         """
-        _, wrapped = await self._data_keys.generate(_CONTEXT, conversation_id)
+        _, wrapped = await self._data_keys.generate(*key_context(conversation_id))
         # Random, not counted: a key whose transaction rolled back must never pass
         # for the one that another process then stored.
         return {
@@ -215,7 +215,7 @@ class KeyChains:
     async def _opened(self, conversation_id: str, stored: Document) -> bytes | None:
         wrapped = WrappedKey(stored["kek_id"], stored["wrapped"])
         try:
-            return await self._data_keys.unwrap(wrapped, _CONTEXT, conversation_id)
+            return await self._data_keys.unwrap(wrapped, *key_context(conversation_id))
         except DecryptError:
             _log.error("data_key_unreadable", conversation_id=conversation_id)
             return None

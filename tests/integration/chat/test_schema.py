@@ -7,30 +7,14 @@ import pytest
 from pymongo import IndexModel
 
 from libs.chassis.mongo import open_mongo
-from libs.kernel import SystemClock, new_id
+from libs.kernel import SystemClock
 from services.chat.repository.leases import LeaseHeldError, LeaseLostError, MongoLease
 from services.chat.repository.migrations import MIGRATIONS, Migration, Step
 from services.chat.repository.schema import Schema, SchemaBehindError
+from tests.support.prefixed import Prefixed
 
 pytestmark = pytest.mark.integration
 CLOCK = SystemClock()
-
-
-class Prefixed:
-    """A database whose collections carry a prefix: chat's account owns but one."""
-
-    def __init__(self, database) -> None:
-        self._database = database
-        self._prefix = f"test_{new_id()[-12:]}_"
-
-    def __getitem__(self, name: str):
-        return self._database[self._prefix + name]
-
-    async def drop(self) -> None:
-        """Leave nothing behind."""
-        for name in await self._database.list_collection_names():
-            if name.startswith(self._prefix):
-                await self._database.drop_collection(name)
 
 
 @pytest.fixture
