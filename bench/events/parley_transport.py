@@ -7,8 +7,9 @@ own relay, publisher and consumer run with a store and an inbox that do nothing.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any, cast
+
+from msgspec.structs import replace
 
 from bench.events.meter import OUTSTANDING, Order, Tally, measure_rate, run_cell
 from bench.events.parley import (

@@ -95,7 +95,8 @@ async def cell(order: Order) -> dict[str, float]:
     async with broker:
         await broker.start()
         found = await measure(order, tally, publish)
-        await (await broker.declare_queue(queue)).delete(if_unused=False)
+        declared = await broker.declare_queue(queue)
+        await declared.delete(if_unused=False, if_empty=False)
     return found
 
 

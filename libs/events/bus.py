@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Generic, Literal, Protocol, TypeVar
 
+import msgspec
+
 from libs.events.event import Event
 from libs.kernel import EventId
 
@@ -151,8 +153,7 @@ class LiveSubscription:
     handler: Callable[..., Awaitable[None]]
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What a handler knows beside its event.
 
     Attributes:
@@ -197,8 +198,7 @@ class EventHandler(Protocol[E_contra]):
         ...
 
 
-@dataclass(frozen=True)
-class BatchItem(Generic[E]):
+class BatchItem(msgspec.Struct, Generic[E], frozen=True):
     """One event of a batch with its context."""
 
     event: E

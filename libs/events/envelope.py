@@ -65,12 +65,12 @@ class _Incoming(msgspec.Struct, kw_only=True):
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """One decoded event with the attributes that travelled with it.
 
     Attributes:
-        raw: The event as it came, for a retry tier or a dead letter.
+        frame: The frame it came in.
+        place: Its place there.
     """
 
     id: EventId
@@ -81,7 +81,13 @@ class Received:
     correlation_id: str
     causation_id: str | None
     traceparent: str | None
-    raw: bytes
+    frame: bytes
+    place: int = 0
+
+    @property
+    def raw(self) -> bytes:
+        """The event as it came, for a retry tier or a dead letter."""
+        return bytes(_frame_decoder.decode(self.frame)[self.place])
 
     @property
     def type(self) -> str:
@@ -105,6 +111,7 @@ class Undecodable:
 _encoder = msgspec.json.Encoder()
 _frame_decoder = msgspec.json.Decoder(list[msgspec.Raw])
 _event_decoder = msgspec.json.Decoder(_Incoming)
+_events_decoder = msgspec.json.Decoder(list[_Incoming])
 
 
 def encode_event(
@@ -159,6 +166,12 @@ def decode_frame(body: bytes) -> Sequence[Received | Undecodable]:
         DecodeError: It is not a JSON array, or an empty one.
     """
     try:
+        whole = _events_decoder.decode(body)
+        if whole:
+            return [_receive(part, body, n) for n, part in enumerate(whole)]
+    except (DecodeError, msgspec.DecodeError, UnicodeDecodeError):
+        pass  # one of them is bad: each on its own
+    try:
         parts = _frame_decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError) as err:
         raise DecodeError("the frame is not a JSON array") from err
@@ -179,6 +192,10 @@ def decode_event(raw: bytes) -> Received:
         incoming = _event_decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as err:
         raise DecodeError(f"not a CloudEvent: {err}") from err
+    return _receive(incoming, encode_frame([raw]), 0)
+
+
+def _receive(incoming: _Incoming, frame: bytes, place: int) -> Received:
     event = _decode_payload(incoming)
     return Received(
         id=EventId(incoming.id),
@@ -189,7 +206,8 @@ def decode_event(raw: bytes) -> Received:
         correlation_id=incoming.correlationid or incoming.id,
         causation_id=incoming.causationid,
         traceparent=incoming.traceparent,
-        raw=raw,
+        frame=frame,
+        place=place,
     )
 
 

@@ -1,6 +1,7 @@
 """Typed events: a frozen struct, its type, its version and its key."""
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, ClassVar, dataclass_transform
 
 import msgspec
@@ -35,6 +36,7 @@ class EventMeta(msgspec.StructMeta):
         return cls
 
 
+@lru_cache(maxsize=1024)
 def exchange_of(event_type: str) -> str:
     """Return the exchange of a type: ``message.events`` for ``message.sent``."""
     return f"{event_type.partition('.')[0]}.events"

@@ -4,12 +4,13 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import msgspec
+
 MAX_FRAME_EVENTS = 64
 MAX_FRAME_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One committed event as the outbox keeps it.
 
     Attributes:

@@ -1,5 +1,8 @@
 """Prometheus metrics. Labels are types, subscriptions and words: all bounded."""
 
+from functools import lru_cache
+from typing import Any, TypeVar
+
 from prometheus_client import Counter, Gauge, Histogram
 
 published = Counter("events_published", "Events handed to the broker", ["type"])
@@ -38,7 +41,7 @@ handler_seconds = Histogram(
 )
 consumer_lag = Histogram(
     "events_consumer_lag_seconds",
-    "From the time of an event to its handling",
+    "From the time of an event to its handling; of a batch, its first",
     ["subscription"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 300, 3600),
 )
@@ -60,3 +63,17 @@ ordered_parked = Counter(
 ordered_blocked = Gauge(
     "events_ordered_blocked_keys", "Keys with parked events", ["subscription"]
 )
+
+
+M = TypeVar("M", Counter, Gauge, Histogram)
+
+
+@lru_cache(maxsize=4096)
+def _child(metric: Counter | Gauge | Histogram, *labels: str) -> Any:  # noqa: ANN401 - of the metric's own type
+    return metric.labels(*labels)
+
+
+def of(metric: M, *labels: str) -> M:
+    """Return a metric's child; kept, since finding it costs more than counting."""
+    found: M = _child(metric, *labels)
+    return found

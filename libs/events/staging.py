@@ -3,11 +3,11 @@
 from typing import Any
 
 from libs.events.bus import Transaction
-from libs.events.envelope import encode_event
+from libs.events.envelope import Received, encode_event
 from libs.events.errors import NotEmittedError
 from libs.events.event import Event
 from libs.events.frames import Row
-from libs.events.tracing import Cause, caused_by, current_cause
+from libs.events.tracing import caused_by, current_cause
 from libs.kernel import Clock, EventId, new_id
 
 
@@ -84,9 +84,11 @@ class CausedTransaction:
     handler published last.
     """
 
-    def __init__(self, transaction: Transaction, cause: Cause) -> None:
+    __slots__ = ("_received", "_transaction")
+
+    def __init__(self, transaction: Transaction, received: Received) -> None:
         self._transaction = transaction
-        self._cause = cause
+        self._received = received
 
     @property
     def session(self) -> Any:  # noqa: ANN401 - pymongo's AsyncClientSession
@@ -95,5 +97,5 @@ class CausedTransaction:
 
     def publish(self, event: Event, *, event_id: EventId | None = None) -> EventId:
         """Add an event; see `libs.events.bus.Transaction.publish`."""
-        with caused_by(self._cause):
+        with caused_by(self._received.cause):
             return self._transaction.publish(event, event_id=event_id)

@@ -83,11 +83,22 @@ def parse_traceparent(text: str | None) -> SpanContext | None:
     return span if span.is_valid else None
 
 
+def has_tracer() -> bool:
+    """Whether anybody records spans; else opening one is work for nothing."""
+    return not (
+        isinstance(tracer, trace.ProxyTracer)
+        and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider)
+    )
+
+
 @contextmanager
 def consume_span(
     subscription: str, event_type: str, event_id: str, traceparent: str | None
 ) -> Iterator[Span]:
     """Open the span of handling one event, child of the span that published it."""
+    if not has_tracer() and traceparent is None:
+        yield trace.INVALID_SPAN
+        return
     parent = parse_traceparent(traceparent)
     context = (
         trace.set_span_in_context(trace.NonRecordingSpan(parent))
@@ -119,6 +130,9 @@ def publish_span(
     A frame of one event belongs to that event's trace; a frame of several is a trace
     of its own with a link to each.
     """
+    if not has_tracer():
+        yield trace.INVALID_SPAN
+        return
     parents = [found for text in traceparents if (found := parse_traceparent(text))]
     context = otel_context.Context()
     if len(traceparents) == len(parents) == 1:
@@ -156,10 +170,11 @@ def handling(
     correlation_token = correlation_id.set(correlation)
     causation_token = causation_id.set(event_id)
     cause_token = _cause.set(None)
+    tokens = structlog.contextvars.bind_contextvars(**bound)
     try:
-        with structlog.contextvars.bound_contextvars(**bound):
-            yield
+        yield
     finally:
+        structlog.contextvars.reset_contextvars(**tokens)
         _cause.reset(cause_token)
         causation_id.reset(causation_token)
         correlation_id.reset(correlation_token)

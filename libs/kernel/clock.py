@@ -27,7 +27,7 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the wall clock; see `Clock.now`."""
         milliseconds = time.time_ns() // 1_000_000
-        return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=milliseconds)
+        return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
     def monotonic(self) -> float:
         """Return seconds on the monotonic clock."""

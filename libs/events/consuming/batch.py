@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -90,9 +90,9 @@ class BatchRunner:
             await self._handle_each(unique.values())
         else:
             await self._handle_together(list(unique.values()))
-        for item in items:
-            if unique[item.received.id] is not item:
-                await self._intake.succeed(item)
+        if len(unique) < len(items):
+            copies = [item for item in items if unique[item.received.id] is not item]
+            await self._intake.succeed(*copies)
 
     async def _handle_together(self, items: Sequence[Item]) -> None:
         started = time.perf_counter()
@@ -106,8 +106,11 @@ class BatchRunner:
             )
             await self._handle_each(items)
             return
-        for item in items:
-            await self._finish(item, failures.get(item.received.id))
+        if failures:
+            for item in items:
+                await self._finish(item, failures.get(item.received.id))
+        else:
+            await self._finish_all(items)
         _log.info(
             "batch_handled",
             subscription=self._queue,
@@ -141,6 +144,16 @@ class BatchRunner:
                 return
             await asyncio.sleep(jittered(tries, first=0.1, most=0.8))
 
+    async def _finish_all(self, items: Sequence[Item]) -> None:
+        """Settle a batch in which nothing failed."""
+        await self._intake.succeed(*items)
+        for event_type, count in Counter(
+            [item.received.type for item in items]
+        ).items():
+            metrics.of(metrics.handled, self._queue, event_type, "done").inc(count)
+        for _ in items:
+            self._gate.record(is_failure=False)
+
     async def _finish(self, item: Item, error: Exception | None) -> None:
         outcome = "done"
         if error is None:
@@ -160,7 +173,7 @@ class BatchRunner:
             )
             await self._intake.move(item, verdict, error, tries)
         self._gate.record(is_failure=error is not None)
-        metrics.handled.labels(self._queue, item.received.type, outcome).inc()
+        metrics.of(metrics.handled, self._queue, item.received.type, outcome).inc()
 
     def _judge(self, item: Item, error: Exception, tries: int) -> Any:  # noqa: ANN401 - Verdict
         return judge(
@@ -198,15 +211,16 @@ class BatchRunner:
         try:
             async with asyncio.timeout(self._subscription.deadline.total_seconds()):
                 for item in items:
-                    await refuse_crash_loop(
-                        self._effects, self._subscription.name, item
-                    )
+                    if item.is_suspect:
+                        await refuse_crash_loop(
+                            self._effects, self._subscription.name, item
+                        )
                 await self._effects.apply_batch(self._subscription.name, ids, work)
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
             return err
         finally:
             elapsed = time.perf_counter() - started
-            metrics.handler_seconds.labels(self._queue).observe(elapsed)
+            metrics.of(metrics.handler_seconds, self._queue).observe(elapsed)
         return failures
 
     def _batch(
@@ -217,13 +231,13 @@ class BatchRunner:
             make_context(
                 item.received,
                 self._app,
-                CausedTransaction(transaction, item.received.cause),
+                CausedTransaction(transaction, item.received),
                 (item.frame.attempt - 1) * per_delivery + tries,
             )
             for item in items
         ]
-        for item in items:
-            observe_lag(self._queue, item.received)
+        if items:
+            observe_lag(self._queue, items[0].received)
         return EventBatch(
             [
                 BatchItem(item.received.event, context)

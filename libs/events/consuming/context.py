@@ -14,7 +14,7 @@ MAX_STARTS = 5
 
 
 async def refuse_crash_loop(effects: Effects, subscription: str, item: Item) -> None:
-    """Count the start of an event whose frame came back several times.
+    """Count the start of a suspect: an event whose frame came back several times.
 
     The broker's count also rises for frames that were only prefetched when a process
     died, so an event is judged by how often its own handler was started.
@@ -22,10 +22,9 @@ async def refuse_crash_loop(effects: Effects, subscription: str, item: Item) -> 
     Raises:
         CrashLoopError: Too often; it is not started again.
     """
-    if item.is_suspect:
-        starts = await effects.count_start(subscription, item.received.id)
-        if starts > MAX_STARTS:
-            raise CrashLoopError(starts)
+    starts = await effects.count_start(subscription, item.received.id)
+    if starts > MAX_STARTS:
+        raise CrashLoopError(starts)
 
 
 def make_context(
@@ -52,4 +51,4 @@ def make_context(
 def observe_lag(subscription: str, received: Received) -> None:
     """Measure how long ago an event happened whose handler starts now."""
     lag = max(0.0, time.time() - received.time.timestamp())
-    metrics.consumer_lag.labels(subscription).observe(lag)
+    metrics.of(metrics.consumer_lag, subscription).observe(lag)

@@ -3,11 +3,12 @@
 import asyncio
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import structlog
 
 from libs.events import metrics
@@ -37,8 +38,23 @@ class FrameInHand:
         self.attempt = max(1, int(headers.get("x-attempt", 1)))
         self.is_replayed = "x-replayed" in headers
         self.first_failure = str(headers.get("x-first-failure", ""))
+        self.is_suspect = delivery.delivery_count > _SUSPECT_AFTER_DELIVERIES
         self._left = count
         self._is_failed = False
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether nobody has seen its events before, as far as the broker knows."""
+        return (
+            self.attempt == 1
+            and self.delivery.delivery_count == 0
+            and not self.is_replayed
+        )
+
+    def count_done(self, count: int) -> bool:
+        """Count events as done; True: it was the last one, `close` the frame."""
+        self._left -= count
+        return not self._left
 
     async def settle(self, *, is_safe: bool) -> None:
         """Count one event as done, or as neither done nor kept elsewhere.
@@ -46,18 +62,19 @@ class FrameInHand:
         The last one acknowledges the frame, or hands it back if any was not safe:
         the inbox skips what is done.
         """
-        self._left -= 1
         self._is_failed = self._is_failed or not is_safe
-        if self._left:
-            return
+        if self.count_done(1):
+            await self.close()
+
+    async def close(self) -> None:
+        """Acknowledge the frame, or hand it back; nothing of it is under way."""
         if self._is_failed:
             await self.delivery.hand_back()
         else:
             await self.delivery.ack()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Item:
+class Item(msgspec.Struct, frozen=True, eq=False):
     """One event on its way to a handler."""
 
     received: Received
@@ -66,7 +83,7 @@ class Item:
     @property
     def is_suspect(self) -> bool:
         """Whether its frame came back so often that it may kill processes."""
-        return self.frame.delivery.delivery_count > _SUSPECT_AFTER_DELIVERIES
+        return self.frame.is_suspect
 
 
 class Intake:
@@ -103,10 +120,12 @@ class Intake:
             else:
                 put(Item(part, frame))
 
-    async def succeed(self, item: Item) -> None:
-        """Settle an event that is done."""
-        self._uncount()
-        await item.frame.settle(is_safe=True)
+    async def succeed(self, *items: Item) -> None:
+        """Settle events that are done."""
+        self._uncount(len(items))
+        for frame, count in Counter([item.frame for item in items]).items():
+            if frame.count_done(count):
+                await frame.close()
 
     async def move(
         self,
@@ -135,12 +154,12 @@ class Intake:
 
     def _count(self, count: int) -> None:
         self.in_hand += count
-        metrics.received.labels(self._subscription).inc(count)
-        metrics.in_flight.labels(self._subscription).inc(count)
+        metrics.of(metrics.received, self._subscription).inc(count)
+        metrics.of(metrics.in_flight, self._subscription).inc(count)
 
-    def _uncount(self) -> None:
-        self.in_hand -= 1
-        metrics.in_flight.labels(self._subscription).dec()
+    def _uncount(self, count: int = 1) -> None:
+        self.in_hand -= count
+        metrics.of(metrics.in_flight, self._subscription).dec(count)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -157,7 +176,7 @@ class Intake:
             "x-first-failure": frame.first_failure or _now(),
         }
         if isinstance(verdict, Later):
-            metrics.retried.labels(self._subscription, verdict.tier).inc()
+            metrics.of(metrics.retried, self._subscription, verdict.tier).inc()
             headers["x-attempt"] = frame.attempt + 1
             target = retry_queue(self._queue, verdict.tier)
         else:
@@ -185,7 +204,7 @@ class Intake:
     def _obituary(
         self, error: Exception, reason: str, attempt: int, tries: int
     ) -> dict[str, str | int]:
-        metrics.dead_lettered.labels(self._subscription, reason).inc()
+        metrics.of(metrics.dead_lettered, self._subscription, reason).inc()
         return {
             "x-reason": reason,
             "x-error-type": type(error).__name__,

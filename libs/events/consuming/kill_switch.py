@@ -76,7 +76,7 @@ class Gate:
 
     def _set(self, *, is_open: bool) -> None:
         self.is_open = is_open
-        metrics.kill_switch_open.labels(self._subscription).set(int(not is_open))
+        metrics.of(metrics.kill_switch_open, self._subscription).set(int(not is_open))
         if is_open:
             _log.info("subscription_resumed", subscription=self._subscription)
         else:

@@ -79,7 +79,7 @@ class LiveRunner:
         except DecodeError as err:
             _log.error("event_undecodable", subscription=self._label, reason=err.reason)
             return
-        metrics.received.labels(self._label).inc(len(parts))
+        metrics.of(metrics.received, self._label).inc(len(parts))
         for part in parts:
             if isinstance(part, Undecodable):
                 _log.error(
@@ -99,14 +99,14 @@ class LiveRunner:
                     received.event, self._context(received)
                 )
             except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
-                metrics.handled.labels(self._label, received.type, "failed").inc()
+                metrics.of(metrics.handled, self._label, received.type, "failed").inc()
                 _log.error(
                     "live_event_failed",
                     subscription=self._label,
                     error=error_text(err),
                 )
             else:
-                metrics.handled.labels(self._label, received.type, "done").inc()
+                metrics.of(metrics.handled, self._label, received.type, "done").inc()
 
     def _context(self, received: Received) -> Context:
         return make_context(received, self._app, self._transaction, 1)

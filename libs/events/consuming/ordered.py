@@ -130,7 +130,7 @@ class OrderedRunner:
         now = time.monotonic()
         if lane.gap_since is None:
             lane.gap_since = now
-            metrics.ordered_gaps.labels(self._queue).inc()
+            metrics.of(metrics.ordered_gaps, self._queue).inc()
         left = lane.gap_since + self._subscription.gap_hold.total_seconds() - now
         if left <= 0:
             return False
@@ -154,7 +154,7 @@ class OrderedRunner:
         else:
             lane.gap_since = None
             outcome = "duplicate" if result is Place.DUPLICATE else "done"
-            metrics.handled.labels(self._queue, event.type, outcome).inc()
+            metrics.of(metrics.handled, self._queue, event.type, outcome).inc()
             if result is Place.FILLED:
                 await self._catch_up_safely(event.key)
             await self._intake.succeed(item)
@@ -191,7 +191,7 @@ class OrderedRunner:
             await asyncio.sleep(jittered(1, first=1.0, most=1.0))
             await self._intake.drop(item)
             return
-        metrics.ordered_parked.labels(self._queue, reason or "behind").inc()
+        metrics.of(metrics.ordered_parked, self._queue, reason or "behind").inc()
         if reason:
             _log.error(
                 "key_parked",
@@ -237,7 +237,7 @@ class OrderedRunner:
                 handling(event.id, event.type, event.correlation_id, event.traceparent),
             ):
                 async with asyncio.timeout(self._subscription.deadline.total_seconds()):
-                    if item is not None:
+                    if item is not None and item.is_suspect:
                         await refuse_crash_loop(self._effects, self._name, item)
                     return await self._book.apply(
                         self._name, event, work, is_late=is_late
@@ -246,7 +246,7 @@ class OrderedRunner:
             return err
         finally:
             elapsed = time.perf_counter() - started
-            metrics.handler_seconds.labels(self._queue).observe(elapsed)
+            metrics.of(metrics.handler_seconds, self._queue).observe(elapsed)
 
     async def _catch_up_safely(self, key: str) -> None:
         try:
@@ -282,6 +282,6 @@ class OrderedRunner:
 
     async def _look_once(self) -> None:
         blocked = await self._book.blocked(self._name)
-        metrics.ordered_blocked.labels(self._queue).set(len(blocked))
+        metrics.of(metrics.ordered_blocked, self._queue).set(len(blocked))
         for key in [key for key, why in blocked.items() if why == RELEASED]:
             await self._catch_up_safely(key)

@@ -1,4 +1,4 @@
-"""How many events one shared transaction may take."""
+"""How many events one shared transaction may take, and whether frames share one."""
 
 _BUDGET_SECONDS = 0.05
 _WEIGHT = 0.2
@@ -9,7 +9,7 @@ class Pace:
 
     Fast handlers gain from a shared commit; slow ones gain more from running side by
     side, and a long transaction would hold its locks for all of them. The first frame
-    is taken whole; then it follows what was measured.
+    is taken whole and alone; then it follows what was measured.
     """
 
     def __init__(self) -> None:
@@ -22,8 +22,17 @@ class Pace:
             return 1_000_000
         return max(1, int(_BUDGET_SECONDS / self._event_seconds))
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anything was measured; before, no frame shares with another."""
+        return self._event_seconds > 0
+
     def note(self, seconds: float, count: int) -> None:
-        """Take in how long a transaction of so many events lasted."""
+        """Take in how long the handlers of so many events ran.
+
+        Not the transaction around them, which costs the same for one event: its time
+        would forbid to share just when the database is busy.
+        """
         sample = seconds / count
         known = self._event_seconds
         self._event_seconds = known + _WEIGHT * (sample - known) if known else sample

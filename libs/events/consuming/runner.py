@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Protocol, TypeAlias
 
 import structlog
@@ -19,6 +21,7 @@ from libs.events.consuming.pace import Pace
 from libs.events.consuming.patience import Patience
 from libs.events.consuming.ports import Courier, Delivery, Effects
 from libs.events.envelope import Received
+from libs.events.frames import MAX_FRAME_EVENTS
 from libs.events.retrying import jittered
 from libs.events.tracing import consume_span, handling
 from libs.kernel import EventId
@@ -46,10 +49,10 @@ class Runner(Protocol):
 class SingleRunner:
     """`Runner` for handlers of single events.
 
-    A frame's events share one transaction, or a few where handlers are slow (`Pace`).
-    If anything in it fails, it is as if it had not been, and each event of it is
-    handled alone. Events that came back, and handlers with effects elsewhere, never
-    share.
+    The events of a frame, and of frames that arrive together, share one transaction,
+    or a few where handlers are slow (`Pace`). If anything in it fails, it is as if it
+    had not been, and each event of it is handled alone. Events that came back, and
+    handlers with effects elsewhere, never share.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class SingleRunner:
         self._gate = Gate(subscription.kill_switch, queue)
         self._pace = Pace()
         self._lanes: Lanes[Part] = Lanes(self._work, subscription.concurrency)
+        self._arrived: list[list[Item]] = []
         self._waiting: dict[Item, None] = {}
         self._queue = queue
         self._is_stopped = False
@@ -78,9 +82,14 @@ class SingleRunner:
         """Take a delivery apart and put its events on their lanes."""
         items: list[Item] = []
         self._intake.open_frame(delivery, items.append)
-        for part in self._cut(items):
-            self._waiting.update(dict.fromkeys(part))
-            self._lanes.put(_keys_of(part), part)
+        self._waiting.update(dict.fromkeys(items))
+        if items and items[0].frame.is_fresh:
+            if not self._arrived:
+                asyncio.get_running_loop().call_soon(self._lay_out_arrived)
+            self._arrived.append(items)
+        else:
+            self._lay_out_arrived()
+            self._lay_out(items)
 
     async def stop(self, within_seconds: float) -> None:
         """Drain; see `Runner.stop`."""
@@ -91,9 +100,23 @@ class SingleRunner:
         self._waiting.clear()
         await self._intake.stop()
 
+    def _lay_out_arrived(self) -> None:
+        """Put on lanes what one turn of the loop brought: it may share transactions."""
+        arrived, self._arrived = self._arrived, []
+        if self._pace.is_known:
+            arrived = [list(chain.from_iterable(arrived))]
+        for items in arrived:
+            self._lay_out(items)
+
+    def _lay_out(self, items: Sequence[Item]) -> None:
+        if not self._is_stopped:
+            for part in self._cut(items):
+                self._lanes.put(_keys_of(part), part)
+
     def _cut(self, items: Sequence[Item]) -> Iterable[Part]:
-        """Cut a frame into what may share a transaction, in order."""
-        size = self._pace.size if self._subscription.in_transaction else 1
+        """Cut what arrived into what may share a transaction, in order."""
+        is_shared = self._subscription.in_transaction
+        size = min(self._pace.size, MAX_FRAME_EVENTS) if is_shared else 1
         if any(item.is_suspect for item in items):
             size = 1
         return (tuple(items[n : n + size]) for n in range(0, len(items), size))
@@ -144,14 +167,16 @@ class SingleRunner:
     async def _finish_part(
         self, part: Part, done: frozenset[EventId], elapsed: float
     ) -> None:
-        self._pace.note(elapsed, len(part))
-        metrics.handler_seconds.labels(self._queue).observe(elapsed)
+        metrics.of(metrics.handler_seconds, self._queue).observe(elapsed)
+        outcomes: Counter[tuple[str, str]] = Counter()
         for item in part:
             self._waiting.pop(item, None)
             outcome = "done" if item.received.id in done else "duplicate"
-            metrics.handled.labels(self._queue, item.received.type, outcome).inc()
+            outcomes[item.received.type, outcome] += 1
             self._gate.record(is_failure=False)
-            await self._intake.succeed(item)
+        for (event_type, outcome), count in outcomes.items():
+            metrics.of(metrics.handled, self._queue, event_type, outcome).inc(count)
+        await self._intake.succeed(*part)
         _log.info(
             "frame_handled",
             subscription=self._queue,
@@ -173,7 +198,9 @@ class SingleRunner:
     async def _call(self, item: Item, transaction: Transaction, attempt: int) -> None:
         observe_lag(self._queue, item.received)
         context = make_context(item.received, self._app, transaction, attempt)
+        started = time.perf_counter()
         await self._subscription.handler(item.received.event, context)
+        self._pace.note(time.perf_counter() - started, 1)
 
     async def _handle(self, item: Item) -> None:
         tries = 0
@@ -185,9 +212,8 @@ class SingleRunner:
             while await patience.waits_for(error):
                 error = await self._try(item, tries)
             elapsed = time.perf_counter() - started
-            metrics.handler_seconds.labels(self._queue).observe(elapsed)
+            metrics.of(metrics.handler_seconds, self._queue).observe(elapsed)
             if error is None:
-                self._pace.note(elapsed, 1)
                 await self._intake.succeed(item)
                 _log.info(
                     "event_handled",
@@ -221,12 +247,15 @@ class SingleRunner:
         )
         try:
             async with asyncio.timeout(self._subscription.deadline.total_seconds()):
-                await refuse_crash_loop(self._effects, self._subscription.name, item)
+                if item.is_suspect:
+                    await refuse_crash_loop(
+                        self._effects, self._subscription.name, item
+                    )
                 is_new = await apply(self._subscription.name, received.id, work)
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
             return err
         outcome = "done" if is_new else "duplicate"
-        metrics.handled.labels(self._queue, received.type, outcome).inc()
+        metrics.of(metrics.handled, self._queue, received.type, outcome).inc()
         self._gate.record(is_failure=False)
         return None
 
@@ -239,7 +268,7 @@ class SingleRunner:
     ) -> None:
         self._gate.record(is_failure=True)
         outcome = type(verdict).__name__.lower()
-        metrics.handled.labels(self._queue, received.type, outcome).inc()
+        metrics.of(metrics.handled, self._queue, received.type, outcome).inc()
         log = _log.error if isinstance(verdict, GiveUp) else _log.warning
         log(
             "event_failed",

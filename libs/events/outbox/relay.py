@@ -203,7 +203,7 @@ class Relay:
             await self._publisher.wait_until_connected()
             await self._publisher.publish_frame(frame)
         except BrokerAwayError:
-            metrics.returned.labels(frame.type, "away").inc(len(frame.rows))
+            metrics.of(metrics.returned, frame.type, "away").inc(len(frame.rows))
             await asyncio.sleep(_PAUSE_SECONDS)
             self._queue.put_back(frame)
         except PublishRefusedError as err:
@@ -213,7 +213,7 @@ class Relay:
             await asyncio.sleep(_PAUSE_SECONDS)
             self._queue.put_back(frame)
         else:
-            metrics.confirmed.labels(frame.type).inc(len(frame.rows))
+            metrics.of(metrics.confirmed, frame.type).inc(len(frame.rows))
             self._queue.confirm(frame)
             self._confirmed.update((row.id, None) for row in frame.rows)
             self._has_confirmed.set()
@@ -223,7 +223,7 @@ class Relay:
             self._wake.set()
 
     async def _refuse(self, frame: Frame, err: PublishRefusedError) -> None:
-        metrics.returned.labels(frame.type, "refused").inc(len(frame.rows))
+        metrics.of(metrics.returned, frame.type, "refused").inc(len(frame.rows))
         self.blocked_keys |= {row.key for row in frame.rows}
         _log.error("events_refused", event_type=frame.type, count=len(frame.rows))
         try:

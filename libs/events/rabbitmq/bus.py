@@ -74,7 +74,7 @@ class RabbitBus:
         """Publish at most once; see `libs.events.bus.EventBus.publish_transient`."""
         row = self._stager.row(event)
         if not self._publisher.is_connected or len(self._transient) >= _MAX_TRANSIENT:
-            metrics.transient_dropped.labels(row.type).inc()
+            metrics.of(metrics.transient_dropped, row.type).inc()
             return
         frame = Frame(row.type, row.exchange, [row])
         task = asyncio.create_task(self._send_transient(frame))
@@ -211,7 +211,7 @@ class RabbitBus:
         try:
             await self._publisher.publish_frame(frame, is_persistent=False)
         except (BrokerAwayError, PublishRefusedError):
-            metrics.transient_dropped.labels(frame.type).inc()
+            metrics.of(metrics.transient_dropped, frame.type).inc()
 
 
 @asynccontextmanager

@@ -3,22 +3,23 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import structlog
 from aiormq.abc import DeliveredMessage
-from aiormq.channel import Channel
 from aiormq.exceptions import ChannelLockedResource
 
 from libs.events import metrics
-from libs.events.consuming.ports import Delivery
+from libs.events.consuming.ports import Delivery, Headers
 from libs.events.errors import BrokerAwayError
+from libs.events.rabbitmq.channel import LeanChannel
 from libs.events.rabbitmq.deliveries import RabbitDelivery
 from libs.events.rabbitmq.link import AMQP_ERRORS, Link
 
 _log = structlog.get_logger(__name__)
 _SETUP_SECONDS = 10.0
 
-Declare = Callable[[Channel], Awaitable[str]]
+Declare = Callable[[LeanChannel], Awaitable[str]]
 
 
 class Consumer:
@@ -52,7 +53,7 @@ class Consumer:
         self._delay = delay
         self._is_ordered = is_ordered
         self._on_change = on_change
-        self._channel: Channel | None = None
+        self._channel: LeanChannel | None = None
         self._tag = ""
         self._since = time.monotonic()
         self.label = label
@@ -107,14 +108,20 @@ class Consumer:
         channel.on_consumer_cancel_callbacks.add(lambda _: lost.set())
         async with asyncio.timeout(_SETUP_SECONDS):
             queue = await self._declare(channel)
-
-            async def on_message(message: DeliveredMessage) -> None:
-                self._receive(RabbitDelivery(channel, message))
-
-            answer = await channel.basic_consume(queue, on_message)
+            channel.receive = partial(self._take, channel)
+            answer = await channel.basic_consume(queue, _take_nothing)
         self._tag = answer.consumer_tag or ""
         self._note(is_consuming=True)
         return lost
+
+    def _take(
+        self, channel: LeanChannel, tag: int, body: bytes, headers: Headers
+    ) -> None:
+        """Hand a delivery on; one that cannot be stays with the channel, unsettled."""
+        try:
+            self._receive(RabbitDelivery(channel, tag, body, headers))
+        except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
+            _log.error("delivery_not_taken", subscription=self.label, exc_info=err)
 
     async def _close(self) -> None:
         channel, self._channel = self._channel, None
@@ -133,15 +140,19 @@ class Consumer:
             return
         self.is_consuming = is_consuming
         self._since = time.monotonic()
-        metrics.has_consumer.labels(self.label).set(int(is_consuming))
+        metrics.of(metrics.has_consumer, self.label).set(int(is_consuming))
         if self._on_change is not None:
             self._on_change(is_consuming)
+
+
+async def _take_nothing(_: DeliveredMessage) -> None:
+    """Stand where the driver wants a callback: `LeanChannel.receive` is called."""
 
 
 def durable_queue(name: str) -> Declare:
     """Use a queue that the administrator declared."""
 
-    async def declare(_: Channel) -> str:
+    async def declare(_: LeanChannel) -> str:
         return name
 
     return declare
@@ -157,7 +168,7 @@ def live_queue_of(
     """
     attempts = 0
 
-    async def declare(channel: Channel) -> str:
+    async def declare(channel: LeanChannel) -> str:
         nonlocal attempts
         queue = f"{name}-{attempts}" if attempts else name
         try:

@@ -1,10 +1,7 @@
 """A delivered AMQP message as the consuming side sees it."""
 
-from aiormq.abc import DeliveredMessage
-from aiormq.channel import Channel
-
 from libs.events.consuming.ports import Headers
-from libs.events.rabbitmq.link import AMQP_ERRORS
+from libs.events.rabbitmq.channel import LeanChannel
 
 
 class RabbitDelivery:
@@ -14,18 +11,15 @@ class RabbitDelivery:
     the message back already, and the inbox skips what is done.
     """
 
-    __slots__ = ("_channel", "_message", "headers")
+    __slots__ = ("_channel", "_tag", "body", "headers")
 
-    def __init__(self, channel: Channel, message: DeliveredMessage) -> None:
+    def __init__(
+        self, channel: LeanChannel, tag: int, body: bytes, headers: Headers
+    ) -> None:
         self._channel = channel
-        self._message = message
-        properties = message.header.properties
-        self.headers: Headers = (properties.headers or {}) if properties else {}  # type: ignore[assignment]  # AMQP's own value types; ours are text and int
-
-    @property
-    def body(self) -> bytes:
-        """The frame."""
-        return self._message.body
+        self._tag = tag
+        self.body = body
+        self.headers = headers
 
     @property
     def delivery_count(self) -> int:
@@ -34,18 +28,8 @@ class RabbitDelivery:
 
     async def ack(self) -> None:
         """Settle it."""
-        try:
-            await self._channel.basic_ack(self._tag, wait=False)
-        except AMQP_ERRORS:
-            return
+        self._channel.acknowledge(self._tag)
 
     async def hand_back(self) -> None:
         """Return it to the queue; nack, which 4.3 does not count as a failure."""
-        try:
-            await self._channel.basic_nack(self._tag, requeue=True, wait=False)
-        except AMQP_ERRORS:
-            return
-
-    @property
-    def _tag(self) -> int:
-        return self._message.delivery_tag or 0
+        self._channel.hand_back(self._tag)

@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import cast
 
 import aio_pika
 import structlog
 from aio_pika.abc import AbstractConnection
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
-from aiormq.channel import Channel
 
 from libs.events.errors import BrokerAwayError
+from libs.events.rabbitmq.channel import LeanChannel, open_channel
 
 _log = structlog.get_logger(__name__)
 _CONNECT_SECONDS = 5.0
@@ -68,7 +67,7 @@ class Link:
 
     async def channel(
         self, *, prefetch: int = 0, has_confirms: bool = False
-    ) -> Channel:
+    ) -> LeanChannel:
         """Open a channel.
 
         Args:
@@ -84,14 +83,14 @@ class Link:
             raise BrokerAwayError("not connected")
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
-                channel = await transport.connection.channel(
-                    publisher_confirms=has_confirms, on_return_raises=has_confirms
+                channel = await open_channel(
+                    transport.connection, has_confirms=has_confirms
                 )
                 if prefetch:
                     await channel.basic_qos(prefetch_count=prefetch)
         except AMQP_ERRORS as err:
             raise BrokerAwayError(type(err).__name__) from err
-        return cast(Channel, channel)
+        return channel
 
     async def _connect(self) -> bool:
         try:

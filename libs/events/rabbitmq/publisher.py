@@ -1,24 +1,20 @@
 """Publishes with confirms: a channel per exchange, so that one cannot hurt another."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
-from aiormq import spec
-from aiormq.channel import Channel
 from aiormq.exceptions import ChannelPreconditionFailed, PublishError
 from pamqp.common import FieldValue
 
 from libs.events import metrics
-from libs.events.envelope import CONTENT_TYPE, encode_frame
+from libs.events.envelope import encode_frame
 from libs.events.errors import BrokerAwayError, PublishRefusedError
 from libs.events.frames import Frame
+from libs.events.rabbitmq.channel import LeanChannel
+from libs.events.rabbitmq.encoding import Template, frame_template, make_template
 from libs.events.rabbitmq.link import AMQP_ERRORS, Link
 from libs.events.tracing import publish_span
-from libs.kernel import new_id
-
-_PERSISTENT = 2
-_TRANSIENT = 1
 
 
 class Publisher:
@@ -28,7 +24,7 @@ class Publisher:
         self._link = link
         self._app_id = app_id
         self._timeout_seconds = timeout.total_seconds()
-        self._channels: dict[str, Channel] = {}
+        self._channels: dict[str, LeanChannel] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     @property
@@ -43,17 +39,17 @@ class Publisher:
     async def publish_frame(self, frame: Frame, *, is_persistent: bool = True) -> None:
         """Publish a frame of events; see `libs.events.outbox.FramePublisher`."""
         count = len(frame.rows)
-        metrics.published.labels(frame.type).inc(count)
+        metrics.of(metrics.published, frame.type).inc(count)
+        body = encode_frame([row.body for row in frame.rows])
+
+        def template_on(number: int) -> Template:
+            return frame_template(
+                number, frame.exchange, frame.type, self._app_id, count, is_persistent
+            )
+
         traceparents = [row.traceparent for row in frame.rows]
         with publish_span(frame.exchange, frame.type, traceparents):
-            await self.publish(
-                frame.exchange,
-                frame.type,
-                encode_frame(row.body for row in frame.rows),
-                event_type=frame.type,
-                headers={"x-attempt": 1, "x-count": count},
-                is_persistent=is_persistent,
-            )
+            await self._publish(frame.exchange, template_on, body)
 
     async def publish(
         self,
@@ -63,7 +59,6 @@ class Publisher:
         *,
         event_type: str,
         headers: Mapping[str, FieldValue],
-        is_persistent: bool = True,
     ) -> None:
         """Publish one message and return when the broker has confirmed it.
 
@@ -71,25 +66,27 @@ class Publisher:
             BrokerAwayError: No confirm; it may or may not be there.
             PublishRefusedError: Returned as unroutable, or too large.
         """
-        properties = spec.Basic.Properties(
-            content_type=CONTENT_TYPE,
-            delivery_mode=_PERSISTENT if is_persistent else _TRANSIENT,
-            message_id=new_id(),  # fresh: returned messages are matched by it
-            message_type=event_type,
-            app_id=self._app_id,
-            headers=dict(headers),
-        )
+
+        def template_on(number: int) -> Template:
+            return make_template(
+                number,
+                exchange,
+                routing_key,
+                event_type=event_type,
+                app_id=self._app_id,
+                headers=headers,
+                is_persistent=True,
+            )
+
+        await self._publish(exchange, template_on, body)
+
+    async def _publish(
+        self, exchange: str, template_on: Callable[[int], Template], body: bytes
+    ) -> None:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 channel = await self._channel(exchange)
-                await channel.basic_publish(
-                    body,
-                    exchange=exchange,
-                    routing_key=routing_key,
-                    properties=properties,
-                    mandatory=True,
-                    wait=False,
-                )
+                await channel.publish(template_on(channel.number), body)
         except PublishError as err:
             raise PublishRefusedError("returned: no queue takes it") from err
         except ChannelPreconditionFailed as err:
@@ -102,7 +99,7 @@ class Publisher:
         except AMQP_ERRORS as err:
             raise BrokerAwayError(type(err).__name__) from err
 
-    async def _channel(self, exchange: str) -> Channel:
+    async def _channel(self, exchange: str) -> LeanChannel:
         channel = self._channels.get(exchange)
         if channel is not None and not channel.is_closed:
             return channel

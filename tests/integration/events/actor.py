@@ -13,7 +13,6 @@ import signal
 import sys
 from datetime import timedelta
 
-from aiormq.channel import Channel
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
@@ -21,6 +20,7 @@ from libs.events import BusSettings, Worker
 from libs.events.catalog import ConversationRead, MessageDeleted
 from libs.events.outbox import OutboxStore, Transactions
 from libs.events.rabbitmq import open_bus
+from libs.events.rabbitmq.channel import LeanChannel
 from libs.events.rabbitmq.deliveries import RabbitDelivery
 from libs.events.rabbitmq.publisher import Publisher
 from libs.kernel import UnavailableError
@@ -59,16 +59,16 @@ class Fuse:
 
     def inside_publish(self):
         """Pass a point when a frame is on the wire and its confirm is not here."""
-        original = Channel.basic_publish
+        original = LeanChannel.publish
 
-        async def basic_publish(*args, **named):
-            task = asyncio.ensure_future(original(*args, **named))
+        async def publish(*args, **named):
+            confirm = original(*args, **named)
             await asyncio.sleep(0.001)
-            if not task.done():
+            if not confirm.done():
                 self.pass_by("after_publish_before_confirm")
-            return await task
+            return await confirm
 
-        Channel.basic_publish = basic_publish
+        LeanChannel.publish = publish
 
     def lay(self, role):
         """Put the point into the library."""

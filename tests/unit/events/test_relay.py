@@ -2,11 +2,11 @@
 
 import asyncio
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 from aiormq.exceptions import ChannelPreconditionFailed, DeliveryError
+from msgspec.structs import replace
 from pymongo.errors import AutoReconnect
 
 from libs.events import BusSettings
@@ -178,11 +178,12 @@ class WireChannel:
     """A channel whose publish ends as told."""
 
     is_closed = False
+    number = 1
 
     def __init__(self, ending):
         self._ending = ending
 
-    async def basic_publish(self, *args, **named):
+    async def publish(self, template, body):
         """End."""
         if self._ending is None:
             await asyncio.sleep(1)
