@@ -30,7 +30,7 @@ MAX_EVENT_BYTES = 256 * 1024
 _UNSET = msgspec.UNSET
 
 
-class CloudEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
+class CloudEvent(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
     """The attributes of one event on the wire; `data` is the payload."""
 
     id: str
@@ -49,7 +49,7 @@ class CloudEvent(msgspec.Struct, kw_only=True, omit_defaults=True):
     data: Any  # an Event when encoding
 
 
-class _Incoming(msgspec.Struct, kw_only=True):
+class _Incoming(msgspec.Struct, kw_only=True, gc=False):
     """What a reader needs of an event; anything else is ignored."""
 
     id: str
@@ -65,7 +65,7 @@ class _Incoming(msgspec.Struct, kw_only=True):
     traceparent: str | None = None
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(msgspec.Struct, frozen=True, gc=False):
     """One decoded event with the attributes that travelled with it.
 
     Attributes:

@@ -10,7 +10,7 @@ MAX_FRAME_EVENTS = 64
 MAX_FRAME_BYTES = 64 * 1024
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One committed event as the outbox keeps it.
 
     Attributes:

@@ -74,7 +74,7 @@ class FrameInHand:
             await self.delivery.ack()
 
 
-class Item(msgspec.Struct, frozen=True, eq=False):
+class Item(msgspec.Struct, frozen=True, eq=False, gc=False):
     """One event on its way to a handler."""
 
     received: Received

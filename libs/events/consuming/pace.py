@@ -1,11 +1,12 @@
 """How many events one shared transaction may take, and whether frames share one."""
 
-_BUDGET_SECONDS = 0.05
+_BUDGET_SECONDS = 0.1
 _WEIGHT = 0.2
+_WORTH_WAITING = 2
 
 
 class Pace:
-    """Sizes shared transactions so that each lasts about 50 ms.
+    """Sizes shared transactions so that each lasts about 100 ms.
 
     Fast handlers gain from a shared commit; slow ones gain more from running side by
     side, and a long transaction would hold its locks for all of them. The first frame
@@ -26,6 +27,11 @@ class Pace:
     def is_known(self) -> bool:
         """Whether anything was measured; before, no frame shares with another."""
         return self._event_seconds > 0
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether sharing a transaction is worth waiting for."""
+        return self.is_known and self.size >= _WORTH_WAITING
 
     def note(self, seconds: float, count: int) -> None:
         """Take in how long the handlers of so many events ran.

@@ -12,6 +12,7 @@ import structlog
 
 from libs.events import metrics
 from libs.events.bus import Subscription, Transaction
+from libs.events.consuming.arrivals import Arrivals
 from libs.events.consuming.context import make_context, observe_lag, refuse_crash_loop
 from libs.events.consuming.intake import Intake, Item
 from libs.events.consuming.kill_switch import Gate
@@ -49,10 +50,11 @@ class Runner(Protocol):
 class SingleRunner:
     """`Runner` for handlers of single events.
 
-    The events of a frame, and of frames that arrive together, share one transaction,
-    or a few where handlers are slow (`Pace`). If anything in it fails, it is as if it
-    had not been, and each event of it is handled alone. Events that came back, and
-    handlers with effects elsewhere, never share.
+    The events of a frame, and of frames that arrive together or while others are
+    handled (`Arrivals`), share one transaction, or a few where handlers are slow
+    (`Pace`). If anything in it fails, it is as if it had not been, and each event of
+    it is handled alone. Events that came back, and handlers with effects elsewhere,
+    never share.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class SingleRunner:
         self._gate = Gate(subscription.kill_switch, queue)
         self._pace = Pace()
         self._lanes: Lanes[Part] = Lanes(self._work, subscription.concurrency)
-        self._arrived: list[list[Item]] = []
+        self._arrivals = Arrivals(self._lay_out)
         self._waiting: dict[Item, None] = {}
         self._queue = queue
         self._is_stopped = False
@@ -83,13 +85,11 @@ class SingleRunner:
         items: list[Item] = []
         self._intake.open_frame(delivery, items.append)
         self._waiting.update(dict.fromkeys(items))
-        if items and items[0].frame.is_fresh:
-            if not self._arrived:
-                asyncio.get_running_loop().call_soon(self._lay_out_arrived)
-            self._arrived.append(items)
+        if items and items[0].frame.is_fresh and self._subscription.in_transaction:
+            self._arrivals.put(items, may_wait=self._pace.is_fast)
         else:
-            self._lay_out_arrived()
-            self._lay_out(items)
+            self._arrivals.release()
+            self._lay_out([items])
 
     async def stop(self, within_seconds: float) -> None:
         """Drain; see `Runner.stop`."""
@@ -100,16 +100,13 @@ class SingleRunner:
         self._waiting.clear()
         await self._intake.stop()
 
-    def _lay_out_arrived(self) -> None:
-        """Put on lanes what one turn of the loop brought: it may share transactions."""
-        arrived, self._arrived = self._arrived, []
+    def _lay_out(self, frames: Sequence[Sequence[Item]]) -> None:
+        """Put events on their lanes; frames share once it is known how handlers run."""
+        if self._is_stopped:
+            return
         if self._pace.is_known:
-            arrived = [list(chain.from_iterable(arrived))]
-        for items in arrived:
-            self._lay_out(items)
-
-    def _lay_out(self, items: Sequence[Item]) -> None:
-        if not self._is_stopped:
+            frames = [list(chain.from_iterable(frames))]
+        for items in frames:
             for part in self._cut(items):
                 self._lanes.put(_keys_of(part), part)
 
@@ -147,10 +144,11 @@ class SingleRunner:
 
         started = time.perf_counter()
         try:
-            async with asyncio.timeout(self._share_seconds):
-                await self._effects.apply_batch(
-                    self._subscription.name, list(unique), work
-                )
+            with self._arrivals.transaction():
+                async with asyncio.timeout(self._share_seconds):
+                    await self._effects.apply_batch(
+                        self._subscription.name, list(unique), work
+                    )
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
             if isinstance(err, TimeoutError):
                 self._pace.note(time.perf_counter() - started, 1)
@@ -246,12 +244,13 @@ class SingleRunner:
             else self._effects.apply_outside
         )
         try:
-            async with asyncio.timeout(self._subscription.deadline.total_seconds()):
-                if item.is_suspect:
-                    await refuse_crash_loop(
-                        self._effects, self._subscription.name, item
-                    )
-                is_new = await apply(self._subscription.name, received.id, work)
+            with self._arrivals.transaction():
+                async with asyncio.timeout(self._subscription.deadline.total_seconds()):
+                    if item.is_suspect:
+                        await refuse_crash_loop(
+                            self._effects, self._subscription.name, item
+                        )
+                    is_new = await apply(self._subscription.name, received.id, work)
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
             return err
         outcome = "done" if is_new else "duplicate"

@@ -16,6 +16,7 @@ from libs.events.settings import BusSettings
 
 _log = structlog.get_logger(__name__)
 _PAUSE_SECONDS = 0.5
+_GATHER_SECONDS = 0.05  # one statement deletes what was confirmed meanwhile
 
 
 class FramePublisher(Protocol):
@@ -241,6 +242,7 @@ class Relay:
     async def _delete_confirmed(self) -> None:
         while True:
             await self._has_confirmed.wait()
+            await asyncio.sleep(_GATHER_SECONDS)
             self._has_confirmed.clear()
             ids = list(self._confirmed)
             try:

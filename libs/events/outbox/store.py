@@ -80,21 +80,22 @@ class OutboxStore:
     async def insert(self, rows: Sequence[Row], session: AsyncClientSession) -> None:
         """Write the events of a transaction, in one statement."""
         owner = self.relay_id
-        await self._rows.insert_many(
-            [
-                {
-                    "_id": row.id,
-                    "t": row.type,
-                    "k": row.key,
-                    "n": row.sequence,
-                    "p": owner,
-                    "at": _SERVER_TIME,
-                    "b": row.body,
-                }
-                for row in rows
-            ],
-            session=session,
-        )
+        documents = [
+            {
+                "_id": row.id,
+                "t": row.type,
+                "k": row.key,
+                "n": row.sequence,
+                "p": owner,
+                "at": _SERVER_TIME,
+                "b": row.body,
+            }
+            for row in rows
+        ]
+        if len(documents) == 1:  # the driver's bulk write costs more
+            await self._rows.insert_one(documents[0], session=session)
+        else:
+            await self._rows.insert_many(documents, session=session)
 
     async def delete(self, ids: Sequence[str]) -> None:
         """Delete rows that the broker confirmed."""

@@ -94,13 +94,14 @@ def make_template(
 
 
 @lru_cache(maxsize=4096)
-def frame_template(  # noqa: PLR0917 - the cache's key
+def frame_template(
     channel_number: int,
     exchange: str,
     event_type: str,
     app_id: str,
     count: int,
-    is_persistent: bool,  # noqa: FBT001 - the cache's key
+    *,
+    is_persistent: bool,
 ) -> Template:
     """Return the template of a first publication of so many events of one type."""
     return make_template(

@@ -44,7 +44,12 @@ class Publisher:
 
         def template_on(number: int) -> Template:
             return frame_template(
-                number, frame.exchange, frame.type, self._app_id, count, is_persistent
+                number,
+                frame.exchange,
+                frame.type,
+                self._app_id,
+                count,
+                is_persistent=is_persistent,
             )
 
         traceparents = [row.traceparent for row in frame.rows]

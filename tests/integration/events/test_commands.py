@@ -4,10 +4,10 @@ import asyncio
 import json
 import sys
 import types
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from libs.events import PermanentError, Retry, metrics
 from libs.events.__main__ import main

@@ -26,8 +26,8 @@ def test_the_pace_follows_what_was_measured():
     """Whole frames at first, fewer events where a handler is slow, at least one."""
     pace = Pace()
     assert pace.size > 64
-    pace.note(0.1, 1)
+    pace.note(0.2, 1)
     assert pace.size == 1
     for _ in range(50):
-        pace.note(0.064, 64)
+        pace.note(0.128, 64)
     assert 40 <= pace.size <= 50
