@@ -119,8 +119,11 @@ class SingleRunner:
         return (tuple(items[n : n + size]) for n in range(0, len(items), size))
 
     async def _work(self, part: Part) -> None:
-        if len(part) > 1 and self._gate.is_open and await self._share(part):
-            return
+        if len(part) > 1 and self._gate.is_open:
+            with self._arrivals.transaction():
+                is_done = await self._share(part)
+            if is_done:
+                return
         for item in part:
             if not self._is_stopped:
                 await self._gate.enter()
@@ -144,11 +147,10 @@ class SingleRunner:
 
         started = time.perf_counter()
         try:
-            with self._arrivals.transaction():
-                async with asyncio.timeout(self._share_seconds):
-                    await self._effects.apply_batch(
-                        self._subscription.name, list(unique), work
-                    )
+            async with asyncio.timeout(self._share_seconds):
+                await self._effects.apply_batch(
+                    self._subscription.name, list(unique), work
+                )
         except Exception as err:  # noqa: BLE001 - the consumer loop is an edge
             if isinstance(err, TimeoutError):
                 self._pace.note(time.perf_counter() - started, 1)
