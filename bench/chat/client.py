@@ -114,6 +114,11 @@ class RawClient(WSListener):
         assert self._transport is not None
         self._transport.underlying_transport.resume_reading()
 
+    def abort(self) -> None:
+        """Cut the connection, as a lost network does."""
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
+
     def close(self) -> None:
         """Close the socket."""
         if self._transport is not None:

@@ -76,11 +76,14 @@ class Registry:
         }
         return sign_token(self._signing, claims, typ="at+jwt")
 
+    def internal_token(self, badge: Badge) -> str:
+        """Return the token with which the gateway passes on somebody's request."""
+        principal = Principal(badge.user_id, badge.session_id)
+        return self._gateway.token("chat", principal)
+
     async def open_group(self, process: ChatProcess, members: list[Badge]) -> str:
         """Open a group over REST, as the gateway would pass it on."""
-        owner = members[0]
-        principal = Principal(owner.user_id, owner.session_id)
-        token = self._gateway.token("chat", principal)
+        token = self.internal_token(members[0])
         body = {
             "kind": "group",
             "title": "Bench",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -70,6 +71,12 @@ class ChatProcess:
         """CPU that it has used so far."""
         return cpu_of(self.pid)
 
+    @property
+    def rss_kb(self) -> float:
+        """Memory of it that is resident now, in kB of 1,000 bytes."""
+        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
+        return pages * resource.getpagesize() / 1000
+
     def metrics(self) -> Mapping[str, float]:
         """Return its counters, by name with labels."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=5) as answer:  # noqa: S310 - our own process
@@ -80,7 +87,11 @@ class ChatProcess:
 
 @contextmanager
 def chat_processes(
-    stack: Stack, place: Place, count: int, profile: Path | None = None
+    stack: Stack,
+    place: Place,
+    count: int,
+    profile: Path | None = None,
+    settings: Mapping[str, str] | None = None,
 ) -> Iterator[list[ChatProcess]]:
     """Run so many chat processes while the block runs.
 
@@ -89,6 +100,7 @@ def chat_processes(
         place: From `open_chat_place`.
         count: How many processes.
         profile: Folder where each writes where its CPU went; None: nowhere.
+        settings: Laid over the environment of each.
     """
     started: list[subprocess.Popen[bytes]] = []
     found: list[ChatProcess] = []
@@ -96,6 +108,9 @@ def chat_processes(
         for number in range(count):
             port = stack.base + _FIRST_OFFSET + 2 * number
             environment = _environment(stack, place, number, port)
+            environment |= settings or {}
+            if number == 0:
+                _migrate(environment)
             module = "services.chat"
             if profile is not None:
                 profile.mkdir(parents=True, exist_ok=True)
@@ -115,6 +130,12 @@ def chat_processes(
             process.terminate()
         for process in started:
             process.wait(timeout=30)
+
+
+def _migrate(environment: Mapping[str, str]) -> None:
+    """Give the place's database the collections and indexes of this code."""
+    command = [sys.executable, "-m", "services.chat", "migrate", "apply"]
+    subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own module
 
 
 def _environment(stack: Stack, place: Place, number: int, port: int) -> dict[str, str]:

@@ -8,6 +8,7 @@ from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 from prometheus_client import Counter
 
 from libs.chassis.asgi import Message, Scope
+from services.chat.listener.inbox import Inbox
 from services.chat.listener.limits import SocketLimits
 
 _EVENT = "42"
@@ -45,7 +46,7 @@ class Connection(WSListener):
         self._on_open = on_open
         self._on_admitted = on_admitted
         self._on_closed = on_closed
-        self._inbox: asyncio.Queue[Message] = asyncio.Queue()
+        self._inbox = Inbox()
         self._on_event: Callable[[str], None] | None = None
         self._transport: WSTransport | None = None
         self._fragments: list[bytes] = []
@@ -112,7 +113,7 @@ class Connection(WSListener):
     def on_ws_connected(self, transport: WSTransport) -> None:
         """Start the app, and the time to authenticate."""
         self._transport = transport
-        self._inbox.put_nowait({"type": "websocket.connect"})
+        self._inbox.put({"type": "websocket.connect"})
         loop = asyncio.get_running_loop()
         self._deadline = loop.call_later(
             self._limits.authenticate_seconds, self._not_authenticated
@@ -141,7 +142,7 @@ class Connection(WSListener):
                 timer.cancel()
         self._on_event = None
         self._transport = None
-        self._inbox.put_nowait({"type": "websocket.disconnect"})
+        self._inbox.put({"type": "websocket.disconnect"})
         self._on_closed(self)
 
     def pause_writing(self) -> None:
@@ -195,10 +196,10 @@ class Connection(WSListener):
                 self._refuse(WSCloseCode.POLICY_VIOLATION, "not_authenticated")
             else:
                 self._on_event(text[2:])
-        elif not _is_control(text) or self._inbox.qsize() >= _INBOX:
+        elif not _is_control(text) or len(self._inbox) >= _INBOX:
             self._refuse(WSCloseCode.POLICY_VIOLATION, "unexpected_packet")
         else:
-            self._inbox.put_nowait({"type": "websocket.receive", "text": text})
+            self._inbox.put({"type": "websocket.receive", "text": text})
 
     def _not_authenticated(self) -> None:
         self._refuse(WSCloseCode.POLICY_VIOLATION, "not_authenticated")

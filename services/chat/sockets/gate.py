@@ -29,6 +29,7 @@ from services.chat.sockets.rooms import LocalRooms
 
 EXPIRY_GRACE_SECONDS = 30
 _ROOM_PREFIX = "conversation:"
+_KEPT = ("REQUEST_METHOD", "asgi.scope", "asgi.receive", "asgi.send")
 _DRAIN_SLICE = 200
 _DRAIN_PAUSE_SECONDS = 0.05
 _ANSWER_SECONDS = 8.0
@@ -147,6 +148,7 @@ class SocketGate:
         auth: object,  # python-socketio's types
     ) -> None:
         socket: ClientSocket = environ["asgi.scope"]["socket"]
+        _keep(environ)
         try:
             claims = await self._claims(auth)
         except AppError as error:
@@ -216,6 +218,13 @@ class SocketGate:
         loop = asyncio.get_running_loop()
         farewell = encode_event("session.revoked", {"reason": "expired"})
         client.expiry = loop.call_later(EXPIRY_GRACE_SECONDS, client.close, [farewell])
+
+
+def _keep(environ: dict[str, Any]) -> None:
+    """Forget the handshake but for what ends the connection: it is 8 kB a socket."""
+    kept = {name: environ[name] for name in _KEPT}
+    environ.clear()
+    environ.update(kept)
 
 
 def _refused(code: str, message: str) -> AppError:
