@@ -11,7 +11,7 @@ STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
 T ?= tests
 BENCHES = $(sort $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard bench/[a-z]*.py bench/events))))))
 
-ALONE := chat-fanout# benchmarks that need no stack
+ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
 .PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults history cov cov-events \
 	smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean

@@ -1,7 +1,9 @@
 """A Socket.IO client of raw frames: it shares the cores with what it measures."""
 
 import asyncio
+import socket
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import orjson
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -113,6 +115,13 @@ class RawClient(WSListener):
         """Read again."""
         assert self._transport is not None
         self._transport.underlying_transport.resume_reading()
+
+    def socket(self) -> socket.socket:
+        """Return the socket below, to look at, not to use."""
+        assert self._transport is not None
+        found = self._transport.underlying_transport.get_extra_info("socket")
+        assert found is not None
+        return cast("socket.socket", found)
 
     def abort(self) -> None:
         """Cut the connection, as a lost network does."""

@@ -29,7 +29,7 @@ from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Route
 from services.chat.sockets.payloads import Payload
 
-ROOM = "conversation:bench"
+ROOM = "everybody"
 _GENEROUS = (1_000_000.0, 1_000_000)
 
 

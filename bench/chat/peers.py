@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.events.meter import cpu_of
+from bench.events.meter import cpu_of, rss_kb_of
 
 PEERS = Path(__file__).parents[1] / "peers"
 INSTALLED = Path(".parley/bench/peers")
@@ -38,6 +38,11 @@ class Server:
     def cpu_seconds(self) -> float:
         """CPU that it has used so far, user and system."""
         return cpu_of(self.pid)
+
+    @property
+    def rss_kb(self) -> float:
+        """Memory of it that is resident now, in kB of 1,000 bytes."""
+        return rss_kb_of(self.pid)
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.events.meter import cpu_of
+from bench.events.meter import cpu_of, rss_kb_of
 from bench.events.servers import Place, open_place, user_prefix
 from deploy.embedded.environment import service_environment
 from deploy.embedded.layout import Stack
@@ -74,8 +73,7 @@ class ChatProcess:
     @property
     def rss_kb(self) -> float:
         """Memory of it that is resident now, in kB of 1,000 bytes."""
-        pages = int(Path(f"/proc/{self.pid}/statm").read_text().split()[1])
-        return pages * resource.getpagesize() / 1000
+        return rss_kb_of(self.pid)
 
     def metrics(self) -> Mapping[str, float]:
         """Return its counters, by name with labels."""

@@ -138,10 +138,15 @@ def cpu_of(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def rss_kb_of(pid: int | str) -> float:
+    """Return the resident memory of a process, in kB of 1,000 bytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1e3
+
+
 def rss_mb() -> float:
     """Return the resident memory of this process, in megabytes."""
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 1e6
+    return rss_kb_of("self") / 1000
 
 
 async def measure_rate(

@@ -1,7 +1,9 @@
 """One WebSocket: picows callbacks to ASGI messages, within its limits."""
 
 import asyncio
-from collections.abc import Callable
+import struct
+from collections.abc import Callable, Iterable
+from socket import SO_LINGER, SOL_SOCKET
 
 import orjson
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
@@ -13,7 +15,7 @@ from services.chat.listener.limits import SocketLimits
 
 _EVENT = "42"
 _INBOX = 64
-_FAREWELL_SECONDS = 2.0
+_NO_LINGER = struct.pack("ii", 1, 0)  # on, for no time: a reset, not an orphan
 _CLOSED = Counter("chat_socket_closed_total", "Sockets closed by us", ["reason"])
 
 
@@ -48,6 +50,7 @@ class Connection(WSListener):
         self._on_closed = on_closed
         self._inbox = Inbox()
         self._on_event: Callable[[str], None] | None = None
+        self._farewell: Callable[[], Iterable[bytes]] = tuple
         self._transport: WSTransport | None = None
         self._fragments: list[bytes] = []
         self._fragments_bytes = 0
@@ -59,10 +62,15 @@ class Connection(WSListener):
 
     # What the Socket.IO layer calls.
 
-    def admit(self, on_event: Callable[[str], None]) -> None:
+    def admit(
+        self,
+        on_event: Callable[[str], None],
+        farewell: Callable[[], Iterable[bytes]] = tuple,
+    ) -> None:
         """Let the authenticated client send events; see `ClientSocket`."""
         self.is_admitted = True
         self._on_event = on_event
+        self._farewell = farewell
         if self._deadline is not None:
             self._deadline.cancel()
         self._on_admitted(self)
@@ -88,9 +96,12 @@ class Connection(WSListener):
         self._close(WSCloseCode.OK)
 
     def abort(self) -> None:
-        """Cut the connection at once, whatever is unsent."""
+        """Cut the connection at once, whatever is unsent: the kernel's part too."""
         self._is_closing = True
         if self._transport is not None:
+            underlying = self._transport.underlying_transport
+            socket = underlying.get_extra_info("socket")
+            socket.setsockopt(SOL_SOCKET, SO_LINGER, _NO_LINGER)
             self._transport.disconnect(graceful=False)
 
     # What the ASGI app calls.
@@ -121,8 +132,10 @@ class Connection(WSListener):
         self._on_open(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        """Check a frame and hand on whole messages."""
+        """Check a frame and hand on whole messages; who was sent away is not heard."""
         del transport
+        if self._is_closing and frame.msg_type != WSMsgType.CLOSE:
+            return
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
             self._refuse(WSCloseCode.PROTOCOL_ERROR, "reserved_bits")
             return
@@ -209,18 +222,36 @@ class Connection(WSListener):
         self._close(code)
 
     def _end(self, reason: str) -> None:
-        """Evict: what is unsent is dropped, the client resumes by revision."""
+        """Evict: nothing more is written but a farewell, and that has its time.
+
+        Who reads on gets what was written, is told to come back, and resumes by
+        revision; who does not is cut.
+        """
+        transport = self._transport
+        if transport is None or self._is_closing:
+            return
         _CLOSED.labels(reason).inc()
-        self.abort()
+        for frame in self._farewell():
+            transport.send(WSMsgType.TEXT, frame)
+        self._leave(transport, WSCloseCode.TRY_AGAIN_LATER, graceful=True)
 
     def _close(self, code: WSCloseCode) -> None:
         transport = self._transport
         if transport is None or self._is_closing:
             return
+        self._leave(transport, code, graceful=self._stalled is None)
+
+    def _leave(
+        self, transport: WSTransport, code: WSCloseCode, *, graceful: bool
+    ) -> None:
         self._is_closing = True
         transport.send_close(code)
-        transport.disconnect(graceful=self._stalled is None)
-        asyncio.get_running_loop().call_later(_FAREWELL_SECONDS, self.abort)
+        if graceful:
+            transport.disconnect(graceful=True)
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._limits.farewell_seconds, self.abort)
+        else:
+            self.abort()
 
 
 def _is_control(text: str) -> bool:

@@ -19,6 +19,7 @@ class SocketLimits:
         unsent_events: Events waiting for a client that does not read.
         unsent_bytes: Bytes of the same.
         unsent_seconds: How long anything may wait for it.
+        farewell_seconds: Time of a client that is sent away to read why.
         send_buffer_bytes: The kernel's buffer of one socket.
     """
 
@@ -31,5 +32,6 @@ class SocketLimits:
     anonymous_per_address: int = 100
     unsent_events: int = 256
     unsent_bytes: int = 1024 * 1024
-    unsent_seconds: float = 5.0
+    unsent_seconds: float = 2.0
+    farewell_seconds: float = 1.0
     send_buffer_bytes: int = 128 * 1024

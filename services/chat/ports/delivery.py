@@ -1,6 +1,6 @@
 """The message writer, sockets, and what is told without being stored."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from libs.crypto.sealed import Sealed
@@ -115,10 +115,18 @@ class ClientSocket(Protocol):
         """Write one text frame; a client that does not read is evicted."""
         ...
 
-    def admit(self, on_event: Callable[[str], None]) -> None:
-        """Let the authenticated client send events; each goes to the callback.
+    def admit(
+        self,
+        on_event: Callable[[str], None],
+        farewell: Callable[[], Iterable[bytes]] = tuple,
+    ) -> None:
+        """Let the authenticated client send events.
 
-        The argument is the text of a Socket.IO EVENT packet, after its ``42``.
+        Args:
+            on_event: Takes each: the text of a Socket.IO EVENT packet, after its
+                ``42``.
+            farewell: Gives the frames for a client that is cut since it does not
+                read.
         """
         ...
 

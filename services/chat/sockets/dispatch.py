@@ -25,6 +25,7 @@ from services.chat.sockets.frames import (
     ClientEvent,
     FrameInvalidError,
     encode_ack,
+    encode_resync,
     error_result,
     parse_event,
 )
@@ -32,6 +33,7 @@ from services.chat.sockets.payloads import Payload
 from services.chat.sockets.rates import Gcra, UserRates, require_rate
 
 IN_FLIGHT_MAX = 256
+_PENALTY_SECONDS = 10.0
 _log = structlog.get_logger()
 _tracer = trace.get_tracer("services.chat")
 
@@ -164,7 +166,7 @@ class Dispatcher:
     ) -> None:
         def on_refused() -> None:
             if client.violations.is_too_many(now):
-                client.close()
+                client.close([encode_resync("rate_limited", _PENALTY_SECONDS)])
 
         require_rate(limiter, now, on_refused, cost)
 

@@ -65,6 +65,13 @@ def encode_event(name: str, payload: object) -> bytes:
     return b"42" + orjson.dumps([name, payload], option=_OPTIONS)
 
 
+def encode_resync(reason: str, reconnect_after_seconds: float) -> bytes:
+    """Return the event that asks a client to come back later, and to catch up."""
+    seconds = round(reconnect_after_seconds, 2)
+    payload = {"reason": reason, "reconnect_after_seconds": seconds}
+    return encode_event("resync", payload)
+
+
 def encode_ack(ack_id: str, result: object) -> bytes:
     """Return the ACK packet with one result."""
     return b"43" + ack_id.encode() + orjson.dumps([result], option=_OPTIONS)

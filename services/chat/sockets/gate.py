@@ -23,7 +23,7 @@ from services.chat.service.live import LiveDelivery
 from services.chat.service.presence import Presence
 from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Dispatcher
-from services.chat.sockets.frames import encode_event
+from services.chat.sockets.frames import DISCONNECT, encode_event, encode_resync
 from services.chat.sockets.handlers import TokenClaims
 from services.chat.sockets.rooms import LocalRooms
 
@@ -134,12 +134,15 @@ class SocketGate:
                 client.close([self._resync("shutdown", len(clients))])
             await asyncio.sleep(_DRAIN_PAUSE_SECONDS)
 
+    def _evicted(self) -> list[bytes]:
+        """Return what a client is told that left too much unread."""
+        return [self._resync("slow", 1), DISCONNECT]
+
     def _resync(self, reason: str, clients: int) -> bytes:
         """Spread the return of many clients over up to ten seconds."""
         spread_seconds = min(10.0, 0.5 + clients / 500)
         delay = random.uniform(0.1, spread_seconds)  # noqa: S311 - jitter, no secret
-        payload = {"reason": reason, "reconnect_after_seconds": round(delay, 2)}
-        return encode_event("resync", payload)
+        return encode_resync(reason, delay)
 
     async def _on_connect(
         self,
@@ -207,7 +210,7 @@ class SocketGate:
         self._rooms.add(client)
         self._rooms.enter(user_room(client.user_id), client)
         self.extend(client, claims.expires_at)
-        socket.admit(partial(dispatcher.on_event, client))
+        socket.admit(partial(dispatcher.on_event, client), self._evicted)
         if self._sessions.is_revoked(client.session_id):  # meanwhile
             self.revoke(client.session_id, "revoked")
         return client

@@ -152,7 +152,7 @@ class SessionEnded(Told):
 class Resync(Told):
     """Connect again after that time, subscribe, then catch up by revision."""
 
-    reason: Literal["shutdown", "slow"]
+    reason: Literal["shutdown", "slow", "rate_limited"]
     reconnect_after_seconds: float
 
 
