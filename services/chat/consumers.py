@@ -14,8 +14,11 @@ from libs.events.catalog import (
     ConversationUpdated,
     MessageDeleted,
     MessageEdited,
+    MessagePinned,
     MessageReacted,
+    MessageScheduleFailed,
     MessageSent,
+    MessageUnpinned,
     PresenceChanged,
     ProjectArchived,
     ProjectCollaboratorAdded,
@@ -48,8 +51,11 @@ worker = Worker(
         ConversationUpdated,
         MessageDeleted,
         MessageEdited,
+        MessagePinned,
         MessageReacted,
+        MessageScheduleFailed,
         MessageSent,
+        MessageUnpinned,
         PresenceChanged,
     ],
 )
@@ -158,6 +164,9 @@ async def archive_channels(
     MessageSent,
     MessageEdited,
     MessageDeleted,
+    MessageReacted,
+    MessagePinned,
+    MessageUnpinned,
     ConversationCreated,
     ConversationUpdated,
     ConversationArchived,
@@ -172,14 +181,18 @@ async def deliver(event: Event, context: Context) -> None:
     _app(context).feed.take(event, context.event_id)
 
 
-@worker.subscribe_live(ConversationRead, PresenceChanged, name="people")
+@worker.subscribe_live(
+    ConversationRead, PresenceChanged, MessageScheduleFailed, name="people"
+)
 async def deliver_person(
-    event: ConversationRead | PresenceChanged, context: Context
+    event: ConversationRead | PresenceChanged | MessageScheduleFailed, context: Context
 ) -> None:
-    """Deliver what people read, and whether they are there."""
+    """Deliver what people read, whether they are there, and what is theirs alone."""
     feed = _app(context).feed
     if isinstance(event, ConversationRead):
         feed.read(event)
+    elif isinstance(event, MessageScheduleFailed):
+        feed.schedule_failed(event)
     else:
         await feed.presence(event)
 

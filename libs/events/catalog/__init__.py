@@ -37,8 +37,11 @@ from libs.events.catalog.media import (
 from libs.events.catalog.message import (
     MessageDeleted,
     MessageEdited,
+    MessagePinned,
     MessageReacted,
+    MessageScheduleFailed,
     MessageSent,
+    MessageUnpinned,
 )
 from libs.events.catalog.notification import NotificationFailed, NotificationSent
 from libs.events.catalog.presence import PresenceChanged
@@ -86,8 +89,11 @@ __all__ = [
     "MediaVersionAdded",
     "MessageDeleted",
     "MessageEdited",
+    "MessagePinned",
     "MessageReacted",
+    "MessageScheduleFailed",
     "MessageSent",
+    "MessageUnpinned",
     "NotificationFailed",
     "NotificationSent",
     "PresenceChanged",

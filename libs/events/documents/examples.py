@@ -31,6 +31,7 @@ _WORDS = {
     "handle": "ada",
     "emoji": "👍",
     "kind": "group",
+    "mention_kind": "all",
     "role": "member",
     "reason": "revoked",
     "channel": "push",
@@ -42,11 +43,16 @@ _WORDS = {
 }
 
 
+_WORDS_OF: dict[str, dict[str, Any]] = {"message.sent": {"kind": "text"}}
+"""Where a field of one event means something else than in the others."""
+
+
 def example_of(event_class: type[Event]) -> Event:
     """Return an instance with plausible values; the same ones every time."""
     info = inspect.type_info(event_class)
     assert isinstance(info, inspect.StructType)  # noqa: S101 - an Event is one
-    return event_class(**_values(info))
+    own = _WORDS_OF.get(event_class.event_type, {})
+    return event_class(**(_values(info) | own))
 
 
 def example_envelope(event_class: type[Event], source: str) -> dict[str, Any]:

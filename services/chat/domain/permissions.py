@@ -25,6 +25,9 @@ class Action(StrEnum):
     EDIT_OWN = "edit_own"
     DELETE_OWN = "delete_own"
     DELETE_ANY = "delete_any"
+    REACT = "react"
+    PIN = "pin"
+    MENTION_ALL = "mention_all"
     UPDATE = "update"
     CONFIGURE = "configure"
     ADD_MEMBER = "add_member"
@@ -38,9 +41,13 @@ class Action(StrEnum):
     LEAVE = "leave"
 
 
-_TALK = frozenset({Action.READ, Action.SEND, Action.EDIT_OWN, Action.DELETE_OWN})
+_TALK = frozenset(
+    {Action.READ, Action.SEND, Action.EDIT_OWN, Action.DELETE_OWN, Action.REACT}
+)
+_PAIR = _TALK | {Action.PIN, Action.MENTION_ALL}
 _GUEST = _TALK | {Action.LEAVE}
-_MODERATE = _GUEST | {
+_MEMBER = _GUEST | {Action.PIN, Action.MENTION_ALL}
+_MODERATE = _MEMBER | {
     Action.DELETE_ANY,
     Action.UPDATE,
     Action.CONFIGURE,
@@ -54,21 +61,21 @@ _OWN = _MODERATE | {Action.CHANGE_ROLE, Action.TRANSFER, Action.DELETE}
 
 PERMISSIONS: dict[ConversationKind, dict[Role, frozenset[Action]]] = {
     ConversationKind.DIRECT: {
-        Role.OWNER: _TALK,
-        Role.ADMIN: _TALK,
-        Role.MEMBER: _TALK,
-        Role.GUEST: _TALK,
+        Role.OWNER: _PAIR,
+        Role.ADMIN: _PAIR,
+        Role.MEMBER: _PAIR,
+        Role.GUEST: _PAIR,
     },
     ConversationKind.GROUP: {
         Role.OWNER: _OWN,
         Role.ADMIN: _MODERATE,
-        Role.MEMBER: _GUEST | {Action.ADD_MEMBER},
+        Role.MEMBER: _MEMBER | {Action.ADD_MEMBER},
         Role.GUEST: _GUEST,
     },
     ConversationKind.CHANNEL: {
         Role.OWNER: _OWN,
         Role.ADMIN: _MODERATE,
-        Role.MEMBER: _GUEST,
+        Role.MEMBER: _MEMBER,
         Role.GUEST: _GUEST,
     },
 }

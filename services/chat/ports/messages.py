@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from libs.kernel import ConversationId, MessageId
+from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.conversation import Conversation, Member
 from services.chat.domain.message import Message
 from services.chat.ports.session import Session
@@ -56,6 +56,22 @@ class MessageRepository(Protocol):
         session: Session = None,
     ) -> Message | None:
         """Return a message of the conversation, or None."""
+        ...
+
+    async def get_by_seq(
+        self, conversation_id: ConversationId, seq: int, *, session: Session = None
+    ) -> Message | None:
+        """Return the message with a seq, or None."""
+        ...
+
+    async def find_sent(
+        self, conversation_id: ConversationId, sender_id: UserId, client_message_id: str
+    ) -> Message | None:
+        """Return what a client's message became, never to be rolled back, or None."""
+        ...
+
+    async def insert(self, message: Message, *, session: Session) -> None:
+        """Store a new message, numbered by the caller's compare-and-set."""
         ...
 
     async def replace(self, message: Message, *, session: Session) -> None:

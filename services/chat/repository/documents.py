@@ -1,4 +1,4 @@
-"""Documents of ``parley_chat`` to the domain and back."""
+"""Conversations and members of ``parley_chat`` to the domain and back."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +7,7 @@ import structlog
 from prometheus_client import Counter
 
 from libs.crypto import DecryptError
-from libs.kernel import ConversationId, DocumentId, MessageId, ProjectId, UserId
+from libs.kernel import ConversationId, ProjectId, UserId
 from services.chat.domain.amendment import RULES
 from services.chat.domain.conversation import (
     Conversation,
@@ -16,7 +16,6 @@ from services.chat.domain.conversation import (
     Member,
     Role,
 )
-from services.chat.domain.message import Message
 from services.chat.repository.vault import ConversationVault
 
 Document = dict[str, Any]  # what BSON holds
@@ -25,7 +24,6 @@ NOT_DELETED: Document = {"is_deleted": {"$ne": True}}
 """A deleted conversation is a tombstone that looks as if it were missing."""
 
 _log = structlog.get_logger()
-_UNREADABLE = Counter("chat_unreadable_messages_total", "Bodies that did not open")
 _UNREADABLE_TITLES = Counter(
     "chat_unreadable_titles_total", "Titles or data keys that did not open"
 )
@@ -197,71 +195,6 @@ def member_state(member: Member) -> Document:
         "visible_from_seq": member.visible_from_seq,
         "joined_revision": member.joined_revision,
     }
-
-
-def message_of(document: Document, vault: ConversationVault) -> Message:
-    """Open a stored message; the keys of its conversation must be known.
-
-    One that was altered is shown without text, and logged: it must not hide the
-    others of its page. Source: security.md CR-2.
-    """
-    conversation_id = ConversationId(document["conversation_id"])
-    body = document.get("body")
-    text = None
-    if body is not None:
-        try:
-            text = vault.open_body(
-                conversation_id, document["_id"], document["sender_id"], body
-            )
-        except DecryptError:
-            _UNREADABLE.inc()
-            _log.error("message_unreadable", message_id=document["_id"])
-    return Message(
-        message_id=MessageId(document["_id"]),
-        conversation_id=conversation_id,
-        client_message_id=document["client_message_id"],
-        seq=document["seq"],
-        revision=document["revision"],
-        sender_id=UserId(document["sender_id"]),
-        sent_at=document["sent_at"],
-        text=text,
-        attachments=tuple(DocumentId(a) for a in document.get("attachments", ())),
-        mentions=tuple(UserId(m) for m in document.get("mentions", ())),
-        reply_to_seq=document.get("reply_to_seq"),
-        is_deleted=document.get("is_deleted", False),
-        edited_at=document.get("edited_at"),
-    )
-
-
-def message_document(message: Message, vault: ConversationVault) -> Document:
-    """Return a message as it is stored; absent fields cost nothing."""
-    document: Document = {
-        "_id": message.message_id,
-        "conversation_id": message.conversation_id,
-        "client_message_id": message.client_message_id,
-        "seq": message.seq,
-        "revision": message.revision,
-        "sender_id": message.sender_id,
-        "sent_at": message.sent_at,
-    }
-    if message.text is not None:
-        document["body"] = vault.seal_body(
-            message.conversation_id,
-            message.message_id,
-            message.sender_id,
-            message.text,
-        )
-    if message.attachments:
-        document["attachments"] = list(message.attachments)
-    if message.mentions:
-        document["mentions"] = list(message.mentions)
-    if message.reply_to_seq is not None:
-        document["reply_to_seq"] = message.reply_to_seq
-    if message.is_deleted:
-        document["is_deleted"] = True
-    if message.edited_at is not None:
-        document["edited_at"] = message.edited_at
-    return document
 
 
 def _project_id(value: str | None) -> ProjectId | None:

@@ -4,9 +4,10 @@ from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.read_concern import ReadConcern
 
 from libs.chassis.mongo import map_mongo_errors
-from libs.kernel import ConversationId, MessageId
+from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
 from services.chat.ports import Changed, Page, Session
@@ -15,10 +16,12 @@ from services.chat.repository.documents import (
     Document,
     conversation_of,
     member_of,
+)
+from services.chat.repository.keys import StoredKeys
+from services.chat.repository.message_documents import (
     message_document,
     message_of,
 )
-from services.chat.repository.keys import StoredKeys
 from services.chat.repository.vault import ConversationVault
 
 
@@ -31,6 +34,10 @@ class MongoMessageRepository:
         self._client = database.client
         self._conversations = database["conversations"]
         self._messages = database["messages"]
+        # What answers a resend must never be rolled back by an election.
+        self._durable = self._messages.with_options(
+            read_concern=ReadConcern("majority")
+        )
         self._members = database["members"]
         self._vault = vault
         self._keys = StoredKeys(database, vault)
@@ -43,13 +50,33 @@ class MongoMessageRepository:
         session: Session = None,
     ) -> Message | None:
         """Return a message of the conversation, or None."""
-        document = await self._messages.find_one(
-            {"_id": message_id, "conversation_id": conversation_id}, session=session
-        )
-        if document is None:
-            return None
-        await self._keys.load([document])
-        return message_of(document, self._vault)
+        query = {"_id": message_id, "conversation_id": conversation_id}
+        return await self._find(query, session)
+
+    async def get_by_seq(
+        self, conversation_id: ConversationId, seq: int, *, session: Session = None
+    ) -> Message | None:
+        """Return the message with a seq, or None."""
+        query = {"conversation_id": conversation_id, "seq": seq}
+        return await self._find(query, session)
+
+    async def find_sent(
+        self, conversation_id: ConversationId, sender_id: UserId, client_message_id: str
+    ) -> Message | None:
+        """Return what a client's message became, never to be rolled back, or None."""
+        query = {
+            "conversation_id": conversation_id,
+            "sender_id": sender_id,
+            "client_message_id": client_message_id,
+        }
+        with map_mongo_errors():
+            document = await self._durable.find_one(query)
+        return await self._opened(document)
+
+    async def insert(self, message: Message, *, session: Session) -> None:
+        """Store a new message, numbered by the caller's compare-and-set."""
+        document = message_document(message, self._vault)
+        await self._messages.insert_one(document, session=session)
 
     async def replace(self, message: Message, *, session: Session) -> None:
         """Store a changed message."""
@@ -127,6 +154,20 @@ class MongoMessageRepository:
     ) -> list[Document]:
         cursor = collection.find(query, limit=limit, session=session)
         return await cursor.sort("revision", 1).to_list()
+
+    async def _find(self, query: Document, session: Session) -> Message | None:
+        if session is not None:
+            document = await self._messages.find_one(query, session=session)
+        else:
+            with map_mongo_errors():
+                document = await self._messages.find_one(query)
+        return await self._opened(document)
+
+    async def _opened(self, document: Document | None) -> Message | None:
+        if document is None:
+            return None
+        await self._keys.load([document])
+        return message_of(document, self._vault)
 
     async def _whole_revision(
         self, query: Document, members: list[Document], session: Session

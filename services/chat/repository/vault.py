@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from libs.crypto import DataKeys, additional_data, decrypt, encrypt
-from services.chat.domain.message import decode_body, encode_body
 from services.chat.repository.key_chains import (
     DESTROYED,
     KeyChains,
@@ -101,26 +100,24 @@ class ConversationVault:
         self._chains.forget(conversation_id)
 
     def seal_body(
-        self, conversation_id: str, message_id: str, sender_id: str, text: str
+        self, conversation_id: str, message_id: str, sender_id: str, content: str
     ) -> Document:
-        """Seal a message's body, bound to conversation, message and sender.
+        """Seal a message's content, bound to conversation, message and sender.
 
         Raises:
             KeyDestroyedError: The conversation was shredded.
         """
-        place = (conversation_id, message_id, sender_id)
-        return self._seal(_BODY, place, encode_body(text))
+        return self.seal_text(_BODY, (conversation_id, message_id, sender_id), content)
 
     def open_body(
         self, conversation_id: str, message_id: str, sender_id: str, body: Document
     ) -> str:
-        """Open a message's body.
+        """Open a message's content.
 
         Raises:
             DecryptError: It was altered, or belongs elsewhere.
         """
-        place = (conversation_id, message_id, sender_id)
-        return decode_body(self._open(_BODY, place, body))
+        return self.open_text(_BODY, (conversation_id, message_id, sender_id), body)
 
     def seal_field(
         self, name: str, conversation_id: str, text: str | None
@@ -128,7 +125,7 @@ class ConversationVault:
         """Seal a private field of a conversation, bound to both."""
         if text is None:
             return None
-        return self._seal(_field(name), (conversation_id,), text)
+        return self.seal_text(_field(name), (conversation_id,), text)
 
     def open_field(
         self, name: str, conversation_id: str, sealed: Document | None
@@ -140,15 +137,31 @@ class ConversationVault:
         """
         if sealed is None:
             return None
-        return self._open(_field(name), (conversation_id,), sealed)
+        return self.open_text(_field(name), (conversation_id,), sealed)
 
-    def _seal(self, purpose: str, place: Sequence[str], text: str) -> Document:
-        """Seal for a place, which begins with the conversation."""
+    def seal_text(self, purpose: str, place: Sequence[str], text: str) -> Document:
+        """Seal a text under the current data key of its conversation.
+
+        Args:
+            purpose: Constant of what it is; nothing sealed for one opens as another.
+            place: What it belongs to, the conversation's id first.
+            text: What is private.
+
+        Raises:
+            KeyNotLoadedError: The keys are not here; see `StoredKeys.load`.
+            KeyDestroyedError: The conversation was shredded.
+        """
         key_id, key = self._chains.sealing(place[0])
         bound = additional_data(purpose, *place, key_id)
         return {"k": key_id, "c": encrypt(key, text.encode(), bound)}
 
-    def _open(self, purpose: str, place: Sequence[str], sealed: Document) -> str:
+    def open_text(self, purpose: str, place: Sequence[str], sealed: Document) -> str:
+        """Open what `seal_text` sealed.
+
+        Raises:
+            KeyNotLoadedError: The keys are not here.
+            DecryptError: It was altered, or belongs elsewhere.
+        """
         key = self._chains.opening(place[0], sealed["k"])
         bound = additional_data(purpose, *place, sealed["k"])
         return decrypt(key, sealed["c"], bound).decode()

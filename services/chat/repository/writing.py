@@ -19,10 +19,12 @@ from services.chat.repository.documents import (
     NOT_DELETED,
     conversations_of,
     member_key,
+)
+from services.chat.repository.keys import StoredKeys
+from services.chat.repository.message_documents import (
     message_document,
     message_of,
 )
-from services.chat.repository.keys import StoredKeys
 from services.chat.repository.vault import ConversationVault
 
 _DUPLICATE_KEY = 11000

@@ -17,6 +17,7 @@ from services.chat.schemas.messages import (
     EditMessage,
     MessagePage,
     MessageResource,
+    ReactionResource,
     SendMessage,
     SentMessage,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "MessagePage",
     "MessageResource",
     "OpenConversation",
+    "ReactionResource",
     "ReadMarker",
     "ReadUpTo",
     "SendMessage",

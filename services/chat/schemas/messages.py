@@ -5,6 +5,8 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
+from services.chat.domain.message import MentionKind, MessageKind
+from services.chat.domain.notice import NoticeType
 from services.chat.ports import Page
 from services.chat.schemas.fields import IdText, RequestModel, SeqNumber
 from services.chat.service.wire import message_wire
@@ -27,19 +29,55 @@ class EditMessage(RequestModel):
     mentions: list[IdText] = Field(default_factory=list, max_length=200)
 
 
+class NoticeResource(BaseModel):
+    """What a system message tells; its sender is who did it."""
+
+    type: NoticeType
+    user_id: str | None
+    title: str | None
+
+
+class OriginResource(BaseModel):
+    """Which message a forwarded one is a copy of; not everybody may see it."""
+
+    conversation_id: str
+    message_id: str
+    sender_id: str
+    sent_at: datetime
+
+
+class ReactionResource(BaseModel):
+    """Who reacts with an emoji: the first 50, and how many they are."""
+
+    emoji: str
+    user_ids: list[str]
+    count: int
+
+
 class MessageResource(BaseModel):
-    """A message; `text` is null in a tombstone."""
+    """A message; `text` is null in a tombstone and in a system message."""
 
     message_id: str
     client_message_id: str
     seq: int
     revision: int
+    kind: MessageKind
     sender_id: str
     sent_at: datetime
     text: str | None
+    notice: NoticeResource | None
     attachments: list[str]
     mentions: list[str]
+    mention_kinds: list[MentionKind]
     reply_to_seq: int | None
+    thread_seq: int | None
+    forwarded_from: OriginResource | None
+    reactions: list[ReactionResource]
+    pinned_by: str | None
+    pinned_at: datetime | None
+    reply_count: int
+    last_reply_seq: int | None
+    edit_count: int
     is_deleted: bool
     edited_at: datetime | None
 

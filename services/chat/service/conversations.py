@@ -20,6 +20,7 @@ from services.chat.ports import (
 from services.chat.service.access import require_access
 from services.chat.service.announcements import Announcements
 from services.chat.service.collaborators import require_project_open
+from services.chat.service.system_messages import SystemMessages, notices_of
 from services.chat.service.transactions import run_change
 
 
@@ -38,6 +39,7 @@ class Conversations:
         repository: Conversations and members.
         writer: Told when another path than its own moved a conversation.
         announcements: Publishes the events.
+        system: Tells the members in the conversation itself.
         limits: See `Limits`.
     """
 
@@ -48,12 +50,14 @@ class Conversations:
         *,
         writer: MessageWriter,
         announcements: Announcements,
+        system: SystemMessages,
         limits: Limits,
     ) -> None:
         self._bus = bus
         self._repository = repository
         self._writer = writer
         self._announcements = announcements
+        self._system = system
         self._limits = limits
 
     async def get(self, user_id: UserId, conversation_id: ConversationId) -> Membership:
@@ -149,6 +153,8 @@ class Conversations:
                 await self._repository.replace(
                     now, before=before, session=transaction.session
                 )
+            for notice in notices_of(before, now):
+                now = await self._system.post(transaction, now, user_id, notice)
             return Membership(now, member)
 
         result = await run_change(self._bus, change)

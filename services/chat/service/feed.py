@@ -20,10 +20,19 @@ from libs.events.catalog.conversation import (
     ConversationRoleChanged,
     ConversationUpdated,
 )
-from libs.events.catalog.message import MessageDeleted, MessageEdited, MessageSent
+from libs.events.catalog.message import (
+    MessageDeleted,
+    MessageEdited,
+    MessagePinned,
+    MessageReacted,
+    MessageScheduleFailed,
+    MessageSent,
+    MessageUnpinned,
+)
 from libs.events.catalog.presence import PresenceChanged
 from libs.kernel import AppError, ConversationId, EventId, UserId
-from services.chat.domain.message import decode_body
+from services.chat.domain.message import MessageKind, decode_body
+from services.chat.domain.notice import decode_notice
 from services.chat.ports import ConversationRepository, Rooms, TransportSealer
 from services.chat.service.items import (
     LiveItem,
@@ -31,9 +40,30 @@ from services.chat.service.items import (
     user_room,
 )
 from services.chat.service.live import LiveDelivery
-from services.chat.service.wire import Wire
+from services.chat.service.wire import Wire, notice_wire, reaction_wire
 
 _log = structlog.get_logger()
+_UNTOUCHED: Wire = {
+    "reactions": (),
+    "pinned_by": None,
+    "pinned_at": None,
+    "reply_count": 0,
+    "last_reply_seq": None,
+    "edit_count": 0,
+    "is_deleted": False,
+    "edited_at": None,
+}
+"""What nobody has done yet to a message that was just sent."""
+_GONE: Wire = {
+    "attachments": (),
+    "mentions": (),
+    "mention_kinds": (),
+    "forwarded_from": None,
+    "reactions": (),
+    "pinned_by": None,
+    "pinned_at": None,
+}
+"""What goes with a deleted message's text."""
 
 
 class LiveFeed:
@@ -78,6 +108,10 @@ class LiveFeed:
         match event:
             case MessageDeleted():
                 self.message_deleted(event)
+            case MessageReacted():
+                self.message_reacted(event)
+            case MessagePinned() | MessageUnpinned():
+                self.message_pinned(event)
             case ConversationArchived():
                 self.conversation_archived(event)
             case ConversationDeleted():
@@ -91,19 +125,26 @@ class LiveFeed:
         """Deliver a new message."""
         if not self._live.is_watched(event.conversation_id):
             return
+        is_system = event.kind == MessageKind.SYSTEM
+        origin = event.forwarded_from
+        content = self._open(event, event.content, "content", event_id)
         message: Wire = {
             "message_id": event.message_id,
             "client_message_id": event.client_message_id,
             "seq": event.seq,
             "revision": event.revision,
+            "kind": event.kind,
             "sender_id": event.sender_id,
             "sent_at": event.sent_at,
-            "text": self._text(event, event.content, event_id),
+            "text": None if content is None or is_system else decode_body(content),
+            "notice": _notice(content) if is_system else None,
             "attachments": event.attachments,
             "mentions": event.mentions,
+            "mention_kinds": event.mention_kinds,
             "reply_to_seq": event.reply_to_seq,
-            "is_deleted": False,
-            "edited_at": None,
+            "thread_seq": event.thread_seq,
+            "forwarded_from": origin and msgspec.structs.asdict(origin),
+            **_UNTOUCHED,
         }
         self._offer(event.conversation_id, event, {"message": message})
 
@@ -118,6 +159,7 @@ class LiveFeed:
             "sender_id": event.edited_by,
             "text": self._text(event, event.content, event_id),
             "mentions": event.mentions,
+            "mention_kinds": event.mention_kinds,
             "is_deleted": False,
             "edited_at": event.edited_at,
         }
@@ -130,8 +172,7 @@ class LiveFeed:
             "seq": event.seq,
             "revision": event.revision,
             "text": None,
-            "attachments": (),
-            "mentions": (),
+            **_GONE,
             "is_deleted": True,
         }
         self._offer(
@@ -139,6 +180,35 @@ class LiveFeed:
             event,
             {"message": message, "deleted_by": event.deleted_by},
         )
+
+    def message_reacted(self, event: MessageReacted) -> None:
+        """Deliver who reacts with an emoji now, and who just did or took it back."""
+        extra: Wire = {
+            "message": _changed_message(event),
+            "reaction": reaction_wire(event.emoji, event.user_ids, event.count),
+            "user_id": event.user_id,
+            "is_added": event.is_added,
+        }
+        self._offer(event.conversation_id, event, extra)
+
+    def message_pinned(self, event: MessagePinned | MessageUnpinned) -> None:
+        """Deliver that a message was pinned, or taken off."""
+        message = _changed_message(event)
+        if isinstance(event, MessagePinned):
+            message |= {"pinned_by": event.pinned_by, "pinned_at": event.pinned_at}
+        else:
+            message |= {"pinned_by": None, "pinned_at": None}
+        self._offer(event.conversation_id, event, {"message": message})
+
+    def schedule_failed(self, event: MessageScheduleFailed) -> None:
+        """Tell a user's own sockets that a scheduled message was not sent."""
+        self._live.heard()
+        payload: Wire = {
+            "scheduled_id": event.scheduled_id,
+            "conversation_id": event.conversation_id,
+            "code": event.code,
+        }
+        self._rooms.emit((user_room(event.user_id),), event.event_type, payload)
 
     def conversation_created(
         self, event: ConversationCreated, event_id: EventId
@@ -297,6 +367,20 @@ class LiveFeed:
         except (DecryptError, AppError):
             _log.error("event_content_unreadable", event_type=event.event_type)
             return None
+
+
+def _changed_message(
+    event: MessageReacted | MessagePinned | MessageUnpinned,
+) -> Wire:
+    return {
+        "message_id": event.message_id,
+        "seq": event.seq,
+        "revision": event.revision,
+    }
+
+
+def _notice(content: str | None) -> Wire | None:
+    return notice_wire(None if content is None else decode_notice(content))
 
 
 def _with_place(conversation_id: str, revision: int) -> Wire:

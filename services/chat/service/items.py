@@ -57,12 +57,7 @@ def items_of(
 
 
 def _message_item(message: Message) -> LiveItem:
-    event = "message.sent"
-    if message.is_deleted:
-        event = "message.deleted"
-    elif message.edited_at is not None:
-        event = "message.edited"
-    return LiveItem(event, message_event(message))
+    return LiveItem(f"message.{message.last_change}", message_event(message))
 
 
 def member_item(member: Member, revision: int) -> LiveItem:

@@ -23,6 +23,7 @@ from services.chat.domain.errors import (
     UserNotFoundError,
 )
 from services.chat.domain.limits import Limits
+from services.chat.domain.notice import Notice, NoticeType
 from services.chat.ports import (
     BanRepository,
     ConversationRepository,
@@ -30,6 +31,7 @@ from services.chat.ports import (
     UserRepository,
 )
 from services.chat.service.collaborators import require_collaborators
+from services.chat.service.system_messages import SystemMessages
 
 _HEIRS = (Role.ADMIN, Role.MEMBER, Role.GUEST)
 
@@ -41,6 +43,7 @@ class MembershipChanges:
         repository: Conversations and members.
         users: The projection that tells who can be brought in.
         bans: Tells who cannot.
+        system: Tells the others in the conversation itself.
         clock: Gives the times.
         limits: See `Limits`.
     """
@@ -51,12 +54,14 @@ class MembershipChanges:
         users: UserRepository,
         bans: BanRepository,
         *,
+        system: SystemMessages,
         clock: Clock,
         limits: Limits,
     ) -> None:
         self._repository = repository
         self._users = users
         self._bans = bans
+        self._system = system
         self._clock = clock
         self._limits = limits
 
@@ -78,7 +83,7 @@ class MembershipChanges:
             DraftInvalidError: ``too_many_members``.
             StaleConversationError: The conversation has moved on.
 
-        Emits: conversation.member_added.
+        Emits: conversation.member_added, and a system message.
         """
         session = transaction.session
         known = await self._repository.get_member(
@@ -94,8 +99,14 @@ class MembershipChanges:
             self._clock.now(),
             project_revision=known.project_revision if known else 0,
         )
-        await store_membership(self._repository, conversation, member, session=session)
+        after = await store_membership(
+            self._repository, conversation, member, session=session
+        )
         transaction.publish(added_event(member, added_by))
+        is_own = added_by == user_id
+        told = NoticeType.MEMBER_JOINED if is_own else NoticeType.MEMBER_ADDED
+        notice = Notice(type=told, user_id=user_id)
+        await self._system.post(transaction, after, added_by, notice)
         return member
 
     async def take_out(
@@ -111,12 +122,13 @@ class MembershipChanges:
         Raises:
             StaleConversationError: The conversation has moved on.
 
-        Emits: conversation.member_removed.
+        Emits: conversation.member_removed, and a system message where somebody did
+            it: what a project decides is told by the project.
         """
         removed = msgspec.structs.replace(
             member, is_active=False, revision=conversation.revision + 1
         )
-        await store_membership(
+        after = await store_membership(
             self._repository, conversation, removed, session=transaction.session
         )
         transaction.publish(
@@ -127,6 +139,11 @@ class MembershipChanges:
                 removed_by=removed_by,
             )
         )
+        if removed_by is not None:
+            is_own = removed_by == member.user_id
+            told = NoticeType.MEMBER_LEFT if is_own else NoticeType.MEMBER_REMOVED
+            notice = Notice(type=told, user_id=member.user_id)
+            await self._system.post(transaction, after, removed_by, notice)
         return removed
 
     async def give_roles(

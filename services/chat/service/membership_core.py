@@ -12,6 +12,7 @@ from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.projects import ProjectChannels
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
+from services.chat.service.system_messages import SystemMessages
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,18 @@ def build_membership(
     outside: Outside, limits: CoreLimits, removals: Removals
 ) -> MembershipCore:
     """Put the use cases together."""
-    conversations = _conversations(outside, limits)
+    system = SystemMessages(
+        outside.conversations,
+        outside.messages,
+        sealer=outside.sealer,
+        clock=outside.clock,
+    )
+    conversations = _conversations(outside, limits, system)
     changes = MembershipChanges(
         outside.conversations,
         outside.users,
         outside.bans,
+        system=system,
         clock=outside.clock,
         limits=limits.conversation,
     )
@@ -50,12 +58,15 @@ def build_membership(
     )
 
 
-def _conversations(outside: Outside, limits: CoreLimits) -> Conversations:
+def _conversations(
+    outside: Outside, limits: CoreLimits, system: SystemMessages
+) -> Conversations:
     return Conversations(
         outside.bus,
         outside.conversations,
         writer=outside.writer,
         announcements=Announcements(outside.sealer),
+        system=system,
         limits=limits.conversation,
     )
 

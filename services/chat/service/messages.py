@@ -3,7 +3,7 @@
 import msgspec
 
 from libs.events import EventBus, Transaction
-from libs.events.catalog.message import MessageDeleted, MessageEdited
+from libs.events.catalog.message import MessageEdited
 from libs.kernel import Clock, ConversationId, EventId, MessageId, UserId, new_id
 from services.chat.domain.conversation import Conversation, Member
 from services.chat.domain.errors import (
@@ -15,11 +15,15 @@ from services.chat.domain.errors import (
 from services.chat.domain.message import (
     Draft,
     Message,
+    MessageChange,
+    MessageKind,
     check_draft,
     check_mentions,
     check_text,
     encode_body,
+    tombstone,
 )
+from services.chat.domain.message_events import deleted_event, edited_event
 from services.chat.domain.permissions import Action, require
 from services.chat.ports import (
     ConversationRepository,
@@ -145,10 +149,11 @@ class Messages:
                 text=edit.text,
                 mentions=edit.mentions,
                 edited_at=self._clock.now(),
+                last_change=MessageChange.EDITED,
                 revision=conversation.revision + 1,
             )
             await self._store(conversation, edited, transaction.session)
-            self._publish_edited(transaction, edited, user_id)
+            self._publish_edited(transaction, edited)
             return edited
 
         edited = await run_change(self._bus, change)
@@ -178,17 +183,9 @@ class Messages:
             )
             if message.is_deleted:
                 return
-            tombstone = _tombstone(message, conversation.revision + 1)
-            await self._store(conversation, tombstone, transaction.session)
-            transaction.publish(
-                MessageDeleted(
-                    conversation_id=conversation_id,
-                    message_id=message_id,
-                    seq=message.seq,
-                    revision=tombstone.revision,
-                    deleted_by=user_id,
-                )
-            )
+            gone = tombstone(message, conversation.revision + 1)
+            await self._store(conversation, gone, transaction.session)
+            transaction.publish(deleted_event(gone, user_id))
 
         await run_change(self._bus, change)
         self._writer.forget(conversation_id)
@@ -228,7 +225,8 @@ class Messages:
         message = await self._messages.get(conversation_id, message_id, session=session)
         if message is None or message.seq < member.visible_from_seq:
             raise MessageNotFoundError
-        action = own if message.sender_id == user_id else anybodys
+        is_own = message.sender_id == user_id and message.kind is MessageKind.TEXT
+        action = own if is_own else anybodys
         if action is None:
             raise NotPermittedError(own)
         require(conversation, member, action)
@@ -241,36 +239,10 @@ class Messages:
         await self._conversations.replace(after, before=conversation, session=session)
         await self._messages.replace(message, session=session)
 
-    def _publish_edited(
-        self, transaction: Transaction, message: Message, user_id: UserId
-    ) -> None:
+    def _publish_edited(self, transaction: Transaction, message: Message) -> None:
         event_id = EventId(new_id())
+        context = (event_id, MessageEdited.event_type, "content")
         content = self._sealer.seal(
-            encode_body(message.text or ""),
-            event_id,
-            MessageEdited.event_type,
-            "content",
-            message.conversation_id,
+            encode_body(message.text or ""), *context, message.conversation_id
         )
-        event = MessageEdited(
-            conversation_id=message.conversation_id,
-            message_id=message.message_id,
-            seq=message.seq,
-            revision=message.revision,
-            edited_by=user_id,
-            edited_at=message.edited_at or message.sent_at,
-            content=content,
-            mentions=message.mentions,
-        )
-        transaction.publish(event, event_id=event_id)
-
-
-def _tombstone(message: Message, revision: int) -> Message:
-    return msgspec.structs.replace(
-        message,
-        text=None,
-        attachments=(),
-        mentions=(),
-        is_deleted=True,
-        revision=revision,
-    )
+        transaction.publish(edited_event(message, content), event_id=event_id)

@@ -4,29 +4,66 @@ REST answers and live events show the same fields; `schemas` states the same for
 OpenAPI and a test holds both together.
 """
 
+from collections.abc import Sequence
+
+import msgspec
+
 from services.chat.domain.amendment import RULES
 from services.chat.domain.conversation import Conversation, Member
 from services.chat.domain.message import Message
+from services.chat.domain.notice import Notice
+from services.chat.domain.reactions import USERS_SHOWN_MAX
 
 Wire = dict[str, object]
 
 
 def message_wire(message: Message) -> Wire:
     """Return a message as clients see it."""
+    pin, origin = message.pin, message.forwarded_from
     return {
         "message_id": message.message_id,
         "client_message_id": message.client_message_id,
         "seq": message.seq,
         "revision": message.revision,
+        "kind": message.kind,
         "sender_id": message.sender_id,
         "sent_at": message.sent_at,
         "text": message.text,
+        "notice": notice_wire(message.notice),
         "attachments": message.attachments,
         "mentions": message.mentions,
+        "mention_kinds": message.mention_kinds,
         "reply_to_seq": message.reply_to_seq,
+        "thread_seq": message.thread_seq,
+        "forwarded_from": None if origin is None else msgspec.structs.asdict(origin),
+        "reactions": tuple(
+            reaction_wire(reaction.emoji, reaction.user_ids, len(reaction.user_ids))
+            for reaction in message.reactions
+        ),
+        "pinned_by": None if pin is None else pin.user_id,
+        "pinned_at": None if pin is None else pin.pinned_at,
+        "reply_count": message.reply_count,
+        "last_reply_seq": message.last_reply_seq,
+        "edit_count": message.edit_count,
         "is_deleted": message.is_deleted,
         "edited_at": message.edited_at,
     }
+
+
+def notice_wire(notice: Notice | None) -> Wire | None:
+    """Return what a system message tells."""
+    if notice is None:
+        return None
+    return {
+        "type": notice.type,
+        "user_id": notice.user_id,
+        "title": notice.title,
+    }
+
+
+def reaction_wire(emoji: str, user_ids: Sequence[str], count: int) -> Wire:
+    """Return who reacts with an emoji: the first of them, and how many they are."""
+    return {"emoji": emoji, "user_ids": user_ids[:USERS_SHOWN_MAX], "count": count}
 
 
 def conversation_wire(conversation: Conversation) -> Wire:

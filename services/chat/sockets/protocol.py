@@ -9,7 +9,12 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from services.chat.schemas import MemberResource, MessageResource, SentMessage
+from services.chat.schemas import (
+    MemberResource,
+    MessageResource,
+    ReactionResource,
+    SentMessage,
+)
 
 
 class Told(BaseModel):
@@ -90,12 +95,57 @@ class ChangedMessage(BaseModel):
     is_deleted: bool
 
 
+class TouchedMessage(BaseModel):
+    """The message that a reaction is of."""
+
+    message_id: str
+    seq: int
+    revision: int
+
+
+class PinnedMessage(TouchedMessage):
+    """A message with its pin; null once it was taken off."""
+
+    pinned_by: str | None
+    pinned_at: datetime | None
+
+
 class MessageChange(BaseModel):
     """A message that changed, with its place."""
 
     conversation_id: str
     revision: int
     message: ChangedMessage | MessageResource
+
+
+class ReactionChange(BaseModel):
+    """Who reacts with an emoji now, and who just did or took it back.
+
+    Filled from the database it is the whole message instead.
+    """
+
+    conversation_id: str
+    revision: int
+    message: TouchedMessage | MessageResource
+    reaction: ReactionResource | None = None
+    user_id: str | None = None
+    is_added: bool | None = None
+
+
+class PinChange(BaseModel):
+    """A message that was pinned, or taken off."""
+
+    conversation_id: str
+    revision: int
+    message: PinnedMessage | MessageResource
+
+
+class ScheduleFailed(Told):
+    """A scheduled message of the user's own was not sent."""
+
+    scheduled_id: str
+    conversation_id: str
+    code: str
 
 
 class ConversationChange(BaseModel):
@@ -177,7 +227,11 @@ EMITTED: dict[str, type[BaseModel]] = {
     "conversation.updated": ConversationChange,
     "message.deleted": MessageChange,
     "message.edited": MessageChange,
+    "message.pinned": PinChange,
+    "message.reacted": ReactionChange,
+    "message.schedule_failed": ScheduleFailed,
     "message.sent": SentMessage,
+    "message.unpinned": PinChange,
     "presence.changed": PresenceState,
     "receipt.read": ReadUpTo,
     "resync": Resync,

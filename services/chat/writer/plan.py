@@ -10,6 +10,7 @@ from libs.kernel import AppError, ConversationId
 from services.chat.domain.conversation import Member
 from services.chat.domain.errors import ConversationNotFoundError, DraftInvalidError
 from services.chat.domain.message import Message, encode_body
+from services.chat.domain.message_events import sent_event
 from services.chat.domain.permissions import Action, require
 from services.chat.ports import Append, SentKey, TransportSealer, WriteState
 from services.chat.writer.pending import Pending
@@ -136,28 +137,16 @@ def _message(
         text=draft.text,
         attachments=draft.attachments,
         mentions=draft.mentions,
+        mention_kinds=draft.mention_kinds,
         reply_to_seq=draft.reply_to_seq,
+        thread_seq=draft.thread_seq,
+        forwarded_from=draft.forwarded_from,
     )
 
 
 def _event(message: Message, pending: Pending, sealer: TransportSealer) -> MessageSent:
+    context = (pending.event_id, MessageSent.event_type, "content")
     content = sealer.seal(
-        encode_body(pending.draft.text),
-        pending.event_id,
-        MessageSent.event_type,
-        "content",
-        message.conversation_id,
+        encode_body(pending.draft.text), *context, message.conversation_id
     )
-    return MessageSent(
-        conversation_id=message.conversation_id,
-        message_id=message.message_id,
-        client_message_id=message.client_message_id,
-        seq=message.seq,
-        revision=message.revision,
-        sender_id=message.sender_id,
-        sent_at=message.sent_at,
-        content=content,
-        mentions=message.mentions,
-        attachments=message.attachments,
-        reply_to_seq=message.reply_to_seq,
-    )
+    return sent_event(message, content)

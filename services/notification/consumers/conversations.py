@@ -136,7 +136,14 @@ def _arrival(event: MessageSent, context: Context, inbound: Inbound) -> Arrival:
     mentions = frozenset(UserId(user_id) for user_id in event.mentions)
     # The batch runs in no event's trace: each one brings its own.
     origin = Origin(context.event_id, context.correlation_id, context.traceparent)
-    return Arrival(SentMessage(excerpt, mentions), origin)
+    message = SentMessage(
+        excerpt,
+        mentions,
+        mentions_all="all" in event.mention_kinds,
+        mentions_here="here" in event.mention_kinds,
+        is_system=event.kind == "system",
+    )
+    return Arrival(message, origin)
 
 
 @singledispatch

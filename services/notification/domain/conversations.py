@@ -94,10 +94,20 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class SentMessage:
-    """A message.sent, opened."""
+    """A message.sent, opened.
+
+    Attributes:
+        mentions: Who is mentioned by name.
+        mentions_all: Every member is mentioned.
+        mentions_here: Those who are online are.
+        is_system: It tells of a change of the conversation: nobody is told of it.
+    """
 
     excerpt: Excerpt
     mentions: frozenset[UserId]
+    mentions_all: bool = False
+    mentions_here: bool = False
+    is_system: bool = False
 
 
 def newest(known: Excerpt | None, new: Excerpt) -> Excerpt | None:

@@ -71,9 +71,10 @@ def decide(
     """Return who is told of a message, by the projections' present state.
 
     Never the sender, who is not a member, who has read it already, or whose account
-    is suspended or deleted. In a channel only who is mentioned. In a muted
-    conversation only who is mentioned, and in the list alone. Quiet hours hold back
-    push (for good) and mail (until they end).
+    is suspended or deleted; nobody of a system message. In a channel only who is
+    mentioned, by name or as one of many. In a muted conversation only who is
+    mentioned, and in the list alone. Quiet hours hold back push (for good) and mail
+    (until they end).
 
     Args:
         message: The opened event.
@@ -88,7 +89,7 @@ def decide(
     decisions = []
     for user_id in candidates(message, conversation, members):
         person = people.get(user_id) or Person(user_id)
-        kind = _kind(message, members[user_id])
+        kind = _kind(message, members[user_id], person, conversation)
         if kind is not None and person.is_reachable:
             decisions.append(_how(kind, person, conversation, now, timing))
     return decisions
@@ -98,20 +99,31 @@ def candidates(
     message: SentMessage, conversation: Conversation, members: Mapping[UserId, Member]
 ) -> list[UserId]:
     """Return who may be told at all: a channel has many members, and tells few."""
-    if conversation.kind is ConversationKind.CHANNEL:
+    if message.is_system:
+        return []
+    is_to_many = message.mentions_all or message.mentions_here
+    if conversation.kind is ConversationKind.CHANNEL and not is_to_many:
         return sorted(message.mentions & members.keys())
     return list(members)
 
 
-def _kind(message: SentMessage, member: Member) -> NotificationKind | None:
+def _kind(
+    message: SentMessage, member: Member, person: Person, conversation: Conversation
+) -> NotificationKind | None:
     excerpt = message.excerpt
     if not member.is_member or member.user_id == excerpt.sender_id:
         return None
     if member.read_seq >= excerpt.seq:
         return None
-    if member.user_id in message.mentions:
+    if _is_mentioned(message, person):
         return NotificationKind.MENTION
-    return NotificationKind.MESSAGE
+    is_channel = conversation.kind is ConversationKind.CHANNEL
+    return None if is_channel else NotificationKind.MESSAGE
+
+
+def _is_mentioned(message: SentMessage, person: Person) -> bool:
+    is_here = message.mentions_here and person.presence is Presence.ONLINE
+    return message.mentions_all or is_here or person.user_id in message.mentions
 
 
 def _how(

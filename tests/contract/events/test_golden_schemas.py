@@ -54,14 +54,14 @@ def test_a_changed_schema_is_not_overwritten(tmp_path):
     written = write_goldens(tmp_path, is_forced=False)
     assert len(written) == len(event_classes())
     assert differences(tmp_path) == []
-    path = tmp_path / "message.sent.1.json"
+    path = tmp_path / "message.deleted.1.json"
     path.write_text("{}")
     assert differences(tmp_path) == [
-        "message.sent.1.json: changed without a new version"
+        "message.deleted.1.json: changed without a new version"
     ]
     with pytest.raises(SchemaChangedError):
         write_goldens(tmp_path, is_forced=False)
-    assert write_goldens(tmp_path, is_forced=True) == ["message.sent.1.json"]
+    assert write_goldens(tmp_path, is_forced=True) == ["message.deleted.1.json"]
 
 
 def test_documents_name_every_event():

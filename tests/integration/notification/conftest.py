@@ -114,9 +114,13 @@ class Outside:
                 "content",
                 conversation_id,
             ),
+            "kind": "text",
             "mentions": (),
+            "mention_kinds": (),
             "attachments": (),
             "reply_to_seq": None,
+            "thread_seq": None,
+            "forwarded_from": None,
         }
         return MessageSent(**{**fields, **changes}), event_id
 

@@ -1,12 +1,16 @@
 """A chat of memory adapters: what the unit tests stand on."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from uuid import UUID
 
 from libs.crypto import FieldSealer, KeyRing
+from libs.events import Worker
 from libs.events.memory import InMemoryBus
 from libs.kernel import ConversationId, FrozenClock, UserId, new_id
+from services.chat.consumers import worker
 from services.chat.domain.conversation import (
     Conversation,
     ConversationKind,
@@ -25,6 +29,7 @@ from services.chat.repository.memory import (
 from services.chat.service.announcements import Announcements
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
+from services.chat.service.feed import LiveFeed
 from services.chat.service.live import LiveDelivery, LiveLimits
 from services.chat.service.members import Members
 from services.chat.service.membership import MembershipChanges
@@ -33,6 +38,7 @@ from services.chat.service.openings import Openings
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
+from services.chat.service.system_messages import SystemMessages
 from services.chat.writer import GroupCommitWriter, WriterLimits
 
 
@@ -92,12 +98,16 @@ class Chat:
             limits=WriterLimits(**{"lanes": 2, **limits}),
         )
         self.announcements = Announcements(self.sealer)
+        self.system = SystemMessages(
+            self.store, self.message_store, sealer=self.sealer, clock=self.clock
+        )
         shared = {"writer": self.writer, "clock": self.clock}
         self.conversations = Conversations(
             self.bus,
             self.store,
             writer=self.writer,
             announcements=self.announcements,
+            system=self.system,
             limits=LIMITS,
         )
         self.openings = Openings(
@@ -124,7 +134,12 @@ class Chat:
         self.removals = Removals(self.live, self)
         self.bans_store = MemoryBans()
         self.changes = MembershipChanges(
-            self.store, self.users, self.bans_store, clock=self.clock, limits=LIMITS
+            self.store,
+            self.users,
+            self.bans_store,
+            system=self.system,
+            clock=self.clock,
+            limits=LIMITS,
         )
         moving = {"changes": self.changes, "writer": self.writer}
         self.members = Members(
@@ -147,6 +162,21 @@ class Chat:
     async def publish(self, conversation_id, user_id, revision: int) -> None:
         """Remember what the other processes would hear (`RemovalChannel`)."""
         self.removals_told.append((conversation_id, user_id, revision))
+
+    @asynccontextmanager
+    async def watching(self, conversation_id: ConversationId) -> AsyncIterator[None]:
+        """Deliver a conversation live to `rooms` while the block runs."""
+        feed = LiveFeed(self.live, self.rooms, self.store, self.sealer)
+        live = Worker("chat", emits=worker.emits)
+        live.live_subscriptions = [
+            one for one in worker.live_subscriptions if one.name == "stream"
+        ]
+        stored = await self.store.get(conversation_id)
+        self.live.acquire(conversation_id)
+        self.live.admit(conversation_id, ADA, stored.revision)
+        async with self.bus.run_worker(live, SimpleNamespace(feed=feed)):
+            yield
+            await self.bus.settled()
 
     async def group(self, *members: UserId, owner: UserId = ADA) -> ConversationId:
         """Store a group directly, without events."""

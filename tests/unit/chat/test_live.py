@@ -133,7 +133,7 @@ async def test_a_fill_shows_removals_too(chat) -> None:
     await chat.members.remove(ADA, group, GRACE)
     chat.live.expel = expel
     await chat.live.poll_once()
-    assert chat.rooms.revisions() == [2]
+    assert chat.rooms.revisions() == [2, 3]  # and the system message
     assert chat.rooms.removed == [(conversation_room(group), GRACE)]
 
 
@@ -190,6 +190,7 @@ async def test_an_edit_shows_its_author_and_text(chat) -> None:
             edited_at=chat.clock.now(),
             content=content,
             mentions=(),
+            mention_kinds=(),
         ),
         event_id,
     )

@@ -33,22 +33,29 @@ from tests.unit.chat.support import ADA
 
 CLOCK = FrozenClock()
 ALLOWED = {
-    "direct": dict.fromkeys(Role, "read send edit_own delete_own"),
+    "direct": dict.fromkeys(
+        Role, "read send edit_own delete_own react pin mention_all"
+    ),
     "group": {
-        "owner": "read send edit_own delete_own delete_any update configure "
+        "owner": "react pin mention_all "
+        "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban change_role transfer archive delete leave",
-        "admin": "read send edit_own delete_own delete_any update configure "
+        "admin": "react pin mention_all "
+        "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban archive leave",
-        "member": "read send edit_own delete_own add_member leave",
-        "guest": "read send edit_own delete_own leave",
+        "member": "react pin mention_all "
+        "read send edit_own delete_own add_member leave",
+        "guest": "react read send edit_own delete_own leave",
     },
     "channel": {
-        "owner": "read send edit_own delete_own delete_any update configure "
+        "owner": "react pin mention_all "
+        "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban change_role transfer archive delete leave",
-        "admin": "read send edit_own delete_own delete_any update configure "
+        "admin": "react pin mention_all "
+        "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban archive leave",
-        "member": "read send edit_own delete_own leave",
-        "guest": "read send edit_own delete_own leave",
+        "member": "react pin mention_all read send edit_own delete_own leave",
+        "guest": "react read send edit_own delete_own leave",
     },
 }
 CELLS = list(itertools.product(ConversationKind, Role, Action))

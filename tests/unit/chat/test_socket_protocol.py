@@ -9,7 +9,12 @@ import pytest
 from pydantic import TypeAdapter
 
 from libs.crypto import FieldSealer, KeyRing
-from libs.events.catalog import ConversationRead, PresenceChanged, SessionRevoked
+from libs.events.catalog import (
+    ConversationRead,
+    MessageScheduleFailed,
+    PresenceChanged,
+    SessionRevoked,
+)
 from libs.events.documents.examples import example_envelope
 from libs.kernel import ConversationId, EventId, UserId, new_id
 from scripts.asyncapi_sockets import document, routes
@@ -69,6 +74,8 @@ async def told(rooms: RecordingRooms, cls: type) -> None:
         feed.read(event)
     elif cls is PresenceChanged:
         await feed.presence(event)
+    elif cls is MessageScheduleFailed:
+        feed.schedule_failed(event)
     else:
         feed.take(event, EventId(new_id()))
 

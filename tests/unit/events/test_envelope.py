@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from libs.events import Event, upcast
 from libs.events import event as event_module
-from libs.events.catalog import ConversationRead, MessageDeleted
+from libs.events.catalog import (
+    ConversationRead,
+    MessageDeleted,
+    MessageEdited,
+    MessageReacted,
+    MessageSent,
+)
 from libs.events.documents.examples import example_of
 from libs.events.envelope import (
     Received,
@@ -150,6 +156,26 @@ def test_unknown_fields_are_ignored():
     event = ConversationRead(conversation_id="c", user_id="u", read_seq=1)
     body = encode(event).replace(b'"read_seq":1', b'"read_seq":1,"mood":"good"')
     assert decode_event(body).event == event
+
+
+@pytest.mark.parametrize(
+    ("event_class", "added"),
+    [
+        (MessageSent, ("kind", "mention_kinds", "thread_seq", "forwarded_from")),
+        (MessageEdited, ("mention_kinds",)),
+        (MessageReacted, ("user_ids", "count")),
+    ],
+)
+def test_messages_of_version_1_are_still_read(event_class, added):
+    """What was in a queue or an outbox when the version rose is not lost."""
+    old = json.loads(encode(example_of(event_class)))
+    old["dataschema"] = f"urn:parley:event:{event_class.event_type}:1"
+    for name in added:
+        del old["data"][name]
+    event = decode_event(json.dumps(old).encode()).event
+    assert event.message_id == example_of(event_class).message_id
+    assert getattr(event, "kind", "text") == "text"
+    assert not getattr(event, "mention_kinds", ())
 
 
 def test_upcasters_are_chained(registry):

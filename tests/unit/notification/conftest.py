@@ -193,9 +193,13 @@ class House:
             "client_message_id": new_id(),
             "revision": seq + 1,
             "sent_at": self.clock.now(),
+            "kind": "text",
             "mentions": (),
+            "mention_kinds": (),
             "attachments": (),
             "reply_to_seq": None,
+            "thread_seq": None,
+            "forwarded_from": None,
             **changes,
         }
         event = MessageSent(

@@ -250,6 +250,7 @@ async def test_an_edit_changes_what_is_told(house: House) -> None:
                 edited_at=house.clock.now(),
                 content=house.seal(body, *context),
                 mentions=(),
+                mention_kinds=(),
             ),
             event_id,
         )

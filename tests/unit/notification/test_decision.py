@@ -63,10 +63,11 @@ def decided(
     bob: Person | None = None,
     members: dict[UserId, Member] | None = None,
     is_deleted: bool = False,
+    **more: bool,
 ) -> dict[UserId, Decision]:
     """Return what is decided about Ada's message."""
     found = decide(
-        SentMessage(EXCERPT, mentions),
+        SentMessage(EXCERPT, mentions, **more),
         Conversation(CONVERSATION, kind, is_deleted=is_deleted),
         members or MEMBERS,
         {BOB: bob} if bob else {},
@@ -96,6 +97,22 @@ def test_in_a_channel_only_who_is_mentioned_is_told() -> None:
     found = decided(kind=ConversationKind.CHANNEL, mentions=frozenset({BOB, ADA}))
     assert set(found) == {BOB}
     assert found[BOB].kind is NotificationKind.MENTION
+
+
+def test_mentions_of_many_reach_a_channel() -> None:
+    """All means every member, here only those who are online now."""
+    channel = {"kind": ConversationKind.CHANNEL}
+    found = decided(**channel, mentions_all=True)
+    assert {one.kind for one in found.values()} == {NotificationKind.MENTION}
+    assert set(found) == {BOB, CAT}
+    online = Person(BOB, presence=Presence.ONLINE)
+    assert set(decided(**channel, bob=online, mentions_here=True)) == {BOB}
+    assert decided(bob=online, mentions_here=True)[CAT].kind is NotificationKind.MESSAGE
+
+
+def test_a_system_message_tells_nobody() -> None:
+    """What somebody did to the conversation is in it, and nowhere else."""
+    assert decided(is_system=True, mentions=frozenset({BOB})) == {}
 
 
 def test_who_is_no_member_is_not_told_even_if_mentioned() -> None:

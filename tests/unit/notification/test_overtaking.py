@@ -26,6 +26,7 @@ async def edit(house: House, message: Any, text: str, revision: int = 9) -> None
             edited_at=house.clock.now(),
             content=house.seal(f'{{"text":"{text}"}}', *context),
             mentions=(),
+            mention_kinds=(),
         ),
         event_id,
     )

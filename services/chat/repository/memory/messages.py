@@ -1,6 +1,6 @@
 """Messages in memory."""
 
-from libs.kernel import ConversationId, MessageId
+from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
 from services.chat.ports import Changed, Page, Session
@@ -25,6 +25,26 @@ class MemoryMessages:
         message = self._store.messages.get(message_id)
         is_here = message is not None and message.conversation_id == conversation_id
         return message if is_here else None
+
+    async def get_by_seq(
+        self, conversation_id: ConversationId, seq: int, *, session: Session = None
+    ) -> Message | None:
+        """Return the message with a seq, or None."""
+        del session
+        found = (m for m in self._of(conversation_id) if m.seq == seq)
+        return next(found, None)
+
+    async def find_sent(
+        self, conversation_id: ConversationId, sender_id: UserId, client_message_id: str
+    ) -> Message | None:
+        """Return what a client's message became, or None."""
+        key = (conversation_id, sender_id, client_message_id)
+        return (await self._store.find_sent([key])).get(key)
+
+    async def insert(self, message: Message, *, session: Session) -> None:
+        """Store a new message, numbered by the caller's compare-and-set."""
+        del session
+        self._store.messages[message.message_id] = message
 
     async def replace(self, message: Message, *, session: Session) -> None:
         """Store a changed message."""

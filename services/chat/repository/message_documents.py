@@ -1,0 +1,185 @@
+"""Messages of ``parley_chat`` to the domain and back.
+
+What is private of a message is its content: the JSON text of what was said, or of
+what a system message tells. Absent fields cost nothing.
+"""
+
+from typing import Any
+
+import structlog
+from prometheus_client import Counter
+
+from libs.crypto import DecryptError
+from libs.kernel import ConversationId, DocumentId, MessageId, UserId
+from services.chat.domain.message import (
+    MentionKind,
+    Message,
+    MessageChange,
+    MessageKind,
+    Origin,
+    Pin,
+    content_of,
+    decode_body,
+)
+from services.chat.domain.notice import Notice, decode_notice
+from services.chat.domain.reactions import Reaction
+from services.chat.repository.vault import ConversationVault
+
+Document = dict[str, Any]  # what BSON holds
+
+_log = structlog.get_logger()
+_UNREADABLE = Counter("chat_unreadable_messages_total", "Bodies that did not open")
+
+
+def message_of(document: Document, vault: ConversationVault) -> Message:
+    """Open a stored message; the keys of its conversation must be known.
+
+    One that was altered is shown without text, and logged: it must not hide the
+    others of its page. Source: security.md CR-2.
+    """
+    text, notice = _said(document, vault)
+    return Message(
+        message_id=MessageId(document["_id"]),
+        conversation_id=ConversationId(document["conversation_id"]),
+        client_message_id=document["client_message_id"],
+        seq=document["seq"],
+        revision=document["revision"],
+        sender_id=UserId(document["sender_id"]),
+        sent_at=document["sent_at"],
+        text=text,
+        kind=MessageKind(document.get("kind", MessageKind.TEXT)),
+        notice=notice,
+        attachments=tuple(DocumentId(a) for a in document.get("attachments", ())),
+        mentions=tuple(UserId(m) for m in document.get("mentions", ())),
+        mention_kinds=tuple(map(MentionKind, document.get("mention_kinds", ()))),
+        reply_to_seq=document.get("reply_to_seq"),
+        thread_seq=document.get("thread_seq"),
+        forwarded_from=_origin_of(document.get("forwarded_from")),
+        reactions=tuple(map(_reaction_of, document.get("reactions", ()))),
+        pin=_pin_of(document),
+        reply_count=document.get("reply_count", 0),
+        last_reply_seq=document.get("last_reply_seq"),
+        edit_count=document.get("edit_count", 0),
+        is_deleted=document.get("is_deleted", False),
+        edited_at=document.get("edited_at"),
+        last_change=_change_of(document),
+    )
+
+
+def message_document(message: Message, vault: ConversationVault) -> Document:
+    """Return a message as it is stored."""
+    document: Document = {
+        "_id": message.message_id,
+        "conversation_id": message.conversation_id,
+        "client_message_id": message.client_message_id,
+        "seq": message.seq,
+        "revision": message.revision,
+        "sender_id": message.sender_id,
+        "sent_at": message.sent_at,
+    }
+    content = content_of(message)
+    if content is not None:
+        document["body"] = vault.seal_body(
+            message.conversation_id, message.message_id, message.sender_id, content
+        )
+    document |= {name: value for name, value in _lists(message).items() if value}
+    rest = _rest(message)
+    return document | {name: value for name, value in rest.items() if value is not None}
+
+
+def _lists(message: Message) -> Document:
+    """Return what is absent where it is empty, nought or false."""
+    return {
+        "attachments": list(message.attachments),
+        "mentions": list(message.mentions),
+        "mention_kinds": [kind.value for kind in message.mention_kinds],
+        "reactions": [
+            {"emoji": reaction.emoji, "user_ids": list(reaction.user_ids)}
+            for reaction in message.reactions
+        ],
+        "reply_count": message.reply_count,
+        "edit_count": message.edit_count,
+        "is_deleted": message.is_deleted,
+    }
+
+
+def _rest(message: Message) -> Document:
+    """Return what is absent where it is None."""
+    is_text = message.kind is MessageKind.TEXT
+    pin, origin = message.pin, message.forwarded_from
+    return {
+        "kind": None if is_text else message.kind.value,
+        "reply_to_seq": message.reply_to_seq,
+        "thread_seq": message.thread_seq,
+        "last_reply_seq": message.last_reply_seq,
+        "edited_at": message.edited_at,
+        "pinned_at": None if pin is None else pin.pinned_at,
+        "pinned_by": None if pin is None else pin.user_id,
+        "forwarded_from": None if origin is None else _origin_document(origin),
+        "change": _change_document(message),
+    }
+
+
+def _said(
+    document: Document, vault: ConversationVault
+) -> tuple[str | None, Notice | None]:
+    body = document.get("body")
+    if body is None:
+        return None, None
+    ids = (document["conversation_id"], document["_id"], document["sender_id"])
+    try:
+        content = vault.open_body(*ids, body)
+    except DecryptError:
+        _UNREADABLE.inc()
+        _log.error("message_unreadable", message_id=document["_id"])
+        return None, None
+    if document.get("kind") == MessageKind.SYSTEM:
+        return None, decode_notice(content)
+    return decode_body(content), None
+
+
+def _change_of(document: Document) -> MessageChange:
+    """Return the last change; what was stored before it was written down has one."""
+    stored = document.get("change")
+    if stored is not None:
+        return MessageChange(stored)
+    if document.get("is_deleted"):
+        return MessageChange.DELETED
+    is_edited = document.get("edited_at") is not None
+    return MessageChange.EDITED if is_edited else MessageChange.SENT
+
+
+def _change_document(message: Message) -> str | None:
+    is_sent = message.last_change is MessageChange.SENT
+    return None if is_sent else message.last_change.value
+
+
+def _reaction_of(document: Document) -> Reaction:
+    user_ids = tuple(UserId(user_id) for user_id in document["user_ids"])
+    return Reaction(document["emoji"], user_ids)
+
+
+def _pin_of(document: Document) -> Pin | None:
+    if "pinned_at" not in document:
+        return None
+    return Pin(UserId(document["pinned_by"]), document["pinned_at"])
+
+
+def _origin_of(document: Document | None) -> Origin | None:
+    if document is None:
+        return None
+    return Origin(
+        conversation_id=ConversationId(document["conversation_id"]),
+        message_id=MessageId(document["message_id"]),
+        sender_id=UserId(document["sender_id"]),
+        sent_at=document["sent_at"],
+    )
+
+
+def _origin_document(origin: Origin) -> Document:
+    return {
+        "conversation_id": origin.conversation_id,
+        "message_id": origin.message_id,
+        "sender_id": origin.sender_id,
+        "sent_at": origin.sent_at,
+    }
