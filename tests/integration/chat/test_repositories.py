@@ -20,7 +20,7 @@ from services.chat.domain.conversation import (
     direct_key,
 )
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
-from services.chat.domain.message import Message
+from services.chat.domain.message import Message, tombstone
 from services.chat.domain.user import User
 from services.chat.ports import Append, JoinedAt
 from services.chat.repository import (
@@ -367,11 +367,11 @@ async def test_history_and_changes(storage) -> None:
     sent = [message(stored, users[0], seq) for seq in range(1, 6)]
     await storage.writing.append([append(stored, *sent)], session=None)
     conversation_id = stored.conversation_id
-    tombstone = msgspec.structs.replace(sent[1], text=None, is_deleted=True, revision=7)
-    await storage.messages.replace(tombstone, session=None)
-    found = await storage.messages.get(conversation_id, tombstone.message_id)
-    assert found == tombstone
-    assert await storage.messages.get(new_id(), tombstone.message_id) is None
+    gone = tombstone(sent[1], 7)
+    await storage.messages.replace(gone, session=None)
+    found = await storage.messages.get(conversation_id, gone.message_id)
+    assert found == gone
+    assert await storage.messages.get(new_id(), gone.message_id) is None
     page = await storage.messages.page(conversation_id, before=4, after=None, limit=2)
     assert ([m.seq for m in page.messages], page.has_more) == ([2, 3], True)
     page = await storage.messages.page(conversation_id, before=None, after=3, limit=2)

@@ -84,12 +84,15 @@ async def test_reconnecting_by_revision_finds_what_was_missed(
     assert status == 200
     await ada.ask(processes[0], "PATCH", f"/{group}", {"title": "Renamed"})
     seen = (await grace.connect(processes[0], group))["conversations"][0]
-    assert (seen["revision"], seen["last_seq"]) == (5, 2)
+    # Renaming is two revisions: the title's, and the system message's.
+    assert (seen["revision"], seen["last_seq"]) == (6, 3)
     status, changes = await grace.ask(processes[1], "GET", f"/{group}/changes?since=2")
     assert status == 200
-    assert [m["text"] for m in changes["messages"]] == ["second", "edited"]
+    assert [m["text"] for m in changes["messages"]] == ["second", "edited", None]
+    notice = {"type": "title_changed", "user_id": None, "title": "Renamed"}
+    assert changes["messages"][-1]["notice"] == notice
     assert changes["conversation"]["title"] == "Renamed"
-    assert (changes["revision"], changes["has_more"]) == (5, False)
+    assert (changes["revision"], changes["has_more"]) == (6, False)
     edited = (await ada.until("message.edited"))[0]["message"]
     assert (edited["text"], edited["seq"]) == ("edited", 1)
 
