@@ -43,8 +43,11 @@ from services.chat.listener import SocketLimits, SocketListener
 from services.chat.operations.opening import open_vault
 from services.chat.repository import (
     MongoBanRepository,
+    MongoBookmarkRepository,
     MongoConversationRepository,
+    MongoDraftRepository,
     MongoMessageRepository,
+    MongoPersonalRepository,
     MongoUserRepository,
     MongoWriterStore,
     Schema,
@@ -54,6 +57,7 @@ from services.chat.service.directory import Directory
 from services.chat.service.feed import LiveFeed
 from services.chat.service.live import LiveLimits
 from services.chat.service.outside import CoreLimits, Outside
+from services.chat.service.own_feed import OwnFeed
 from services.chat.service.projects import ProjectChannels
 from services.chat.settings import ChatSettings
 from services.chat.sockets import (
@@ -101,6 +105,7 @@ class ConsumerApp:
     directory: Directory
     channels: ProjectChannels
     feed: LiveFeed
+    own_feed: OwnFeed
     sessions: SessionWatch
 
 
@@ -132,6 +137,7 @@ def _lifespan(settings: ChatSettings, health: Health) -> Lifespan:
                 messages=core.messages,
                 sync=core.sync,
                 markers=core.markers,
+                own=core.own,
             )
 
     return lifespan
@@ -161,6 +167,9 @@ async def _open_adapters(
         messages=MongoMessageRepository(database, vault),
         users=MongoUserRepository(database),
         bans=MongoBanRepository(database),
+        personal=MongoPersonalRepository(database, vault),
+        drafts=MongoDraftRepository(database, vault),
+        bookmarks=MongoBookmarkRepository(database, vault),
         writer=writer,
         presence=RedisPresenceStore(redis, clock),
         rooms=rooms,
@@ -195,7 +204,11 @@ async def _start(
     await stack.enter_async_context(adapters.writer.running())
     stack.push_async_callback(core.markers.flush)
     app = ConsumerApp(
-        core.directory, core.membership.projects, core.feed, identity.sessions
+        core.directory,
+        core.membership.projects,
+        core.feed,
+        core.own.feed,
+        identity.sessions,
     )
     bus.on_live_change(core.live.live_changed)
     core.live.watch_unconfirmed(lambda: bus.health()["outbox"]["in_memory"])
@@ -204,6 +217,7 @@ async def _start(
     tasks.start("read-markers", core.markers.run)
     tasks.start("live-holes", core.live.fill_holes)
     tasks.start("live-poll", core.live.poll)
+    tasks.start("own-holes", core.own.live.fill_holes)
     tasks.start("presence", core.presence.run)
     tasks.start("typing", lambda: typing.listen(core.feed.typing))
     tasks.start("removals", lambda: adapters.removals.listen(core.live.expel))
@@ -260,6 +274,7 @@ def _dispatcher(
         rooms=adapters.rooms,
         presence=core.presence,
         typing=adapters.typing,
+        own=core.own.live,
     )
     rates = EventRates(
         events=(settings.socket_events_per_second, settings.socket_events_burst),

@@ -4,14 +4,19 @@ from typing import Protocol
 
 from libs.events import Context, Event, Worker
 from libs.events.catalog import (
+    BookmarkAdded,
+    BookmarkRemoved,
     ConversationArchived,
     ConversationCreated,
     ConversationDeleted,
     ConversationMemberAdded,
     ConversationMemberRemoved,
+    ConversationMuted,
     ConversationRead,
     ConversationRoleChanged,
     ConversationUpdated,
+    DraftCleared,
+    DraftSaved,
     MessageDeleted,
     MessageEdited,
     MessagePinned,
@@ -36,19 +41,25 @@ from libs.events.catalog import (
 from libs.kernel import ProjectId, UserId
 from services.chat.service.directory import Directory, UserEvent
 from services.chat.service.feed import LiveFeed
+from services.chat.service.own_feed import OwnFeed
 from services.chat.service.projects import ProjectChannels
 
 worker = Worker(
     "chat",
     emits=[
+        BookmarkAdded,
+        BookmarkRemoved,
         ConversationArchived,
         ConversationCreated,
         ConversationDeleted,
         ConversationMemberAdded,
         ConversationMemberRemoved,
+        ConversationMuted,
         ConversationRead,
         ConversationRoleChanged,
         ConversationUpdated,
+        DraftCleared,
+        DraftSaved,
         MessageDeleted,
         MessageEdited,
         MessagePinned,
@@ -85,6 +96,11 @@ class ChatUseCases(Protocol):
     @property
     def feed(self) -> LiveFeed:
         """Live delivery."""
+        ...
+
+    @property
+    def own_feed(self) -> OwnFeed:
+        """Live delivery of users' own streams."""
         ...
 
     @property
@@ -179,22 +195,30 @@ async def archive_channels(
 async def deliver(event: Event, context: Context) -> None:
     """Deliver what has a revision; one queue, so that it mostly comes in order."""
     _app(context).feed.take(event, context.event_id)
+    _app(context).own_feed.take(event)
 
 
 @worker.subscribe_live(
-    ConversationRead, PresenceChanged, MessageScheduleFailed, name="people"
+    ConversationRead,
+    PresenceChanged,
+    MessageScheduleFailed,
+    ConversationMuted,
+    DraftSaved,
+    DraftCleared,
+    BookmarkAdded,
+    BookmarkRemoved,
+    name="people",
 )
-async def deliver_person(
-    event: ConversationRead | PresenceChanged | MessageScheduleFailed, context: Context
-) -> None:
+async def deliver_person(event: Event, context: Context) -> None:
     """Deliver what people read, whether they are there, and what is theirs alone."""
-    feed = _app(context).feed
+    app = _app(context)
+    app.own_feed.take(event)
     if isinstance(event, ConversationRead):
-        feed.read(event)
+        app.feed.read(event)
     elif isinstance(event, MessageScheduleFailed):
-        feed.schedule_failed(event)
-    else:
-        await feed.presence(event)
+        app.feed.schedule_failed(event)
+    elif isinstance(event, PresenceChanged):
+        await app.feed.presence(event)
 
 
 @worker.subscribe_live(SessionRevoked, name="sessions")

@@ -44,6 +44,13 @@ from libs.events.catalog.message import (
     MessageUnpinned,
 )
 from libs.events.catalog.notification import NotificationFailed, NotificationSent
+from libs.events.catalog.personal import (
+    BookmarkAdded,
+    BookmarkRemoved,
+    ConversationMuted,
+    DraftCleared,
+    DraftSaved,
+)
 from libs.events.catalog.presence import PresenceChanged
 from libs.events.catalog.project import (
     ProjectArchived,
@@ -71,14 +78,19 @@ __all__ = [
     "AccountPasswordChanged",
     "AccountResetRequested",
     "AccountVerificationRequested",
+    "BookmarkAdded",
+    "BookmarkRemoved",
     "ConversationArchived",
     "ConversationCreated",
     "ConversationDeleted",
     "ConversationMemberAdded",
     "ConversationMemberRemoved",
+    "ConversationMuted",
     "ConversationRead",
     "ConversationRoleChanged",
     "ConversationUpdated",
+    "DraftCleared",
+    "DraftSaved",
     "ErasureCompleted",
     "MediaDeleted",
     "MediaProcessed",

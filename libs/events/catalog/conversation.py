@@ -2,7 +2,8 @@
 
 ``revision`` is the conversation's (DESIGN: issued without a gap over message.* and
 conversation.* events alike), but for conversation.read, which changes no revision.
-Titles are sealed with the message-transport ring.
+Titles are sealed with the message-transport ring. ``user_revision`` is the revision of
+the user's own stream (see `personal`), which changes of membership move too.
 """
 
 from typing import Any
@@ -31,7 +32,8 @@ class ConversationCreated(
 ):
     """A conversation began with these members; revision 1.
 
-    ``kind`` is direct, group or channel; ``members`` are (user id, role) pairs.
+    ``kind`` is direct, group or channel; ``members`` are (user id, role) pairs;
+    ``user_revisions`` are theirs, in the same order.
     """
 
     conversation_id: str
@@ -43,6 +45,7 @@ class ConversationCreated(
     members: tuple[tuple[str, str], ...]
     topic: Sealed | None = None
     rules: ConversationRules = ConversationRules()
+    user_revisions: tuple[int, ...] = ()
 
 
 class ConversationUpdated(
@@ -116,13 +119,14 @@ class ConversationRoleChanged(
 
 
 class ConversationRead(
-    Event, type="conversation.read", version=1, key="conversation_id"
+    Event, type="conversation.read", version=2, key="conversation_id"
 ):
     """A member read up to ``read_seq``; at most one a second a member."""
 
     conversation_id: str
     user_id: str
     read_seq: int
+    user_revision: int = 0
 
 
 @upcast(ConversationCreated, from_version=1)
@@ -130,4 +134,10 @@ class ConversationRead(
 @upcast(ConversationRoleChanged, from_version=1)
 def _as_it_is(payload: dict[str, Any]) -> dict[str, Any]:
     """Version 1 said less, or never said nobody: it has the defaults."""
+    return payload
+
+
+@upcast(ConversationRead, from_version=1)
+def _without_user_revision(payload: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not tell the revision of the user's own stream."""
     return payload

@@ -1,6 +1,6 @@
-"""HTTP in: ``/api/v1/conversations``."""
+"""HTTP in: ``/api/v1/conversations``, and what is the caller's own."""
 
-from services.chat.api import bans, conversations, members, messages, sync
+from services.chat.api import bans, conversations, members, messages, own, sync
 from services.chat.api.dependencies import ChatState
 
 ROUTERS = [
@@ -8,6 +8,7 @@ ROUTERS = [
     members.router,
     bans.router,
     messages.router,
+    own.router,
     sync.router,
 ]
 

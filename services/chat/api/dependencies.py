@@ -24,6 +24,7 @@ from services.chat.service.members import Members
 from services.chat.service.membership_core import MembershipCore
 from services.chat.service.messages import Messages
 from services.chat.service.openings import Openings
+from services.chat.service.own_core import OwnCore
 from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
 
@@ -35,6 +36,7 @@ class ChatState(TypedDict):
     messages: Messages
     sync: Sync
     markers: ReadMarkers
+    own: OwnCore
 
 
 def _conversations(request: Request) -> Conversations:
@@ -77,6 +79,11 @@ def _markers(request: Request) -> ReadMarkers:
     return found
 
 
+def _own(request: Request) -> OwnCore:
+    found: OwnCore = request.state.own
+    return found
+
+
 _IdPath = Annotated[str, Path(min_length=1, max_length=64)]
 
 
@@ -115,6 +122,7 @@ RolesUse = Annotated[Roles, Depends(_roles)]
 BansUse = Annotated[Bans, Depends(_bans)]
 MessagesUse = Annotated[Messages, Depends(_messages)]
 SyncUse = Annotated[Sync, Depends(_sync)]
+OwnUse = Annotated[OwnCore, Depends(_own)]
 MarkersUse = Annotated[ReadMarkers, Depends(_markers)]
 Caller = Annotated[UserId, Depends(_caller)]
 ConversationPath = Annotated[ConversationId, Depends(_conversation_id)]

@@ -123,6 +123,24 @@ class RevisionUnknownError(ConflictError):
         )
 
 
+class OwnRevisionUnknownError(ConflictError):
+    """The client is at a revision that the user's own stream never had."""
+
+    def __init__(self, revision: int) -> None:
+        super().__init__(
+            "revision_unknown",
+            "Your own stream is not there yet: ask again from 0.",
+            revision=revision,
+        )
+
+
+class BookmarkNotFoundError(NotFoundError):
+    """The user has no such bookmark."""
+
+    def __init__(self) -> None:
+        super().__init__("bookmark_not_found", "There is no such bookmark.")
+
+
 class MembershipIsManagedError(ConflictError):
     """A project decides who is in this conversation."""
 
@@ -196,6 +214,13 @@ class StaleConversationError(AppError):
 
     def __init__(self) -> None:
         super().__init__("conversation_stale", "The conversation has moved on.")
+
+
+class MarkerUnmovedError(AppError):
+    """A read marker is there already; inside the service only."""
+
+    def __init__(self) -> None:
+        super().__init__("marker_unmoved", "The marker is there already.")
 
 
 class DuplicateMessageError(AppError):

@@ -13,6 +13,13 @@ from services.chat.ports.delivery import (
 )
 from services.chat.ports.keys import DataKeyStore, KeyCount, StoredKey
 from services.chat.ports.messages import Changed, Changes, MessageRepository, Page
+from services.chat.ports.personal import (
+    BookmarkRepository,
+    DraftRepository,
+    OwnChanges,
+    OwnItem,
+    PersonalRepository,
+)
 from services.chat.ports.session import Session
 from services.chat.ports.users import UserRepository
 from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
@@ -20,16 +27,21 @@ from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
 __all__ = [
     "Append",
     "BanRepository",
+    "BookmarkRepository",
     "Changed",
     "Changes",
     "ClientSocket",
     "ConversationRepository",
     "DataKeyStore",
+    "DraftRepository",
     "JoinedAt",
     "KeyCount",
     "MessageRepository",
     "MessageWriter",
+    "OwnChanges",
+    "OwnItem",
     "Page",
+    "PersonalRepository",
     "PresenceStore",
     "RemovalChannel",
     "Rooms",

@@ -49,8 +49,11 @@ class ConversationRepository(Protocol):
         members: Sequence[Member],
         *,
         session: Session,
-    ) -> None:
+    ) -> dict[UserId, int]:
         """Store a new conversation with a data key of its own.
+
+        Returns:
+            The new revision of each member's own stream.
 
         Raises:
             ConflictError: ``conversation_exists``: its unique key is taken.
@@ -103,7 +106,10 @@ class ConversationRepository(Protocol):
         ...
 
     async def put_member(self, member: Member, *, session: Session) -> None:
-        """Store a membership, new or changed; its read marker never goes back."""
+        """Store a membership, new or changed; its read marker never goes back.
+
+        The user's own stream moves with it.
+        """
         ...
 
     async def count_members(

@@ -1,5 +1,6 @@
 """Where messages are kept, and what changed among them."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
@@ -72,6 +73,10 @@ class MessageRepository(Protocol):
 
     async def insert(self, message: Message, *, session: Session) -> None:
         """Store a new message, numbered by the caller's compare-and-set."""
+        ...
+
+    async def get_many(self, message_ids: Sequence[MessageId]) -> list[Message]:
+        """Return those that exist, of whatever conversation, in no order."""
         ...
 
     async def replace(self, message: Message, *, session: Session) -> None:

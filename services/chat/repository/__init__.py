@@ -1,8 +1,11 @@
 """Chat's collections in MongoDB: indexes, documents, and what is private in them."""
 
 from services.chat.repository.bans import MongoBanRepository
+from services.chat.repository.bookmarks import MongoBookmarkRepository
 from services.chat.repository.conversations import MongoConversationRepository
+from services.chat.repository.drafts import MongoDraftRepository
 from services.chat.repository.messages import MongoMessageRepository
+from services.chat.repository.personal import MongoPersonalRepository
 from services.chat.repository.schema import Schema
 from services.chat.repository.users import MongoUserRepository
 from services.chat.repository.vault import ConversationVault, RenewalLimits
@@ -11,8 +14,11 @@ from services.chat.repository.writing import MongoWriterStore
 __all__ = [
     "ConversationVault",
     "MongoBanRepository",
+    "MongoBookmarkRepository",
     "MongoConversationRepository",
+    "MongoDraftRepository",
     "MongoMessageRepository",
+    "MongoPersonalRepository",
     "MongoUserRepository",
     "MongoWriterStore",
     "RenewalLimits",

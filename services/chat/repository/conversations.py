@@ -13,6 +13,7 @@ from services.chat.domain.errors import StaleConversationError
 from services.chat.ports import JoinedAt, Session
 from services.chat.repository.documents import (
     NOT_DELETED,
+    OWN_REVISION,
     Document,
     conversation_of,
     conversation_state,
@@ -23,6 +24,7 @@ from services.chat.repository.documents import (
     new_conversation,
     profile_state,
 )
+from services.chat.repository.own_stream import RevisionIssuer
 from services.chat.repository.vault import DESTROYED, ConversationVault
 
 
@@ -38,6 +40,7 @@ class MongoConversationRepository:
     ) -> None:
         self._conversations = database["conversations"]
         self._members = database["members"]
+        self._issuer = RevisionIssuer(database)
         self._vault = vault
 
     async def get(
@@ -78,8 +81,10 @@ class MongoConversationRepository:
         members: Sequence[Member],
         *,
         session: Session,
-    ) -> None:
+    ) -> dict[UserId, int]:
         """Store a new conversation with a data key of its own."""
+        users = [member.user_id for member in members]
+        issued = await self._issuer.issue_many(users, session=session) if users else {}
         document = await new_conversation(conversation, self._vault)
         try:
             await self._conversations.insert_one(document, session=session)
@@ -92,11 +97,13 @@ class MongoConversationRepository:
                 {
                     "_id": member_key(member.conversation_id, member.user_id),
                     "read_seq": member.read_seq,
+                    OWN_REVISION: issued[member.user_id],
                     **member_state(member),
                 }
                 for member in members
             ]
             await self._members.insert_many(rows, session=session)
+        return issued
 
     async def replace(
         self, conversation: Conversation, *, before: Conversation, session: Session
@@ -173,9 +180,11 @@ class MongoConversationRepository:
 
     async def put_member(self, member: Member, *, session: Session) -> None:
         """Store a membership, new or changed; its read marker never goes back."""
+        revision = await self._issuer.issue(member.user_id, session=session)
+        state = member_state(member) | {OWN_REVISION: revision}
         await self._members.update_one(
             {"_id": member_key(member.conversation_id, member.user_id)},
-            {"$set": member_state(member), "$max": {"read_seq": member.read_seq}},
+            {"$set": state, "$max": {"read_seq": member.read_seq}},
             upsert=True,
             session=session,
         )

@@ -22,6 +22,8 @@ Document = dict[str, Any]  # what BSON holds
 
 NOT_DELETED: Document = {"is_deleted": {"$ne": True}}
 """A deleted conversation is a tombstone that looks as if it were missing."""
+OWN_REVISION = "user_revision"
+"""Field of whatever is a user's own: the revision of its last change."""
 
 _log = structlog.get_logger()
 _UNREADABLE_TITLES = Counter(

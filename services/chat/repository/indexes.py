@@ -28,6 +28,20 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("conversation_id", 1), ("is_active", 1), ("user_id", 1)]),
         # What changed since a revision.
         IndexModel([("conversation_id", 1), ("revision", 1)]),
+        # What changed of a user's own since a revision.
+        IndexModel([("user_id", 1), ("user_revision", 1)]),
+    ],
+    "drafts": [
+        # What changed of a user's own since a revision; the last changed first.
+        IndexModel([("user_id", 1), ("user_revision", 1)]),
+        # A user's drafts that are not cleared.
+        IndexModel([("user_id", 1), ("is_cleared", 1), ("user_revision", 1)]),
+    ],
+    "bookmarks": [
+        # What changed of a user's own since a revision.
+        IndexModel([("user_id", 1), ("user_revision", 1)]),
+        # A user's bookmarks that are not removed.
+        IndexModel([("user_id", 1), ("is_removed", 1), ("user_revision", 1)]),
     ],
     "messages": [
         # History; two writers can never give the same number.

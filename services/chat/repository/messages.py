@@ -1,5 +1,6 @@
 """Messages in MongoDB."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -77,6 +78,14 @@ class MongoMessageRepository:
         """Store a new message, numbered by the caller's compare-and-set."""
         document = message_document(message, self._vault)
         await self._messages.insert_one(document, session=session)
+
+    async def get_many(self, message_ids: Sequence[MessageId]) -> list[Message]:
+        """Return those that exist, of whatever conversation, in no order."""
+        with map_mongo_errors():
+            found = self._messages.find({"_id": {"$in": list(message_ids)}})
+            documents = await found.to_list()
+        await self._keys.load(documents)
+        return [message_of(document, self._vault) for document in documents]
 
     async def replace(self, message: Message, *, session: Session) -> None:
         """Store a changed message."""

@@ -1,6 +1,6 @@
 """Publishes a conversation's events with their sealed titles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from libs.crypto.sealed import Sealed
 from libs.events import Transaction
@@ -26,8 +26,16 @@ class Announcements:
         transaction: Transaction,
         conversation: Conversation,
         members: Sequence[Member],
+        issued: Mapping[UserId, int],
     ) -> None:
-        """Publish conversation.created."""
+        """Publish conversation.created.
+
+        Args:
+            transaction: The caller's.
+            conversation: What began.
+            members: Who is in it.
+            issued: The revisions of their own streams.
+        """
         event_id = EventId(new_id())
         event = ConversationCreated(
             conversation_id=conversation.conversation_id,
@@ -38,6 +46,7 @@ class Announcements:
             members=tuple((member.user_id, str(member.role)) for member in members),
             rules=_rules_of(conversation),
             **self._texts(conversation, event_id, ConversationCreated.event_type),
+            user_revisions=tuple(issued[member.user_id] for member in members),
         )
         transaction.publish(event, event_id=event_id)
 

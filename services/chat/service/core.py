@@ -9,6 +9,7 @@ from services.chat.service.markers import ReadMarkers
 from services.chat.service.membership_core import MembershipCore, build_membership
 from services.chat.service.messages import Messages
 from services.chat.service.outside import CoreLimits, Outside
+from services.chat.service.own_core import OwnCore, build_own
 from services.chat.service.presence import Presence
 from services.chat.service.removals import Removals
 from services.chat.service.sync import Sync
@@ -22,6 +23,7 @@ class Core:
     messages: Messages
     sync: Sync
     markers: ReadMarkers
+    own: OwnCore
     directory: Directory
     live: LiveDelivery
     feed: LiveFeed
@@ -39,11 +41,14 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
         limits=limits.live,
     )
     removals = Removals(live, outside.removals)
+    own = build_own(outside, limits)
+    live.poll_with(own.live.poll_once)
     return Core(
         membership=build_membership(outside, limits, removals),
         messages=_messages(outside),
         sync=sync,
-        markers=ReadMarkers(outside.bus, outside.conversations, outside.clock),
+        markers=_markers(outside),
+        own=own,
         directory=Directory(outside.users),
         live=live,
         feed=LiveFeed(live, outside.rooms, outside.conversations, outside.sealer),
@@ -59,6 +64,12 @@ def _messages(outside: Outside) -> Messages:
         writer=outside.writer,
         sealer=outside.sealer,
         clock=outside.clock,
+    )
+
+
+def _markers(outside: Outside) -> ReadMarkers:
+    return ReadMarkers(
+        outside.bus, outside.conversations, outside.personal, outside.clock
     )
 
 

@@ -6,7 +6,7 @@ of watched conversations are polled. Source: DESIGN.md section 4.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -91,6 +91,7 @@ class LiveDelivery:
         self._has_missed = True
         self._polled_at = self._heard_at = clock.monotonic()
         self._unconfirmed: Callable[[], int] = lambda: 0
+        self._also_polled: list[Callable[[], Awaitable[bool]]] = []
         self._limits = limits
         self._watches: dict[ConversationId, Watch] = {}
         self._holes: set[ConversationId] = set()
@@ -219,6 +220,14 @@ class LiveDelivery:
         """Learn how many of this process's own events the broker has not taken."""
         self._unconfirmed = unconfirmed
 
+    def poll_with(self, poll: Callable[[], Awaitable[bool]]) -> None:
+        """Poll something else whenever conversations are polled.
+
+        Args:
+            poll: Tells whether every comparison and every fill succeeded.
+        """
+        self._also_polled.append(poll)
+
     def heard(self) -> None:
         """Hear that the live queue works: an event came, whatever it is."""
         self._heard_at = self._clock.monotonic()
@@ -244,8 +253,9 @@ class LiveDelivery:
             return
         self._polled_at = now
         self._has_missed = False  # one that is missed while it runs sets it again
-        if not await self.poll_once():
-            self._has_missed = True
+        for poll in (self.poll_once, *self._also_polled):
+            if not await poll():
+                self._has_missed = True
 
     async def poll_once(self) -> bool:
         """Compare revisions with the database and fill what is behind.

@@ -211,8 +211,10 @@ class Openings:
                 await require_collaborators(
                     self._repository, project_id, roles, session=session
                 )
-            await self._repository.insert(conversation, members, session=session)
-            self._announcements.created(transaction, conversation, members)
+            issued = await self._repository.insert(
+                conversation, members, session=session
+            )
+            self._announcements.created(transaction, conversation, members, issued)
             return Membership(conversation, members[0])
 
         opened = await run_change(self._bus, change)

@@ -7,9 +7,12 @@ from libs.kernel import Clock
 from services.chat.domain.limits import Limits
 from services.chat.ports import (
     BanRepository,
+    BookmarkRepository,
     ConversationRepository,
+    DraftRepository,
     MessageRepository,
     MessageWriter,
+    PersonalRepository,
     PresenceStore,
     RemovalChannel,
     Rooms,
@@ -28,6 +31,9 @@ class Outside:
     messages: MessageRepository
     users: UserRepository
     bans: BanRepository
+    personal: PersonalRepository
+    drafts: DraftRepository
+    bookmarks: BookmarkRepository
     writer: MessageWriter
     presence: PresenceStore
     rooms: Rooms

@@ -282,7 +282,7 @@ class ProjectChannels:
             await self._repository.insert(conversation, [], session=session)
         except ConflictError as error:  # another process handles another event of it
             raise ConversationBusyError from error
-        self._announcements.created(transaction, conversation, [])
+        self._announcements.created(transaction, conversation, [], {})
         return conversation
 
     async def _member(

@@ -7,13 +7,13 @@ from services.chat.domain.errors import (
     RevisionUnknownError,
 )
 from services.chat.domain.message import Message
-from services.chat.domain.permissions import Action, require
 from services.chat.ports import (
     Changed,
     Changes,
     ConversationRepository,
     MessageRepository,
 )
+from services.chat.service.access import require_access
 
 
 class Sync:
@@ -45,11 +45,7 @@ class Sync:
             ConversationNotFoundError: Missing, or the user is not a member.
             RevisionUnknownError: `since` is above the conversation's revision.
         """
-        conversation = await self._conversations.get(conversation_id)
-        if conversation is None:
-            raise ConversationNotFoundError
-        member = await self._conversations.get_member(conversation_id, user_id)
-        require(conversation, member, Action.READ)
+        _, member = await require_access(self._conversations, user_id, conversation_id)
         changes = await self.changes_of(
             conversation_id, since=since, limit=limit, viewer=member
         )

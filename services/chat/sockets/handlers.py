@@ -17,11 +17,14 @@ from services.chat.service.items import conversation_room
 from services.chat.service.live import LiveDelivery
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.messages import Messages
+from services.chat.service.own_items import own_room
+from services.chat.service.own_live import OwnDelivery
 from services.chat.service.presence import Presence
 from services.chat.service.wire import Wire, message_event
 from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Route
 from services.chat.sockets.payloads import (
+    FollowOwn,
     ReadUpTo,
     RenewToken,
     SendMessage,
@@ -74,6 +77,7 @@ class SocketHandlers:
         rooms: Clients of this process.
         presence: For ``presence.set``.
         typing: For ``typing.start``.
+        own: For ``own.subscribe``.
     """
 
     def __init__(
@@ -86,6 +90,7 @@ class SocketHandlers:
         rooms: LocalRooms,
         presence: Presence,
         typing: TypingChannel,
+        own: OwnDelivery,
     ) -> None:
         self._conversations = conversations
         self._messages = messages
@@ -94,6 +99,7 @@ class SocketHandlers:
         self._rooms = rooms
         self._presence = presence
         self._typing = typing
+        self._own = own
 
     def routes(self, admission: Admission) -> dict[str, Route]:
         """Return every event with its payload, handler and rate."""
@@ -113,6 +119,7 @@ class SocketHandlers:
             "conversation.unsubscribe": Route(
                 Subscribe, self.unsubscribe, "subscriptions"
             ),
+            "own.subscribe": Route(FollowOwn, self.follow_own, "subscriptions"),
             "receipt.read": Route(ReadUpTo, self.read),
             "typing.start": Route(StartTyping, self.start_typing, "typing"),
             "presence.set": Route(SetPresence, self.set_presence),
@@ -180,6 +187,15 @@ class SocketHandlers:
             if self._rooms.leave(conversation_room(conversation_id), client):
                 self._live.release(ConversationId(conversation_id))
         return {}
+
+    async def follow_own(self, client: Client, _: FollowOwn) -> Wire:
+        """Begin to deliver the user's own stream live, after the answered revision."""
+
+        def enter() -> None:
+            if self._rooms.client(client.sid) is not None:
+                self._rooms.enter(own_room(client.user_id), client)
+
+        return {"user_revision": await self._own.subscribe(client.user_id, enter)}
 
     async def read(self, client: Client, payload: ReadUpTo) -> Wire:
         """Move the read marker."""

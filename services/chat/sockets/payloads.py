@@ -32,6 +32,10 @@ class Subscribe(Payload):
     conversation_ids: Ids
 
 
+class FollowOwn(Payload):
+    """``own.subscribe``."""
+
+
 class ReadUpTo(Payload):
     """``receipt.read``."""
 

@@ -9,9 +9,14 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from services.chat.domain.conversation import Role
 from services.chat.schemas import (
+    DraftResource,
     MemberResource,
     MessageResource,
+    MuteResource,
+    OwnBookmarkResource,
+    OwnMembershipResource,
     ReactionResource,
     SentMessage,
 )
@@ -42,6 +47,17 @@ class Nothing(Told):
     """Acknowledgement of an event that has no result."""
 
 
+class ChangedMembership(Told):
+    """What of a membership changed."""
+
+    conversation_id: str
+    user_revision: int
+    role: Role | None = None
+    read_seq: int | None = None
+    is_active: bool | None = None
+    mute: MuteResource | None = None
+
+
 class ConversationPlace(Told):
     """Where a subscription starts: what comes after `revision` is delivered live."""
 
@@ -63,6 +79,21 @@ class Subscribed(Told):
 
     conversations: list[ConversationPlace]
     errors: list[NotSubscribed]
+
+
+class OwnPlace(Told):
+    """Where following one's own starts: what comes after it is delivered live."""
+
+    user_revision: int
+
+
+class OwnChange(Told):
+    """One item of the user's own stream; fields that are absent stay as they are."""
+
+    user_revision: int
+    membership: OwnMembershipResource | ChangedMembership | None = None
+    draft: DraftResource | None = None
+    bookmark: OwnBookmarkResource | None = None
 
 
 class Marked(Told):
@@ -210,6 +241,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "conversation.subscribe": Subscribed,
     "conversation.unsubscribe": Nothing,
     "message.send": SentMessage,
+    "own.subscribe": OwnPlace,
     "presence.set": Status,
     "receipt.read": Marked,
     "token.renew": Renewed,
@@ -232,6 +264,7 @@ EMITTED: dict[str, type[BaseModel]] = {
     "message.schedule_failed": ScheduleFailed,
     "message.sent": SentMessage,
     "message.unpinned": PinChange,
+    "own.changed": OwnChange,
     "presence.changed": PresenceState,
     "receipt.read": ReadUpTo,
     "resync": Resync,

@@ -22,8 +22,11 @@ from services.chat.domain.message import Draft
 from services.chat.domain.user import User
 from services.chat.repository.memory import (
     MemoryBans,
+    MemoryBookmarks,
     MemoryConversations,
+    MemoryDrafts,
     MemoryMessages,
+    MemoryPersonal,
     MemoryUsers,
 )
 from services.chat.service.announcements import Announcements
@@ -88,6 +91,11 @@ class Chat:
         self.store = store or MemoryConversations()
         self.message_store = MemoryMessages(self.store)
         self.users = MemoryUsers()
+        self.draft_store = MemoryDrafts(self.store)
+        self.bookmark_store = MemoryBookmarks(self.store)
+        self.personal = MemoryPersonal(
+            self.store, self.draft_store, self.bookmark_store
+        )
         self.sealer = FieldSealer(KeyRing.generate())
         self.rooms = RecordingRooms()
         self.writer = GroupCommitWriter(

@@ -58,11 +58,11 @@ async def test_a_cancelled_flush_loses_no_read_marker() -> None:
         for group in groups:
             for _ in range(2):
                 await chat.writer.submit(draft(group))
-    markers = ReadMarkers(chat.bus, chat.store, chat.clock)
+    markers = ReadMarkers(chat.bus, chat.store, chat.personal, chat.clock)
     for group in groups:
         for seq in (1, 2):
             await markers.mark(GRACE, group, seq)
-    run, left = chat.bus.run_transaction, [1]
+    run, left = chat.bus.run_transaction, [0]
 
     async def stopping(change):
         left[0] -= 1
@@ -126,6 +126,7 @@ def handlers_of(chat: Chat, rooms: LocalRooms, typing=None) -> SocketHandlers:
         rooms=rooms,
         presence=None,
         typing=typing,
+        own=None,
     )
 
 

@@ -15,6 +15,7 @@ from libs.events.catalog import (
     PresenceChanged,
     SessionRevoked,
 )
+from libs.events.catalog.personal import OwnEvent
 from libs.events.documents.examples import example_envelope
 from libs.kernel import ConversationId, EventId, UserId, new_id
 from scripts.asyncapi_sockets import document, routes
@@ -61,7 +62,10 @@ def live_events() -> list[type]:
     classes = {
         cls for subscription in worker.live_subscriptions for cls in subscription.events
     }
-    return sorted(classes - {SessionRevoked}, key=lambda cls: cls.event_type)
+    return sorted(
+        (cls for cls in classes - {SessionRevoked} if not issubclass(cls, OwnEvent)),
+        key=lambda cls: cls.event_type,
+    )
 
 
 async def told(rooms: RecordingRooms, cls: type) -> None:

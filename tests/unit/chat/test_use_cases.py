@@ -311,7 +311,7 @@ async def test_a_revision_from_the_future_is_refused(chat) -> None:
 async def test_read_markers_only_go_forward(chat) -> None:
     """A marker is clipped to the newest message and never goes back."""
     group = await chat.group(GRACE)
-    markers = ReadMarkers(chat.bus, chat.store, chat.clock)
+    markers = ReadMarkers(chat.bus, chat.store, chat.personal, chat.clock)
     for _ in range(3):
         await chat.messages.send(draft(group))
     assert (await markers.mark(GRACE, group, 2))[1] == 2

@@ -7,12 +7,20 @@ is changed.
 from services.chat.repository.memory.bans import MemoryBans
 from services.chat.repository.memory.conversations import MemoryConversations, sent_key
 from services.chat.repository.memory.messages import MemoryMessages
+from services.chat.repository.memory.personal import (
+    MemoryBookmarks,
+    MemoryDrafts,
+    MemoryPersonal,
+)
 from services.chat.repository.memory.users import MemoryUsers
 
 __all__ = [
     "MemoryBans",
+    "MemoryBookmarks",
     "MemoryConversations",
+    "MemoryDrafts",
     "MemoryMessages",
+    "MemoryPersonal",
     "MemoryUsers",
     "sent_key",
 ]

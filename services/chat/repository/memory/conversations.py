@@ -19,6 +19,13 @@ class MemoryConversations:
         self.conversations: dict[ConversationId, Conversation] = {}
         self.members: dict[tuple[ConversationId, UserId], Member] = {}
         self.messages: dict[MessageId, Message] = {}
+        self.user_revisions: dict[UserId, int] = {}
+        self.own_revisions: dict[tuple[ConversationId, UserId], int] = {}
+
+    def issue(self, user_id: UserId) -> int:
+        """Return the next revision of a user's own stream."""
+        self.user_revisions[user_id] = self.user_revisions.get(user_id, 0) + 1
+        return self.user_revisions[user_id]
 
     async def get(
         self, conversation_id: ConversationId, *, session: Session = None
@@ -62,7 +69,7 @@ class MemoryConversations:
         members: Sequence[Member],
         *,
         session: Session,
-    ) -> None:
+    ) -> dict[UserId, int]:
         """Store a new conversation."""
         key = conversation.unique_key
         is_taken = conversation.conversation_id in self.conversations
@@ -72,7 +79,9 @@ class MemoryConversations:
             )
         self.conversations[conversation.conversation_id] = conversation
         for member in members:
-            self.members[member.conversation_id, member.user_id] = member
+            self._put(member)
+        place = conversation.conversation_id
+        return {m.user_id: self.own_revisions[place, m.user_id] for m in members}
 
     async def replace(
         self, conversation: Conversation, *, before: Conversation, session: Session
@@ -134,10 +143,9 @@ class MemoryConversations:
     async def put_member(self, member: Member, *, session: Session) -> None:
         """Store a membership; its read marker never goes back."""
         del session
-        key = (member.conversation_id, member.user_id)
-        known = self.members.get(key)
+        known = self.members.get((member.conversation_id, member.user_id))
         read_seq = max(member.read_seq, known.read_seq if known else 0)
-        self.members[key] = msgspec.structs.replace(member, read_seq=read_seq)
+        self._put(msgspec.structs.replace(member, read_seq=read_seq))
 
     async def count_members(
         self,
@@ -262,6 +270,11 @@ class MemoryConversations:
         """Return those of the messages that are stored."""
         stored = {sent_key(message): message for message in self.messages.values()}
         return {key: stored[key] for key in keys if key in stored}
+
+    def _put(self, member: Member) -> None:
+        key = (member.conversation_id, member.user_id)
+        self.members[key] = member
+        self.own_revisions[key] = self.issue(member.user_id)
 
     def _active(self, conversation_id: ConversationId) -> list[Member]:
         return [

@@ -1,5 +1,7 @@
 """Messages in memory."""
 
+from collections.abc import Sequence
+
 from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
@@ -45,6 +47,11 @@ class MemoryMessages:
         """Store a new message, numbered by the caller's compare-and-set."""
         del session
         self._store.messages[message.message_id] = message
+
+    async def get_many(self, message_ids: Sequence[MessageId]) -> list[Message]:
+        """Return those that exist, in no order."""
+        known = self._store.messages
+        return [known[m] for m in message_ids if m in known]
 
     async def replace(self, message: Message, *, session: Session) -> None:
         """Store a changed message."""

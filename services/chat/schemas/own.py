@@ -1,0 +1,146 @@
+"""Wire models of what belongs to one user."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import AwareDatetime, BaseModel, Field
+
+from services.chat.domain.conversation import Role
+from services.chat.domain.personal import (
+    Bookmark,
+    Mute,
+    MuteLevel,
+    OwnMembership,
+    SavedDraft,
+)
+from services.chat.ports import OwnChanges
+from services.chat.schemas.fields import RequestModel
+from services.chat.schemas.messages import MessageResource
+from services.chat.service.bookmarks import Marked
+from services.chat.service.own_items import (
+    bookmark_wire,
+    draft_wire,
+    membership_wire,
+    mute_wire,
+)
+from services.chat.service.wire import message_wire
+
+ThreadSeq = Annotated[int, Field(ge=0, le=2**53, strict=True)]
+
+
+class SaveDraft(RequestModel):
+    """Body of PUT /conversations/{id}/draft; the server's order decides."""
+
+    text: str = Field(max_length=20_000)
+    thread_seq: ThreadSeq = 0
+
+
+class SaveBookmark(RequestModel):
+    """Body of PUT /conversations/{id}/messages/{id}/bookmark."""
+
+    note: str | None = Field(default=None, max_length=4_000)
+
+
+class SetMute(RequestModel):
+    """Body of PUT /conversations/{id}/mute; without `until` for ever."""
+
+    level: MuteLevel
+    until: AwareDatetime | None = None
+
+
+class MuteResource(BaseModel):
+    """What of a conversation notifies its member, and until when."""
+
+    level: MuteLevel
+    until: datetime | None
+
+    @classmethod
+    def of(cls, mute: Mute) -> Self:
+        """Return a mute as it is shown."""
+        return cls.model_validate(mute_wire(mute))
+
+
+class OwnMembershipResource(BaseModel):
+    """A membership as its own user sees it; one that ended is not active."""
+
+    conversation_id: str
+    role: Role
+    joined_at: datetime
+    read_seq: int
+    is_active: bool
+    mute: MuteResource
+    user_revision: int
+
+
+class DraftResource(BaseModel):
+    """A draft; one that was cleared has no text."""
+
+    conversation_id: str
+    thread_seq: int
+    text: str | None
+    saved_at: datetime
+    is_cleared: bool
+    user_revision: int
+
+    @classmethod
+    def of(cls, draft: SavedDraft) -> Self:
+        """Return a draft as it is shown."""
+        return cls.model_validate(draft_wire(draft))
+
+
+class OwnBookmarkResource(BaseModel):
+    """A bookmark without its message; one that was removed stays."""
+
+    conversation_id: str
+    message_id: str
+    seq: int
+    note: str | None
+    added_at: datetime
+    is_removed: bool
+    user_revision: int
+
+
+class BookmarkResource(OwnBookmarkResource):
+    """A bookmark with its message, which is null where it is not to be seen."""
+
+    is_available: bool
+    message: MessageResource | None
+
+    @classmethod
+    def of(cls, marked: Marked) -> Self:
+        """Return a bookmark as it is shown."""
+        message = marked.message
+        return cls.model_validate(
+            {
+                **bookmark_wire(marked.bookmark),
+                "is_available": message is not None,
+                "message": None if message is None else message_wire(message),
+            }
+        )
+
+
+class OwnChangesResource(BaseModel):
+    """The current state of all of one's own that changed; ask from `user_revision`."""
+
+    memberships: list[OwnMembershipResource]
+    drafts: list[DraftResource]
+    bookmarks: list[OwnBookmarkResource]
+    user_revision: int
+    has_more: bool
+
+    @classmethod
+    def of(cls, changes: OwnChanges) -> Self:
+        """Return changes as they are shown."""
+        items = changes.items
+        memberships = [m for m in items if isinstance(m, OwnMembership)]
+        drafts = [draft for draft in items if isinstance(draft, SavedDraft)]
+        bookmarks = [mark for mark in items if isinstance(mark, Bookmark)]
+        return cls.model_validate(
+            {
+                "memberships": [membership_wire(own) for own in memberships],
+                "drafts": [draft_wire(draft) for draft in drafts],
+                "bookmarks": [bookmark_wire(bookmark) for bookmark in bookmarks],
+                "user_revision": changes.revision,
+                "has_more": changes.has_more,
+            }
+        )

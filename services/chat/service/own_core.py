@@ -1,0 +1,42 @@
+"""The use cases on what is a user's own, over any adapters."""
+
+from dataclasses import dataclass
+
+from services.chat.service.bookmarks import Bookmarks
+from services.chat.service.drafts import Drafts
+from services.chat.service.mutes import Mutes
+from services.chat.service.outside import CoreLimits, Outside
+from services.chat.service.own_feed import OwnFeed
+from services.chat.service.own_live import OwnDelivery
+from services.chat.service.own_stream import OwnStream
+
+
+@dataclass(frozen=True)
+class OwnCore:
+    """What a user does for nobody but themselves, and how it is synchronised."""
+
+    stream: OwnStream
+    drafts: Drafts
+    bookmarks: Bookmarks
+    mutes: Mutes
+    live: OwnDelivery
+    feed: OwnFeed
+
+
+def build_own(outside: Outside, limits: CoreLimits) -> OwnCore:
+    """Put the use cases together."""
+    bus, conversations, clock = outside.bus, outside.conversations, outside.clock
+    stream = OwnStream(outside.personal)
+    live = OwnDelivery(
+        outside.rooms, outside.personal, stream, clock=clock, limits=limits.live
+    )
+    return OwnCore(
+        stream=stream,
+        drafts=Drafts(bus, conversations, outside.drafts, clock),
+        bookmarks=Bookmarks(
+            bus, conversations, outside.messages, outside.bookmarks, clock=clock
+        ),
+        mutes=Mutes(bus, conversations, outside.personal, clock),
+        live=live,
+        feed=OwnFeed(live),
+    )
