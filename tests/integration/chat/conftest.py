@@ -143,10 +143,11 @@ class Member:
     async def ask(
         self, process: ChatProcess, method: str, path: str, body: Any = None
     ) -> tuple[int, Any]:
-        """Return status and body of a request below /api/v1/conversations."""
+        """Return status and body of a request; paths are below the conversations'."""
         principal = Principal(self.user_id, self.session_id)
         token = self.gateway.token("chat", principal)
-        url = f"{process.url}/api/v1/conversations{path}"
+        below = "" if path.startswith("/api/") else "/api/v1/conversations"
+        url = f"{process.url}{below}{path}"
         headers = {"Authorization": f"Bearer {token}"}
         async with (
             aiohttp.ClientSession() as http,
