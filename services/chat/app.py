@@ -43,14 +43,12 @@ from services.chat.listener import SocketLimits, SocketListener
 from services.chat.operations.opening import open_vault
 from services.chat.repository import (
     MongoBanRepository,
-    MongoBookmarkRepository,
     MongoConversationRepository,
-    MongoDraftRepository,
     MongoMessageRepository,
-    MongoPersonalRepository,
     MongoUserRepository,
     MongoWriterStore,
     Schema,
+    own_stores,
 )
 from services.chat.service.core import Core, build_core
 from services.chat.service.directory import Directory
@@ -167,9 +165,7 @@ async def _open_adapters(
         messages=MongoMessageRepository(database, vault),
         users=MongoUserRepository(database),
         bans=MongoBanRepository(database),
-        personal=MongoPersonalRepository(database, vault),
-        drafts=MongoDraftRepository(database, vault),
-        bookmarks=MongoBookmarkRepository(database, vault),
+        own=own_stores(database, vault),
         writer=writer,
         presence=RedisPresenceStore(redis, clock),
         rooms=rooms,

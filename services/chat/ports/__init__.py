@@ -18,6 +18,7 @@ from services.chat.ports.personal import (
     DraftRepository,
     OwnChanges,
     OwnItem,
+    OwnStores,
     PersonalRepository,
 )
 from services.chat.ports.session import Session
@@ -40,6 +41,7 @@ __all__ = [
     "MessageWriter",
     "OwnChanges",
     "OwnItem",
+    "OwnStores",
     "Page",
     "PersonalRepository",
     "PresenceStore",

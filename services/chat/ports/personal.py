@@ -5,6 +5,7 @@ transaction: two writers for one user take turns, so that none is left out.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import msgspec
@@ -123,3 +124,12 @@ class BookmarkRepository(Protocol):
     ) -> list[Bookmark]:
         """Return a user's bookmarks, the last changed first, below a revision."""
         ...
+
+
+@dataclass(frozen=True)
+class OwnStores:
+    """Where everything that is a user's own is kept."""
+
+    personal: PersonalRepository
+    drafts: DraftRepository
+    bookmarks: BookmarkRepository

@@ -5,7 +5,7 @@ from services.chat.repository.bookmarks import MongoBookmarkRepository
 from services.chat.repository.conversations import MongoConversationRepository
 from services.chat.repository.drafts import MongoDraftRepository
 from services.chat.repository.messages import MongoMessageRepository
-from services.chat.repository.personal import MongoPersonalRepository
+from services.chat.repository.personal import MongoPersonalRepository, own_stores
 from services.chat.repository.schema import Schema
 from services.chat.repository.users import MongoUserRepository
 from services.chat.repository.vault import ConversationVault, RenewalLimits
@@ -23,4 +23,5 @@ __all__ = [
     "MongoWriterStore",
     "RenewalLimits",
     "Schema",
+    "own_stores",
 ]

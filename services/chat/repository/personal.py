@@ -9,8 +9,10 @@ from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.errors import MarkerUnmovedError
 from services.chat.domain.personal import Mute
-from services.chat.ports import OwnItem, Session
+from services.chat.ports import OwnItem, OwnStores, Session
+from services.chat.repository.bookmarks import MongoBookmarkRepository
 from services.chat.repository.documents import OWN_REVISION, Document, member_key
+from services.chat.repository.drafts import MongoDraftRepository
 from services.chat.repository.own_documents import (
     OwnTexts,
     membership_of,
@@ -119,3 +121,14 @@ class MongoPersonalRepository:
         with map_mongo_errors():
             found = await self._members.find(query, wanted).to_list()
         return {ConversationId(d["conversation_id"]): mute_of(d) for d in found}
+
+
+def own_stores(
+    database: AsyncDatabase[dict[str, Any]], vault: ConversationVault
+) -> OwnStores:
+    """Return where everything that is a user's own is kept."""
+    return OwnStores(
+        personal=MongoPersonalRepository(database, vault),
+        drafts=MongoDraftRepository(database, vault),
+        bookmarks=MongoBookmarkRepository(database, vault),
+    )

@@ -69,7 +69,7 @@ def _messages(outside: Outside) -> Messages:
 
 def _markers(outside: Outside) -> ReadMarkers:
     return ReadMarkers(
-        outside.bus, outside.conversations, outside.personal, outside.clock
+        outside.bus, outside.conversations, outside.own.personal, outside.clock
     )
 
 

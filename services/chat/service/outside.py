@@ -7,12 +7,10 @@ from libs.kernel import Clock
 from services.chat.domain.limits import Limits
 from services.chat.ports import (
     BanRepository,
-    BookmarkRepository,
     ConversationRepository,
-    DraftRepository,
     MessageRepository,
     MessageWriter,
-    PersonalRepository,
+    OwnStores,
     PresenceStore,
     RemovalChannel,
     Rooms,
@@ -31,9 +29,7 @@ class Outside:
     messages: MessageRepository
     users: UserRepository
     bans: BanRepository
-    personal: PersonalRepository
-    drafts: DraftRepository
-    bookmarks: BookmarkRepository
+    own: OwnStores
     writer: MessageWriter
     presence: PresenceStore
     rooms: Rooms

@@ -25,18 +25,19 @@ class OwnCore:
 
 def build_own(outside: Outside, limits: CoreLimits) -> OwnCore:
     """Put the use cases together."""
+    stores = outside.own
     bus, conversations, clock = outside.bus, outside.conversations, outside.clock
-    stream = OwnStream(outside.personal)
+    stream = OwnStream(stores.personal)
     live = OwnDelivery(
-        outside.rooms, outside.personal, stream, clock=clock, limits=limits.live
+        outside.rooms, stores.personal, stream, clock=clock, limits=limits.live
     )
     return OwnCore(
         stream=stream,
-        drafts=Drafts(bus, conversations, outside.drafts, clock),
+        drafts=Drafts(bus, conversations, stores.drafts, clock),
         bookmarks=Bookmarks(
-            bus, conversations, outside.messages, outside.bookmarks, clock=clock
+            bus, conversations, outside.messages, stores.bookmarks, clock=clock
         ),
-        mutes=Mutes(bus, conversations, outside.personal, clock),
+        mutes=Mutes(bus, conversations, stores.personal, clock),
         live=live,
         feed=OwnFeed(live),
     )
