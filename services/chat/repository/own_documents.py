@@ -20,6 +20,8 @@ from services.chat.repository.documents import OWN_REVISION, Document, member_of
 from services.chat.repository.keys import StoredKeys
 from services.chat.repository.vault import ConversationVault
 
+_DRAFT = "parley.chat.draft.1"
+_NOTE = "parley.chat.note.1"
 _log = structlog.get_logger()
 _UNREADABLE = Counter(
     "chat_unreadable_own_texts_total", "Drafts and notes that did not open"
@@ -80,9 +82,8 @@ class OwnTexts:
             OWN_REVISION: draft.user_revision,
         }
         if draft.text is not None:
-            document["body"] = self._vault.seal_own(
-                draft.conversation_id, _draft_place(document), draft.text
-            )
+            place = _draft_place(document)
+            document["body"] = self._vault.seal_text(_DRAFT, place, draft.text)
         return document
 
     def draft_of(self, document: Document) -> SavedDraft:
@@ -91,7 +92,7 @@ class OwnTexts:
             user_id=UserId(document["user_id"]),
             conversation_id=ConversationId(document["conversation_id"]),
             thread_seq=document["thread_seq"],
-            text=self._opened(document, _draft_place(document)),
+            text=self._opened(document, _DRAFT, _draft_place(document)),
             saved_at=document["saved_at"],
             is_cleared=document["is_cleared"],
             user_revision=document[OWN_REVISION],
@@ -109,9 +110,8 @@ class OwnTexts:
             OWN_REVISION: bookmark.user_revision,
         }
         if bookmark.note is not None:
-            document["body"] = self._vault.seal_own(
-                bookmark.conversation_id, _note_place(document), bookmark.note
-            )
+            place = _note_place(document)
+            document["body"] = self._vault.seal_text(_NOTE, place, bookmark.note)
         return document
 
     def bookmark_of(self, document: Document) -> Bookmark:
@@ -121,19 +121,21 @@ class OwnTexts:
             conversation_id=ConversationId(document["conversation_id"]),
             message_id=MessageId(document["message_id"]),
             seq=document["seq"],
-            note=self._opened(document, _note_place(document)),
+            note=self._opened(document, _NOTE, _note_place(document)),
             added_at=document["added_at"],
             is_removed=document["is_removed"],
             user_revision=document[OWN_REVISION],
         )
 
-    def _opened(self, document: Document, place: Sequence[str]) -> str | None:
+    def _opened(
+        self, document: Document, purpose: str, place: Sequence[str]
+    ) -> str | None:
         """Open a text; one that was altered or shredded is absent, and logged."""
         sealed = document.get("body")
         if sealed is None:
             return None
         try:
-            return self._vault.open_own(document["conversation_id"], place, sealed)
+            return self._vault.open_text(purpose, place, sealed)
         except (DecryptError, AppError):
             _UNREADABLE.inc()
             _log.warning("own_text_unreadable", user_id=document["user_id"])
@@ -141,8 +143,10 @@ class OwnTexts:
 
 
 def _draft_place(document: Document) -> tuple[str, ...]:
-    return ("draft", document["user_id"], str(document["thread_seq"]))
+    thread = str(document["thread_seq"])
+    return (document["conversation_id"], document["user_id"], thread)
 
 
 def _note_place(document: Document) -> tuple[str, ...]:
-    return ("note", document["user_id"], document["message_id"])
+    names = ("conversation_id", "user_id", "message_id")
+    return tuple(document[name] for name in names)

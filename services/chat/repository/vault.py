@@ -28,7 +28,6 @@ __all__ = [
 Document = dict[str, Any]  # what BSON holds
 
 _BODY = "parley.chat.body.1"
-_OWN = "parley.chat.own.1"
 _DEFAULT_LIMITS = RenewalLimits()
 
 
@@ -166,31 +165,6 @@ class ConversationVault:
         key = self._chains.opening(place[0], sealed["k"])
         bound = additional_data(purpose, *place, sealed["k"])
         return decrypt(key, sealed["c"], bound).decode()
-
-    def seal_own(
-        self, conversation_id: str, place: Sequence[str], text: str
-    ) -> Document:
-        """Seal what a user keeps for themselves in a conversation.
-
-        Args:
-            conversation_id: Whose data key seals it: it is shredded with it.
-            place: What it is, whose, and where it belongs; bound to it.
-            text: Any text.
-
-        Raises:
-            KeyDestroyedError: The conversation was shredded.
-        """
-        return self._seal(_OWN, (conversation_id, *place), text)
-
-    def open_own(
-        self, conversation_id: str, place: Sequence[str], sealed: Document
-    ) -> str:
-        """Open what `seal_own` sealed for the same place.
-
-        Raises:
-            DecryptError: It was altered, or belongs elsewhere.
-        """
-        return self._open(_OWN, (conversation_id, *place), sealed)
 
 
 def _field(name: str) -> str:

@@ -189,27 +189,14 @@ class Openings:
     async def _store(
         self, user_id: UserId, conversation: Conversation, others: Sequence[UserId]
     ) -> Membership:
-        is_direct = conversation.kind is ConversationKind.DIRECT
-        roles = {user_id: Role.MEMBER if is_direct else Role.OWNER}
-        roles |= dict.fromkeys(others, Role.MEMBER)
-        members = [
-            Member(
-                conversation_id=conversation.conversation_id,
-                user_id=member_id,
-                role=role,
-                joined_at=conversation.created_at,
-                revision=conversation.revision,
-            )
-            for member_id, role in roles.items()
-        ]
-
+        members = _first_members(user_id, conversation, others)
         project_id = conversation.project_id
 
         async def change(transaction: Transaction) -> Membership:
             session = transaction.session
             if project_id is not None:
                 await require_collaborators(
-                    self._repository, project_id, roles, session=session
+                    self._repository, project_id, (*others, user_id), session=session
                 )
             issued = await self._repository.insert(
                 conversation, members, session=session
@@ -221,3 +208,22 @@ class Openings:
         if project_id is not None:
             self._writer.forget(general_id(project_id))
         return opened
+
+
+def _first_members(
+    user_id: UserId, conversation: Conversation, others: Sequence[UserId]
+) -> list[Member]:
+    """Return the members of a new conversation; who opens it comes first."""
+    is_direct = conversation.kind is ConversationKind.DIRECT
+    roles = {user_id: Role.MEMBER if is_direct else Role.OWNER}
+    roles |= dict.fromkeys(others, Role.MEMBER)
+    return [
+        Member(
+            conversation_id=conversation.conversation_id,
+            user_id=member_id,
+            role=role,
+            joined_at=conversation.created_at,
+            revision=conversation.revision,
+        )
+        for member_id, role in roles.items()
+    ]
