@@ -111,7 +111,7 @@ def test_a_bad_event_costs_no_neighbour():
     """Good events of a frame are decoded beside broken and unknown ones."""
     good = encode(ConversationRead(conversation_id="c", user_id="u", read_seq=1))
     unknown = good.replace(b'"conversation.read"', b'"nobody.knows"')
-    newer = good.replace(b"conversation.read:1", b"conversation.read:99")
+    newer = good.replace(b"conversation.read:2", b"conversation.read:99")
     spoilt = good.replace(b'"read_seq":1', b'"read_seq":"one"')
     parts = decode_frame(encode_frame([good, b"{}", unknown, newer, spoilt, good]))
     assert [type(part) for part in parts] == [
