@@ -114,7 +114,7 @@ class DeliveryConformance:
             seen.append(event.read_seq)
 
         newer = rig.frame_of(read(1)).replace(
-            b"conversation.read:1", b"conversation.read:99"
+            b"conversation.read:2", b"conversation.read:99"
         )
         more = newer.replace(b'"data":{', b'"data":{"nobody_knows":1,')
         known = rig.frame_of(read(2)).replace(b'"data":{', b'"data":{"unknown":1,')
