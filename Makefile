@@ -13,7 +13,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcar
 
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
-.PHONY: help setup lock up down status logs demo seed test test-unit test-contract test-integration test-e2e faults history cov cov-events \
+.PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults history cov cov-events \
 	smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
@@ -48,7 +48,10 @@ seed: up ## Fill the running stack with people, projects and messages to look at
 	@$(PYTHON) -m scripts.seed
 
 # --- testing --------------------------------------------------------------------
-test: setup ## All tests, on a stack of their own (T=path narrows)
+clients: setup ## Install what the tests of the official clients use: npm packages, chromium
+	@$(PYTHON) -m tests.support.clients
+
+test: setup clients ## All tests, on a stack of their own (T=path narrows)
 	@$(PYTHON) -m pytest $(T)
 
 test-unit: setup ## Unit tests: no server, seconds
@@ -60,7 +63,7 @@ test-contract: setup ## Event schemas, OpenAPI documents
 test-integration: setup ## Adapters and services on real servers
 	@$(PYTHON) -m pytest tests/integration
 
-test-e2e: setup ## The whole house through the edge, faults included
+test-e2e: setup clients ## The whole house through the edge, faults included
 	@$(PYTHON) -m pytest tests/e2e
 
 faults: setup ## Long fault runs (RUNS=30 a phase, MINUTES=90 at most), resumable; counts in docs/
