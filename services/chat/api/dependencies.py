@@ -1,4 +1,7 @@
-"""What the routes of chat ask for: use cases, the caller, ids of the path."""
+"""What the routes of chat ask for: use cases, the caller, ids of the path.
+
+All of them are coroutines: the framework takes a thread for each plain function.
+"""
 
 from typing import Annotated, TypedDict
 
@@ -39,42 +42,42 @@ class ChatState(TypedDict):
     own: OwnCore
 
 
-def _conversations(request: Request) -> Conversations:
-    found: Conversations = request.state.membership.membership.conversations
+async def _conversations(request: Request) -> Conversations:
+    found: Conversations = request.state.membership.conversations
     return found
 
 
-def _openings(request: Request) -> Openings:
-    found: Openings = request.state.membership.membership.openings
+async def _openings(request: Request) -> Openings:
+    found: Openings = request.state.membership.openings
     return found
 
 
-def _members(request: Request) -> Members:
+async def _members(request: Request) -> Members:
     found: Members = request.state.membership.members
     return found
 
 
-def _roles(request: Request) -> Roles:
+async def _roles(request: Request) -> Roles:
     found: Roles = request.state.membership.roles
     return found
 
 
-def _bans(request: Request) -> Bans:
+async def _bans(request: Request) -> Bans:
     found: Bans = request.state.membership.bans
     return found
 
 
-def _messages(request: Request) -> Messages:
+async def _messages(request: Request) -> Messages:
     found: Messages = request.state.messages
     return found
 
 
-def _sync(request: Request) -> Sync:
+async def _sync(request: Request) -> Sync:
     found: Sync = request.state.sync
     return found
 
 
-def _markers(request: Request) -> ReadMarkers:
+async def _markers(request: Request) -> ReadMarkers:
     found: ReadMarkers = request.state.markers
     return found
 
@@ -87,31 +90,31 @@ def _own(request: Request) -> OwnCore:
 _IdPath = Annotated[str, Path(min_length=1, max_length=64)]
 
 
-def _conversation_id(conversation_id: _IdPath) -> ConversationId:
+async def _conversation_id(conversation_id: _IdPath) -> ConversationId:
     if not is_id(conversation_id):
         raise ConversationNotFoundError  # what cannot be an id does not exist
     return ConversationId(conversation_id)
 
 
-def _message_id(message_id: _IdPath) -> MessageId:
+async def _message_id(message_id: _IdPath) -> MessageId:
     if not is_id(message_id):
         raise MessageNotFoundError
     return MessageId(message_id)
 
 
-def _member_id(user_id: _IdPath) -> UserId:
+async def _member_id(user_id: _IdPath) -> UserId:
     if not is_id(user_id):
         raise MemberNotFoundError
     return UserId(user_id)
 
 
-def _banned_id(user_id: _IdPath) -> UserId:
+async def _banned_id(user_id: _IdPath) -> UserId:
     if not is_id(user_id):
         raise BanNotFoundError
     return UserId(user_id)
 
 
-def _caller(principal: CurrentPrincipal) -> UserId:
+async def _caller(principal: CurrentPrincipal) -> UserId:
     return UserId(principal.user_id)
 
 
