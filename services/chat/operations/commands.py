@@ -14,7 +14,7 @@ from libs.chassis.errors import StartError
 from libs.chassis.settings import load_settings
 from libs.crypto import KeyRingError
 from libs.kernel import AppError
-from services.chat.operations import keys, migrate
+from services.chat.operations import keys, migrate, verify
 from services.chat.settings import ChatSettings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -49,6 +49,7 @@ def _parser() -> ArgumentParser:
     commands = parser.add_subparsers(required=True)
     _add_migrate(commands)
     _add_keys(commands)
+    _add_verify(commands)
     return parser
 
 
@@ -75,6 +76,12 @@ def _add_keys(commands: Commands) -> None:
         help="keys a second at most",
     )
     rotate.set_defaults(run=keys.rotate)
+
+
+def _add_verify(commands: Commands) -> None:
+    parser = commands.add_parser("verify", help="whether what is stored is whole")
+    parser.add_argument("--conversation", default="", help="this one alone")
+    parser.set_defaults(run=verify.run)
 
 
 def _rate(text: str) -> float:

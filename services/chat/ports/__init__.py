@@ -11,6 +11,7 @@ from services.chat.ports.delivery import (
     TransportSealer,
     TypingChannel,
 )
+from services.chat.ports.inspection import InspectionStore
 from services.chat.ports.keys import DataKeyStore, KeyCount, StoredKey
 from services.chat.ports.messages import Changed, Changes, MessageRepository, Page
 from services.chat.ports.personal import (
@@ -35,6 +36,7 @@ __all__ = [
     "ConversationRepository",
     "DataKeyStore",
     "DraftRepository",
+    "InspectionStore",
     "JoinedAt",
     "KeyCount",
     "MessageRepository",

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from libs.crypto import DataKeys, additional_data, decrypt, encrypt
+from libs.crypto import DataKeys, DecryptError, additional_data, decrypt, encrypt
 from services.chat.repository.key_chains import (
     DESTROYED,
     KeyChains,
@@ -82,6 +82,14 @@ class ConversationVault:
     def knows(self, conversation_id: str, key_ids: Iterable[str] = ()) -> bool:
         """Tell whether a conversation's keys are here, some of them in particular."""
         return self._chains.knows(conversation_id, key_ids)
+
+    def opens(self, conversation_id: str, key_id: str) -> bool:
+        """Tell whether a data key that is here was unwrapped."""
+        try:
+            self._chains.opening(conversation_id, key_id)
+        except DecryptError:
+            return False
+        return True
 
     async def learn(self, *documents: Document) -> None:
         """Unwrap the keys of stored conversations, side by side; see `KeyChains`.

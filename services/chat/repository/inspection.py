@@ -1,0 +1,133 @@
+"""Stored conversations for who checks them, in MongoDB."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from libs.chassis.mongo import map_mongo_errors
+from libs.crypto import DecryptError
+from libs.kernel import ConversationId, MessageId, UserId
+from services.chat.domain.integrity import SeenConversation, SeenMember, SeenMessage
+from services.chat.repository.keys import StoredKeys
+from services.chat.repository.vault import ConversationVault, KeyNotLoadedError
+
+Document = dict[str, Any]  # what BSON holds
+
+_BATCH = 500
+_FIELDS = ("title", "topic")
+_DOES_NOT_OPEN = (DecryptError, KeyNotLoadedError)  # the latter: no such key is stored
+
+
+class MongoInspectionStore:
+    """Implements `InspectionStore`."""
+
+    def __init__(
+        self, database: AsyncDatabase[Document], vault: ConversationVault
+    ) -> None:
+        self._conversations = database["conversations"]
+        self._messages = database["messages"]
+        self._members = database["members"]
+        self._vault = vault
+        self._keys = StoredKeys(database, vault)
+
+    async def count(self) -> int:
+        """Return about how many conversations there are, deleted ones too."""
+        with map_mongo_errors():
+            return await self._conversations.estimated_document_count()
+
+    async def conversation_ids(self, *, after: str, limit: int) -> list[ConversationId]:
+        """Return conversations in the order of their ids, deleted ones too."""
+        with map_mongo_errors():
+            found = self._conversations.find({"_id": {"$gt": after}}, {"_id": 1})
+            documents = await found.sort("_id", 1).limit(limit).to_list()
+        return [ConversationId(document["_id"]) for document in documents]
+
+    async def conversation(
+        self, conversation_id: ConversationId
+    ) -> SeenConversation | None:
+        """Return a conversation as it is stored now, or None."""
+        with map_mongo_errors():
+            document = await self._conversations.find_one({"_id": conversation_id})
+        if document is None:
+            return None
+        await self._vault.learn(document)
+        keys = [key["id"] for key in document["keys"]]
+        return SeenConversation(
+            conversation_id=conversation_id,
+            first_seq=document.get("first_seq", 1),
+            last_seq=document["last_seq"],
+            revision=document["revision"],
+            changed_revision=document["changed_revision"],
+            is_deleted=document.get("is_deleted", False),
+            has_keys=bool(keys),
+            unreadable=(
+                *(name for name in _FIELDS if not self._opens_field(document, name)),
+                *(f"key {key}" for key in keys if not self._opens_key(document, key)),
+            ),
+        )
+
+    async def messages(
+        self, conversation_id: ConversationId
+    ) -> AsyncIterator[SeenMessage]:
+        """Yield all messages in the order of seq."""
+        query = {"conversation_id": conversation_id}
+        wanted = {"seq": 1, "body": 1, "sender_id": 1, "conversation_id": 1}
+        cursor = self._messages.find(query, wanted, batch_size=_BATCH).sort("seq", 1)
+        async with cursor:
+            with map_mongo_errors():
+                while batch := await cursor.to_list(_BATCH):
+                    await self._keys.load(batch)
+                    for document in batch:
+                        yield SeenMessage(
+                            MessageId(document["_id"]),
+                            document["seq"],
+                            self._opens_body(document),
+                        )
+
+    async def message_revisions(
+        self, conversation_id: ConversationId
+    ) -> AsyncIterator[int]:
+        """Yield the revision of every message, in order, from the index alone."""
+        query, wanted = {"conversation_id": conversation_id}, {"_id": 0, "revision": 1}
+        cursor = self._messages.find(query, wanted).sort("revision", 1)
+        async with cursor:
+            with map_mongo_errors():
+                async for document in cursor:
+                    yield document["revision"]
+
+    async def members(
+        self, conversation_id: ConversationId
+    ) -> AsyncIterator[SeenMember]:
+        """Yield all memberships, ended ones too, in no order."""
+        cursor = self._members.find({"conversation_id": conversation_id})
+        async with cursor:
+            with map_mongo_errors():
+                async for document in cursor:
+                    yield SeenMember(
+                        user_id=UserId(document["user_id"]),
+                        revision=document["revision"],
+                        read_seq=document["read_seq"],
+                        visible_from_seq=document.get("visible_from_seq", 1),
+                    )
+
+    def _opens_field(self, document: Document, name: str) -> bool:
+        try:
+            self._vault.open_field(name, document["_id"], document.get(name))
+        except _DOES_NOT_OPEN:
+            return False
+        return True
+
+    def _opens_key(self, document: Document, key_id: str) -> bool:
+        return self._vault.opens(document["_id"], key_id)
+
+    def _opens_body(self, document: Document) -> bool:
+        body = document.get("body")
+        if body is None:
+            return True
+        ids = (document["conversation_id"], document["_id"], document["sender_id"])
+        try:
+            self._vault.open_body(*ids, body)
+        except _DOES_NOT_OPEN:
+            return False
+        return True
