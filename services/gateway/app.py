@@ -25,7 +25,7 @@ from libs.chassis.sessions import SessionWatch
 from libs.events.rabbitmq import open_bus
 from libs.kernel import SystemClock
 from services.gateway import api
-from services.gateway.cache import RedisBuckets
+from services.gateway.cache import open_buckets
 from services.gateway.clients import AuthTokenVerifier, InternalCredentials
 from services.gateway.consumers import worker
 from services.gateway.domain.routing import RouteTable, RouteTableError, parse_routes
@@ -121,7 +121,7 @@ async def _open_proxy(
         table=table,
         edge=_edge(settings),
         authenticator=Authenticator(AuthTokenVerifier(verifier), watch, clock),
-        limiter=Limiter(RedisBuckets(redis), settings.limit_classes(), clock),
+        limiter=Limiter(open_buckets(redis), settings.limit_classes(), clock),
         credentials=InternalCredentials(signer),
         upstreams=upstreams,
     )

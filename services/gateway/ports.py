@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from libs.kernel import SessionId, UserId
-from services.gateway.domain.limits import Charge, Decision
+from libs.kernel.rates import Charge, Decision
 
 
 @dataclass(frozen=True)

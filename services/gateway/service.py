@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import structlog
 
 from libs.kernel import Clock, UnavailableError, UserId
+from libs.kernel.rates import Charge, Decision, LocalBuckets
 from services.gateway.domain.errors import TokenRefusedError, TooManyRequestsError
-from services.gateway.domain.limits import Charge, Decision, LimitClass, LocalBuckets
+from services.gateway.domain.limits import LimitClass
 from services.gateway.ports import (
     Identity,
     RevokedSessions,

@@ -14,7 +14,8 @@ from libs.chassis.settings import (
     RedisSettings,
     ServiceSettings,
 )
-from services.gateway.domain.limits import Limit, LimitClass
+from libs.kernel.rates import Limit
+from services.gateway.domain.limits import LimitClass
 
 _URL = r"^https?://[^/\s]+$"
 

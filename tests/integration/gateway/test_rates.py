@@ -8,11 +8,12 @@ import time
 
 import pytest
 
+from libs.chassis.buckets import RedisBuckets
 from libs.chassis.redis import open_redis
 from libs.chassis.settings import load_settings
 from libs.kernel import new_id
-from services.gateway.cache import RedisBuckets
-from services.gateway.domain.limits import Charge, Limit
+from libs.kernel.rates import Charge, Limit
+from services.gateway.cache import open_buckets
 from services.gateway.settings import GatewaySettings
 
 pytestmark = pytest.mark.integration
@@ -30,7 +31,7 @@ async def redis(stack, monkeypatch):
 async def test_several_gateways_share_one_limit(redis) -> None:
     """RL-1: accepted <= burst + rate * t + 1 over three callers at once."""
     limit, subject = Limit(rate_per_second=50, burst=20), f"test:address:{new_id()}"
-    buckets = [RedisBuckets(redis) for _ in range(3)]
+    buckets = [open_buckets(redis) for _ in range(3)]
     accepted = 0
     started = time.monotonic()
 
@@ -50,11 +51,11 @@ async def test_waiting_as_told_succeeds_and_keys_vanish(redis) -> None:
     """RL-3; a key lives no longer than it matters."""
     limit, subject = Limit(rate_per_second=10, burst=1), f"test:user:{new_id()}"
     charges = [Charge(subject, limit)]
-    assert (await RedisBuckets(redis).charge(charges)).is_allowed
-    refused = await RedisBuckets(redis).charge(charges)
+    assert (await open_buckets(redis).charge(charges)).is_allowed
+    refused = await open_buckets(redis).charge(charges)
     assert 0 < refused.retry_after_seconds <= 0.1
     await asyncio.sleep(refused.retry_after_seconds)
-    assert (await RedisBuckets(redis).charge(charges)).is_allowed
+    assert (await open_buckets(redis).charge(charges)).is_allowed
     await asyncio.sleep(0.15)
     assert await redis.exists(f"gateway:limit:{subject}") == 0
 
@@ -63,7 +64,7 @@ async def test_a_refusal_charges_no_limit(redis) -> None:
     """All or none, in the script too."""
     wide = Charge(f"test:address:{new_id()}", Limit(0.1, 3))
     strict = Charge(f"test:user:{new_id()}", Limit(0.1, 1))
-    buckets = RedisBuckets(redis)
+    buckets = open_buckets(redis)
     assert (await buckets.charge([wide, strict])).is_allowed
     for _ in range(5):
         assert (await buckets.charge([wide, strict])).subject == strict.subject

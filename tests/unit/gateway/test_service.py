@@ -6,14 +6,9 @@ from datetime import timedelta
 import pytest
 
 from libs.kernel import FrozenClock, SessionId, UnavailableError, UserId
+from libs.kernel.rates import Charge, Decision, Limit, LocalBuckets
 from services.gateway.domain.errors import TokenRefusedError, TooManyRequestsError
-from services.gateway.domain.limits import (
-    Charge,
-    Decision,
-    Limit,
-    LimitClass,
-    LocalBuckets,
-)
+from services.gateway.domain.limits import LimitClass
 from services.gateway.ports import Identity
 from services.gateway.service import Authenticator, Limiter
 

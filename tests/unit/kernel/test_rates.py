@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.domain.limits import Charge, Limit, LocalBuckets, arrive
+from libs.kernel.rates import Charge, Limit, LocalBuckets, arrive
 
 
 def test_a_burst_passes_and_the_next_one_waits_an_interval() -> None:
