@@ -7,7 +7,7 @@ it) and WebSockets for the edge (opened in the lifespan).
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 
@@ -36,14 +36,17 @@ from services.chat.cache import (
     RedisPresenceStore,
     RedisRemovalChannel,
     RedisTypingChannel,
+    open_buckets,
 )
 from services.chat.consumers import worker
-from services.chat.domain.limits import Limits
 from services.chat.listener import SocketLimits, SocketListener
 from services.chat.operations.opening import open_vault
 from services.chat.repository import (
     MongoBanRepository,
     MongoConversationRepository,
+    MongoEraserStore,
+    MongoInviteRepository,
+    MongoJobStore,
     MongoMessageRepository,
     MongoUserRepository,
     MongoWriterStore,
@@ -54,7 +57,7 @@ from services.chat.service.core import Core, build_core
 from services.chat.service.directory import Directory
 from services.chat.service.feed import LiveFeed
 from services.chat.service.live import LiveLimits
-from services.chat.service.outside import CoreLimits, Outside
+from services.chat.service.outside import CoreLimits, Outside, Records
 from services.chat.service.own_feed import OwnFeed
 from services.chat.service.projects import ProjectChannels
 from services.chat.settings import ChatSettings
@@ -70,7 +73,10 @@ from services.chat.sockets import (
 from services.chat.writer import GroupCommitWriter, WriterLimits
 
 if TYPE_CHECKING:  # the driver stays in the adapters; this is its name alone
+    from pymongo.asynchronous.database import AsyncDatabase
     from redis.asyncio import Redis
+
+    Database = AsyncDatabase[dict[str, Any]]
 
 _JWKS_PATH = "/api/v1/auth/jwks.json"
 
@@ -155,8 +161,7 @@ async def _open_adapters(
     opening = open_bus(bus_settings(settings), database, worker)
     bus = await stack.enter_async_context(opening)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
-    store = MongoWriterStore(database, vault)
-    limits = _writer_limits(settings)
+    store, limits = MongoWriterStore(database, vault), _writer_limits(settings)
     writer = GroupCommitWriter(bus, store, sealer, clock, limits=limits)
     typing, removals = RedisTypingChannel(redis), RedisRemovalChannel(redis)
     outside = Outside(
@@ -164,8 +169,9 @@ async def _open_adapters(
         conversations=MongoConversationRepository(database, vault),
         messages=MongoMessageRepository(database, vault),
         users=MongoUserRepository(database),
-        bans=MongoBanRepository(database),
         own=own_stores(database, vault),
+        records=_records(database),
+        buckets=open_buckets(redis),
         writer=writer,
         presence=RedisPresenceStore(redis, clock),
         rooms=rooms,
@@ -174,6 +180,15 @@ async def _open_adapters(
         clock=clock,
     )
     return _Adapters(outside, writer, bus, redis, rooms, typing, removals)
+
+
+def _records(database: "Database") -> Records:
+    return Records(
+        bans=MongoBanRepository(database),
+        invites=MongoInviteRepository(database),
+        jobs=MongoJobStore(database),
+        eraser=MongoEraserStore(database),
+    )
 
 
 async def _open_identity(
@@ -211,6 +226,7 @@ async def _start(
     await stack.enter_async_context(bus.run_worker(worker, app))
     tasks = await stack.enter_async_context(TaskSupervisor())
     tasks.start("read-markers", core.markers.run)
+    tasks.start("jobs", core.membership.jobs.run)
     tasks.start("live-holes", core.live.fill_holes)
     tasks.start("live-poll", core.live.poll)
     tasks.start("own-holes", core.own.live.fill_holes)
@@ -281,21 +297,12 @@ def _dispatcher(
 
 def _core_limits(settings: ChatSettings) -> CoreLimits:
     return CoreLimits(
-        conversation=_limits(settings),
+        conversation=settings.limits(),
+        rates=settings.rates(),
+        messages=settings.message_rate(),
         live=LiveLimits(patience_seconds=settings.live_patience_seconds),
         presence_grace_seconds=settings.presence_grace_seconds,
         presence_heartbeat_seconds=settings.presence_heartbeat_seconds,
-    )
-
-
-def _limits(settings: ChatSettings) -> Limits:
-    return Limits(
-        members=settings.members_max,
-        title_code_points=settings.title_max_code_points,
-        topic_code_points=settings.topic_max_code_points,
-        slow_mode_seconds=settings.slow_mode_max_seconds,
-        invites=settings.invites_max,
-        bans=settings.bans_max,
     )
 
 

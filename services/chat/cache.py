@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from redis.asyncio import Redis
 
+from libs.chassis.buckets import RedisBuckets
 from libs.chassis.redis import map_redis_errors
 from libs.kernel import Clock, ConversationId, UserId
 
@@ -53,6 +54,16 @@ else
 end
 return {before, after}
 """
+
+
+def open_buckets(redis: Redis) -> RedisBuckets:
+    """Return the limits of users that all processes share."""
+    return RedisBuckets(redis, limit_key)
+
+
+def limit_key(subject: str) -> str:
+    """Return the key of a limit's arrival time."""
+    return f"chat:limit:{subject}"
 
 
 def presence_key(user_id: UserId) -> str:

@@ -15,6 +15,9 @@ from libs.chassis.settings import (
     RedisSettings,
     ServiceSettings,
 )
+from libs.kernel.rates import Limit
+from services.chat.domain.limits import Limits
+from services.chat.domain.rates import Rated
 
 
 class ChatSettings(
@@ -105,7 +108,31 @@ class ChatSettings(
     invites_max: int = Field(
         default=100,
         ge=0,
-        description="Invite links of one conversation that are not revoked, at most.",
+        description="Invite links of one conversation that have not expired, at most.",
+    )
+    invite_max_seconds: int = Field(
+        default=2_592_000, ge=60, description="Lifetime of an invite link at most."
+    )
+    conversations_opened_per_hour: int = Field(
+        default=1_000, ge=1, description="Conversations that one user opens an hour."
+    )
+    invites_created_per_hour: int = Field(
+        default=200, ge=1, description="Invite links that one user makes an hour."
+    )
+    invites_tried_per_minute: int = Field(
+        default=20, ge=1, description="Invite links that one user tries a minute."
+    )
+    channels_joined_per_minute: int = Field(
+        default=60, ge=1, description="Public channels that one user joins a minute."
+    )
+    messages_per_user_per_second: float = Field(
+        default=20,
+        gt=0,
+        description="Steady rate of one user's messages to one process, over all "
+        "sockets and HTTP.",
+    )
+    messages_per_user_burst: int = Field(
+        default=100, ge=1, description="Messages of one user that may come at once."
     )
     bans_max: int = Field(
         default=1_000, ge=0, description="Users banned from one conversation at most."
@@ -177,3 +204,33 @@ class ChatSettings(
         if value is None:
             raise ValueError(f"{name} must be set for {self.storage_key_provider}")
         return self
+
+    def limits(self) -> Limits:
+        """Return the limits of conversations."""
+        return Limits(
+            members=self.members_max,
+            title_code_points=self.title_max_code_points,
+            topic_code_points=self.topic_max_code_points,
+            slow_mode_seconds=self.slow_mode_max_seconds,
+            invites=self.invites_max,
+            invite_seconds=self.invite_max_seconds,
+            bans=self.bans_max,
+        )
+
+    def rates(self) -> dict[Rated, Limit]:
+        """Return how often one user does what is counted."""
+        hour, minute = 3_600, 60
+        rates = {
+            Rated.OPEN: (self.conversations_opened_per_hour, hour),
+            Rated.INVITE: (self.invites_created_per_hour, hour),
+            Rated.ACCEPT: (self.invites_tried_per_minute, minute),
+            Rated.JOIN: (self.channels_joined_per_minute, minute),
+        }
+        return {
+            rated: Limit(count / seconds, count)
+            for rated, (count, seconds) in rates.items()
+        }
+
+    def message_rate(self) -> Limit:
+        """Return how often one user sends in one process."""
+        return Limit(self.messages_per_user_per_second, self.messages_per_user_burst)

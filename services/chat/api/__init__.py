@@ -1,9 +1,20 @@
 """HTTP in: ``/api/v1/conversations``, and what is the caller's own."""
 
-from services.chat.api import bans, conversations, members, messages, own, sync
+from services.chat.api import (
+    bans,
+    channels,
+    conversations,
+    invites,
+    members,
+    messages,
+    own,
+    sync,
+)
 from services.chat.api.dependencies import ChatState
 
 ROUTERS = [
+    channels.router,  # before /{conversation_id}, which would take its word for an id
+    invites.router,
     conversations.router,
     members.router,
     bans.router,

@@ -23,6 +23,7 @@ from services.chat.api.dependencies import (
     ConversationPath,
     ConversationsUse,
     Cursor,
+    DeletionUse,
     OpeningsUse,
 )
 from services.chat.domain.amendment import Amendment
@@ -95,6 +96,14 @@ async def change_conversation(
     amendment = _amendment(body, set())
     changed = await conversations.change(caller, conversation_id, amendment)
     return ConversationResource.of(changed)
+
+
+@router.delete("/{conversation_id}", status_code=204)
+async def delete_conversation(
+    conversation_id: ConversationPath, caller: Caller, deletion: DeletionUse
+) -> None:
+    """Delete it for everybody and for good."""
+    await deletion.delete(caller, conversation_id)
 
 
 def _amendment(

@@ -17,17 +17,21 @@ from libs.kernel import (
 from services.chat.domain.errors import (
     BanNotFoundError,
     ConversationNotFoundError,
+    InviteNotFoundError,
     MemberNotFoundError,
     MessageNotFoundError,
 )
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
+from services.chat.service.deletion import Deletion
+from services.chat.service.invites import Invites
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.members import Members
 from services.chat.service.membership_core import MembershipCore
 from services.chat.service.messages import Messages
 from services.chat.service.openings import Openings
 from services.chat.service.own_core import OwnCore
+from services.chat.service.public_channels import PublicChannels
 from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
 
@@ -108,6 +112,27 @@ async def _member_id(user_id: _IdPath) -> UserId:
     return UserId(user_id)
 
 
+async def _invites(request: Request) -> Invites:
+    found: Invites = request.state.membership.invites
+    return found
+
+
+async def _public_channels(request: Request) -> PublicChannels:
+    found: PublicChannels = request.state.membership.public_channels
+    return found
+
+
+async def _deletion(request: Request) -> Deletion:
+    found: Deletion = request.state.membership.deletion
+    return found
+
+
+async def _invite_id(invite_id: _IdPath) -> str:
+    if not is_id(invite_id):
+        raise InviteNotFoundError
+    return invite_id
+
+
 async def _banned_id(user_id: _IdPath) -> UserId:
     if not is_id(user_id):
         raise BanNotFoundError
@@ -130,6 +155,10 @@ MarkersUse = Annotated[ReadMarkers, Depends(_markers)]
 Caller = Annotated[UserId, Depends(_caller)]
 ConversationPath = Annotated[ConversationId, Depends(_conversation_id)]
 MessagePath = Annotated[MessageId, Depends(_message_id)]
+InvitesUse = Annotated[Invites, Depends(_invites)]
+PublicChannelsUse = Annotated[PublicChannels, Depends(_public_channels)]
+DeletionUse = Annotated[Deletion, Depends(_deletion)]
+InvitePath = Annotated[str, Depends(_invite_id)]
 BannedPath = Annotated[UserId, Depends(_banned_id)]
 MemberPath = Annotated[UserId, Depends(_member_id)]
 Cursor = Annotated[str | None, Query(max_length=256)]

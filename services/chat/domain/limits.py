@@ -11,7 +11,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         title_code_points: Of a title.
         topic_code_points: Of a topic.
         slow_mode_seconds: The slowest slow mode.
-        invites: Invites of one conversation that are not revoked.
+        invites: Invites of one conversation that have not expired.
+        invite_seconds: Lifetime of an invite.
         bans: Of one conversation.
     """
 
@@ -20,4 +21,5 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     topic_code_points: int = 1_000
     slow_mode_seconds: int = 21_600
     invites: int = 100
+    invite_seconds: int = 2_592_000
     bans: int = 1_000

@@ -12,6 +12,8 @@ from services.chat.ports.delivery import (
     TypingChannel,
 )
 from services.chat.ports.inspection import InspectionStore
+from services.chat.ports.invites import InviteRepository
+from services.chat.ports.jobs import EraserStore, JobStore, Work
 from services.chat.ports.keys import DataKeyStore, KeyCount, StoredKey
 from services.chat.ports.messages import Changed, Changes, MessageRepository, Page
 from services.chat.ports.personal import (
@@ -22,6 +24,7 @@ from services.chat.ports.personal import (
     OwnStores,
     PersonalRepository,
 )
+from services.chat.ports.rates import SharedBuckets
 from services.chat.ports.session import Session
 from services.chat.ports.users import UserRepository
 from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
@@ -36,7 +39,10 @@ __all__ = [
     "ConversationRepository",
     "DataKeyStore",
     "DraftRepository",
+    "EraserStore",
     "InspectionStore",
+    "InviteRepository",
+    "JobStore",
     "JoinedAt",
     "KeyCount",
     "MessageRepository",
@@ -51,10 +57,12 @@ __all__ = [
     "Rooms",
     "SentKey",
     "Session",
+    "SharedBuckets",
     "StoredKey",
     "TransportSealer",
     "TypingChannel",
     "UserRepository",
+    "Work",
     "WriteState",
     "WriterStore",
 ]

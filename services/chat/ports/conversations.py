@@ -70,6 +70,27 @@ class ConversationRepository(Protocol):
         """
         ...
 
+    async def public_page(
+        self, project_id: ProjectId | None, *, after: str, limit: int
+    ) -> list[Conversation]:
+        """Return public channels of a project, or of none, in the order of their ids.
+
+        Archived ones are left out.
+        """
+        ...
+
+    async def delete(
+        self, conversation: Conversation, *, before: Conversation, session: Session
+    ) -> None:
+        """Leave a tombstone, by compare-and-set on its counters; see `shred`.
+
+        From then on it is as if missing, but for its revision.
+
+        Raises:
+            StaleConversationError: It has moved on.
+        """
+        ...
+
     async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
         """Destroy a conversation's data keys, its title and topic, for good.
 

@@ -59,6 +59,10 @@ class Rooms(Protocol):
         """Take a user's sockets out of a room; return how many they were."""
         ...
 
+    def clear(self, room: str) -> int:
+        """Take every socket out of a room; return how many they were."""
+        ...
+
     def has(self, room: str) -> bool:
         """Tell whether a socket of this process is in the room."""
         ...

@@ -4,6 +4,9 @@ from services.chat.repository.bans import MongoBanRepository
 from services.chat.repository.bookmarks import MongoBookmarkRepository
 from services.chat.repository.conversations import MongoConversationRepository
 from services.chat.repository.drafts import MongoDraftRepository
+from services.chat.repository.erasing import MongoEraserStore
+from services.chat.repository.invites import MongoInviteRepository
+from services.chat.repository.jobs import MongoJobStore
 from services.chat.repository.messages import MongoMessageRepository
 from services.chat.repository.personal import MongoPersonalRepository, own_stores
 from services.chat.repository.schema import Schema
@@ -17,6 +20,9 @@ __all__ = [
     "MongoBookmarkRepository",
     "MongoConversationRepository",
     "MongoDraftRepository",
+    "MongoEraserStore",
+    "MongoInviteRepository",
+    "MongoJobStore",
     "MongoMessageRepository",
     "MongoPersonalRepository",
     "MongoUserRepository",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
@@ -111,6 +112,11 @@ class MongoConversationRepository:
         """Store a changed conversation by compare-and-set on its counters."""
         state = conversation_state(conversation)
         state |= profile_state(conversation, self._vault, before)
+        await self._compare_and_set(before, state, session)
+
+    async def _compare_and_set(
+        self, before: Conversation, state: Document, session: Session
+    ) -> None:
         result = await self._conversations.update_one(
             {
                 "_id": before.conversation_id,
@@ -123,6 +129,34 @@ class MongoConversationRepository:
         )
         if result.matched_count != 1:
             raise StaleConversationError
+
+    async def public_page(
+        self, project_id: ProjectId | None, *, after: str, limit: int
+    ) -> list[Conversation]:
+        """Return public channels of a project, or of none, by id."""
+        query: Document = {
+            "is_public": True,
+            "project_id": project_id,
+            "_id": {"$gt": after},
+            "is_archived": False,
+            **NOT_DELETED,
+        }
+        with map_mongo_errors():
+            found = self._conversations.find(query, limit=limit).sort("_id", 1)
+            documents = await found.to_list()
+        return [await conversation_of(document, self._vault) for document in documents]
+
+    async def delete(
+        self, conversation: Conversation, *, before: Conversation, session: Session
+    ) -> None:
+        """Leave a tombstone, by compare-and-set on its counters."""
+        bare = msgspec.structs.replace(
+            conversation, avatar_document_id=None, is_public=False
+        )
+        await self._compare_and_set(
+            before, conversation_state(bare) | {"is_deleted": True}, session
+        )
+        await self.shred(conversation.conversation_id, session=session)
 
     async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
         """Destroy a conversation's data keys, its title and topic, for good."""
@@ -282,12 +316,14 @@ class MongoConversationRepository:
         return result.modified_count == 1
 
     async def _find(self, query: Document, session: Session) -> Conversation | None:
-        query = query | NOT_DELETED
         if session is not None:
             document = await self._conversations.find_one(query, session=session)
         else:
             with map_mongo_errors():
                 document = await self._conversations.find_one(query)
         if document is None:
+            return None
+        if document.get("is_deleted"):  # its keys leave this process too
+            self._vault.forget(document["_id"])
             return None
         return await conversation_of(document, self._vault)

@@ -11,6 +11,11 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("project_id", 1), ("_id", 1)],
             partialFilterExpression={"project_id": {"$exists": True}},
         ),
+        # Public channels of a project, or of none.
+        IndexModel(
+            [("is_public", 1), ("project_id", 1), ("_id", 1)],
+            partialFilterExpression={"is_public": True},
+        ),
     ],
     "members": [
         # A user's conversations, the last joined first.
@@ -57,6 +62,22 @@ INDEXES: dict[str, list[IndexModel]] = {
     "bans": [
         # A conversation's bans.
         IndexModel([("conversation_id", 1), ("user_id", 1)]),
+        # What names a user who is erased.
+        IndexModel([("user_id", 1)]),
+    ],
+    "invites": [
+        # The link of a token.
+        IndexModel([("token_hash", 1)], unique=True),
+        # A conversation's links.
+        IndexModel([("conversation_id", 1), ("_id", 1)]),
+        # The links of a user who is erased.
+        IndexModel([("created_by", 1)]),
+        # What has expired is forgotten.
+        IndexModel([("expires_at", 1)], expireAfterSeconds=86_400),
+    ],
+    "jobs": [
+        # The job that waits longest.
+        IndexModel([("due_at", 1)]),
     ],
     "users": [
         # Somebody by their handle.

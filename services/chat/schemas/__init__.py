@@ -5,7 +5,14 @@ from services.chat.schemas.conversations import (
     ChangeConversation,
     ConversationBase,
     ConversationResource,
+    ListedChannel,
     OpenConversation,
+)
+from services.chat.schemas.invites import (
+    AcceptInvite,
+    CreatedInvite,
+    CreateInvite,
+    InviteResource,
 )
 from services.chat.schemas.members import (
     AddMember,
@@ -35,6 +42,7 @@ from services.chat.schemas.own import (
 from services.chat.schemas.sync import ChangesResource, ReadMarker, ReadUpTo
 
 __all__ = [
+    "AcceptInvite",
     "AddMember",
     "BanResource",
     "BanUser",
@@ -44,8 +52,12 @@ __all__ = [
     "ChangesResource",
     "ConversationBase",
     "ConversationResource",
+    "CreateInvite",
+    "CreatedInvite",
     "DraftResource",
     "EditMessage",
+    "InviteResource",
+    "ListedChannel",
     "MemberResource",
     "MessagePage",
     "MessageResource",

@@ -13,6 +13,7 @@ from services.chat.domain.conversation import (
 )
 from services.chat.schemas.fields import IdText, RequestModel
 from services.chat.service.conversations import Membership
+from services.chat.service.public_channels import Listed
 from services.chat.service.wire import conversation_wire
 
 
@@ -71,6 +72,18 @@ class ConversationBase(BaseModel):
     is_announcement_only: bool
     has_receipts: bool
     is_public: bool
+
+
+class ListedChannel(ConversationBase):
+    """A public channel, and whether the caller is in it."""
+
+    is_member: bool
+
+    @classmethod
+    def of(cls, listed: Listed) -> Self:
+        """Return a public channel as it is listed."""
+        shown = conversation_wire(listed.conversation)
+        return cls.model_validate({**shown, "is_member": listed.is_member})
 
 
 class ConversationResource(ConversationBase):

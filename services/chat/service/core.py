@@ -11,6 +11,7 @@ from services.chat.service.messages import Messages
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_core import OwnCore, build_own
 from services.chat.service.presence import Presence
+from services.chat.service.rates import UserLimits
 from services.chat.service.removals import Removals
 from services.chat.service.sync import Sync
 
@@ -40,11 +41,14 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
         clock=outside.clock,
         limits=limits.live,
     )
+    rates = UserLimits(
+        outside.buckets, outside.clock, limits=limits.rates, messages=limits.messages
+    )
     removals = Removals(live, outside.removals)
     own = build_own(outside, limits)
     live.poll_with(own.live.poll_once)
     return Core(
-        membership=build_membership(outside, limits, removals),
+        membership=build_membership(outside, limits, removals, rates),
         messages=_messages(outside),
         sync=sync,
         markers=_markers(outside),

@@ -37,6 +37,7 @@ from services.chat.ports import ConversationRepository, Rooms, TransportSealer
 from services.chat.service.items import (
     LiveItem,
     conversation_room,
+    deleted_item,
     user_room,
 )
 from services.chat.service.live import LiveDelivery
@@ -258,8 +259,12 @@ class LiveFeed:
         self._offer(event.conversation_id, event, {"conversation": changed})
 
     def conversation_deleted(self, event: ConversationDeleted) -> None:
-        """Deliver that it is gone."""
-        self._offer(event.conversation_id, event, {})
+        """Deliver that it is gone; nothing more comes to its room."""
+        self._live.offer(
+            ConversationId(event.conversation_id),
+            event.revision,
+            deleted_item(event.conversation_id, event.revision),
+        )
 
     def member_changed(
         self, event: ConversationMemberAdded | ConversationRoleChanged

@@ -30,6 +30,7 @@ class LiveItem:
 
     Attributes:
         removed_id: Who leaves the room right after it.
+        is_last: Whether everybody leaves the room right after it.
         extra_rooms: Users' own rooms that are told too.
     """
 
@@ -37,6 +38,7 @@ class LiveItem:
     payload: Wire
     removed_id: UserId | None = None
     extra_rooms: tuple[str, ...] = ()
+    is_last: bool = False
 
 
 def items_of(
@@ -74,3 +76,9 @@ def member_item(member: Member, revision: int) -> LiveItem:
         removed_id=None if member.is_active else member.user_id,
         extra_rooms=(user_room(member.user_id),),
     )
+
+
+def deleted_item(conversation_id: str, revision: int) -> LiveItem:
+    """Return what the end of a conversation looks like live."""
+    payload: Wire = {"conversation_id": conversation_id, "revision": revision}
+    return LiveItem("conversation.deleted", payload, is_last=True)

@@ -14,7 +14,12 @@ from prometheus_client import Counter
 
 from libs.kernel import AppError, Clock, ConversationId, UserId
 from services.chat.ports import Changes, ConversationRepository, Rooms
-from services.chat.service.items import LiveItem, conversation_room, items_of
+from services.chat.service.items import (
+    LiveItem,
+    conversation_room,
+    deleted_item,
+    items_of,
+)
 from services.chat.service.revisions import RevisionBuffer
 from services.chat.service.sync import Sync
 
@@ -300,10 +305,18 @@ class LiveDelivery:
                 conversation_id, since=watch.buffer.delivered, limit=_FILL_LIMIT
             )
             if changes is None:
+                await self._fill_deleted(conversation_id)
                 return
             self._deliver_changes(conversation_id, watch, changes)
             has_more = changes.has_more
         _FILLED.inc()
+
+    async def _fill_deleted(self, conversation_id: ConversationId) -> None:
+        """Deliver the deletion, whose event was missed."""
+        found = await self._conversations.revisions([conversation_id])
+        if conversation_id in found:
+            item = deleted_item(conversation_id, found[conversation_id])
+            self._deliver(conversation_id, item)
 
     def _deliver_changes(
         self, conversation_id: ConversationId, watch: Watch, changes: Changes
@@ -321,6 +334,9 @@ class LiveDelivery:
     def _deliver(self, conversation_id: ConversationId, item: LiveItem) -> None:
         room = conversation_room(conversation_id)
         self._rooms.emit((room, *item.extra_rooms), item.event, item.payload)
+        if item.is_last:
+            for _ in range(self._rooms.clear(room)):
+                self.release(conversation_id)
         if item.removed_id is not None:
             revision = item.payload["revision"]
             if isinstance(revision, int):

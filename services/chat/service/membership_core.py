@@ -5,11 +5,16 @@ from dataclasses import dataclass
 from services.chat.service.announcements import Announcements
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
+from services.chat.service.deletion import Deletion
+from services.chat.service.invites import Invites
+from services.chat.service.jobs import JobRunner
 from services.chat.service.members import Members
 from services.chat.service.membership import MembershipChanges
 from services.chat.service.openings import Openings
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.projects import ProjectChannels
+from services.chat.service.public_channels import PublicChannels
+from services.chat.service.rates import UserLimits
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
 from services.chat.service.system_messages import SystemMessages
@@ -24,11 +29,15 @@ class MembershipCore:
     members: Members
     roles: Roles
     bans: Bans
+    invites: Invites
+    public_channels: PublicChannels
+    deletion: Deletion
+    jobs: JobRunner
     projects: ProjectChannels
 
 
 def build_membership(
-    outside: Outside, limits: CoreLimits, removals: Removals
+    outside: Outside, limits: CoreLimits, removals: Removals, rates: UserLimits
 ) -> MembershipCore:
     """Put the use cases together."""
     system = SystemMessages(
@@ -38,23 +47,37 @@ def build_membership(
         clock=outside.clock,
     )
     conversations = _conversations(outside, limits, system)
-    changes = MembershipChanges(
-        outside.conversations,
-        outside.users,
-        outside.bans,
-        system=system,
-        clock=outside.clock,
-        limits=limits.conversation,
-    )
+    changes = _changes(outside, limits, system)
+    moving = _Moving(outside, limits, changes, rates)
+    deletion = _deletion(outside)
     return MembershipCore(
         conversations=conversations,
-        openings=_openings(outside, limits, conversations),
+        openings=_openings(outside, limits, conversations, rates),
         members=_members(outside, changes, removals),
         roles=Roles(
             outside.bus, outside.conversations, changes=changes, writer=outside.writer
         ),
         bans=_bans(outside, limits, changes, removals),
+        invites=_invites(moving),
+        public_channels=_public_channels(moving),
+        deletion=deletion,
+        jobs=JobRunner(
+            outside.bus, outside.records.jobs, [deletion], clock=outside.clock
+        ),
         projects=_projects(outside, changes, removals),
+    )
+
+
+def _changes(
+    outside: Outside, limits: CoreLimits, system: SystemMessages
+) -> MembershipChanges:
+    return MembershipChanges(
+        outside.conversations,
+        outside.users,
+        outside.records.bans,
+        system=system,
+        clock=outside.clock,
+        limits=limits.conversation,
     )
 
 
@@ -71,8 +94,58 @@ def _conversations(
     )
 
 
+@dataclass(frozen=True)
+class _Moving:
+    """What moves members by themselves."""
+
+    outside: Outside
+    limits: CoreLimits
+    changes: MembershipChanges
+    rates: UserLimits
+
+
+def _invites(moving: _Moving) -> Invites:
+    outside = moving.outside
+    return Invites(
+        outside.bus,
+        outside.conversations,
+        outside.records.invites,
+        changes=moving.changes,
+        writer=outside.writer,
+        rates=moving.rates,
+        clock=outside.clock,
+        limits=moving.limits.conversation,
+    )
+
+
+def _public_channels(moving: _Moving) -> PublicChannels:
+    outside = moving.outside
+    return PublicChannels(
+        outside.bus,
+        outside.conversations,
+        outside.records.bans,
+        changes=moving.changes,
+        writer=outside.writer,
+        rates=moving.rates,
+    )
+
+
+def _deletion(outside: Outside) -> Deletion:
+    return Deletion(
+        outside.bus,
+        outside.conversations,
+        outside.records.eraser,
+        outside.records.jobs,
+        writer=outside.writer,
+        clock=outside.clock,
+    )
+
+
 def _openings(
-    outside: Outside, limits: CoreLimits, conversations: Conversations
+    outside: Outside,
+    limits: CoreLimits,
+    conversations: Conversations,
+    rates: UserLimits,
 ) -> Openings:
     return Openings(
         outside.bus,
@@ -81,6 +154,7 @@ def _openings(
         conversations,
         writer=outside.writer,
         announcements=Announcements(outside.sealer),
+        rates=rates,
         clock=outside.clock,
         limits=limits.conversation,
     )
@@ -109,7 +183,7 @@ def _bans(
         outside.bus,
         outside.conversations,
         outside.users,
-        outside.bans,
+        outside.records.bans,
         changes=changes,
         writer=outside.writer,
         removals=removals,

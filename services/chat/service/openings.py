@@ -29,10 +29,12 @@ from services.chat.domain.errors import (
     UserNotFoundError,
 )
 from services.chat.domain.limits import Limits
+from services.chat.domain.rates import Rated
 from services.chat.ports import ConversationRepository, MessageWriter, UserRepository
 from services.chat.service.announcements import Announcements
 from services.chat.service.collaborators import require_collaborators
 from services.chat.service.conversations import Conversations, Membership
+from services.chat.service.rates import UserLimits
 from services.chat.service.transactions import run_change
 
 
@@ -60,6 +62,7 @@ class Openings:
         conversations: Tells how a member sees the direct one that is there.
         writer: Told when another path than its own moved a conversation.
         announcements: Publishes the events.
+        rates: How often a user opens one.
         clock: Gives the times.
         limits: See `Limits`.
     """
@@ -73,6 +76,7 @@ class Openings:
         *,
         writer: MessageWriter,
         announcements: Announcements,
+        rates: UserLimits,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -82,6 +86,7 @@ class Openings:
         self._conversations = conversations
         self._writer = writer
         self._announcements = announcements
+        self._rates = rates
         self._clock = clock
         self._limits = limits
 
@@ -97,6 +102,7 @@ class Openings:
                 Everybody in a project's channel takes part in the project.
             ProjectNotFoundError: The user has no part in the project.
             ProjectIsArchivedError: It was archived or deleted.
+            RateLimitedError: Too many conversations lately.
 
         Emits: conversation.created.
         """
@@ -105,6 +111,7 @@ class Openings:
             existing = await self._existing_direct(user_id, opening, others)
             if existing is not None:
                 return existing, False
+        await self._rates.require(Rated.OPEN, user_id)
         title = checked_title(
             opening.kind, opening.title, self._limits.title_code_points
         )

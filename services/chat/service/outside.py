@@ -1,23 +1,40 @@
 """What the use cases of chat stand on: adapters and limits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from libs.events import EventBus
 from libs.kernel import Clock
+from libs.kernel.rates import Limit
 from services.chat.domain.limits import Limits
+from services.chat.domain.rates import Rated
 from services.chat.ports import (
     BanRepository,
     ConversationRepository,
+    EraserStore,
+    InviteRepository,
+    JobStore,
     MessageRepository,
     MessageWriter,
     OwnStores,
     PresenceStore,
     RemovalChannel,
     Rooms,
+    SharedBuckets,
     TransportSealer,
     UserRepository,
 )
 from services.chat.service.live import LiveLimits
+
+
+@dataclass(frozen=True)
+class Records:
+    """What is kept beside conversations and messages."""
+
+    bans: BanRepository
+    invites: InviteRepository
+    jobs: JobStore
+    eraser: EraserStore
 
 
 @dataclass(frozen=True)
@@ -28,8 +45,9 @@ class Outside:
     conversations: ConversationRepository
     messages: MessageRepository
     users: UserRepository
-    bans: BanRepository
     own: OwnStores
+    records: Records
+    buckets: SharedBuckets
     writer: MessageWriter
     presence: PresenceStore
     rooms: Rooms
@@ -44,12 +62,16 @@ class CoreLimits:
 
     Attributes:
         conversation: Of one conversation and of one user.
+        rates: How often one user does what is counted.
+        messages: Rate of one user's messages in one process.
         live: Patience of live delivery.
         presence_grace_seconds: After a user's last socket.
         presence_heartbeat_seconds: Between two heartbeats of a device.
     """
 
     conversation: Limits
+    rates: Mapping[Rated, Limit]
+    messages: Limit
     live: LiveLimits
     presence_grace_seconds: float
     presence_heartbeat_seconds: float

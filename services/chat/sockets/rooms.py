@@ -103,6 +103,11 @@ class LocalRooms:
         _DELIVERED.inc(count)
         return count
 
+    def clear(self, room: str) -> int:
+        """Take every socket out of a room; return how many they were."""
+        leaving = tuple(self._rooms.get(room, ()))
+        return sum(self.leave(room, client) for client in leaving)
+
     def remove_user(self, room: str, user_id: UserId) -> int:
         """Take a user's sockets out of a room; return how many they were."""
         members = self._rooms.get(room, set())

@@ -9,7 +9,14 @@ from uuid import UUID
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import Worker
 from libs.events.memory import InMemoryBus
-from libs.kernel import ConversationId, FrozenClock, UserId, new_id
+from libs.kernel import (
+    ConversationId,
+    FrozenClock,
+    UnavailableError,
+    UserId,
+    new_id,
+)
+from libs.kernel.rates import Limit
 from services.chat.consumers import worker
 from services.chat.domain.conversation import (
     Conversation,
@@ -19,12 +26,16 @@ from services.chat.domain.conversation import (
 )
 from services.chat.domain.limits import Limits
 from services.chat.domain.message import Draft
+from services.chat.domain.rates import Rated
 from services.chat.domain.user import User
 from services.chat.repository.memory import (
     MemoryBans,
     MemoryBookmarks,
     MemoryConversations,
     MemoryDrafts,
+    MemoryEraser,
+    MemoryInvites,
+    MemoryJobs,
     MemoryMessages,
     MemoryPersonal,
     MemoryUsers,
@@ -32,12 +43,17 @@ from services.chat.repository.memory import (
 from services.chat.service.announcements import Announcements
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
+from services.chat.service.deletion import Deletion
 from services.chat.service.feed import LiveFeed
+from services.chat.service.invites import Invites
+from services.chat.service.jobs import JobRunner
 from services.chat.service.live import LiveDelivery, LiveLimits
 from services.chat.service.members import Members
 from services.chat.service.membership import MembershipChanges
 from services.chat.service.messages import Messages
 from services.chat.service.openings import Openings
+from services.chat.service.public_channels import PublicChannels
+from services.chat.service.rates import UserLimits
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
@@ -62,6 +78,7 @@ class RecordingRooms:
         default_factory=list
     )
     removed: list[tuple[str, UserId]] = field(default_factory=list)
+    cleared: list[str] = field(default_factory=list)
 
     def emit(self, rooms, event, payload, **_) -> int:
         """Remember."""
@@ -73,6 +90,11 @@ class RecordingRooms:
         self.removed.append((room, user_id))
         return 1
 
+    def clear(self, room: str) -> int:
+        """Remember."""
+        self.cleared.append(room)
+        return 1
+
     def has(self, _room: str) -> bool:
         """Everybody is always here."""
         return True
@@ -80,6 +102,14 @@ class RecordingRooms:
     def revisions(self) -> list[object]:
         """Return the revisions that were emitted, in order."""
         return [payload["revision"] for _, _, payload in self.emitted]
+
+
+class StubBuckets:
+    """`SharedBuckets` that is away: the limits count in the process."""
+
+    async def charge(self, charges):
+        """Refuse."""
+        raise UnavailableError("limits_unavailable", "Away.")
 
 
 class Chat:
@@ -118,11 +148,18 @@ class Chat:
             system=self.system,
             limits=LIMITS,
         )
+        self.rates = UserLimits(
+            StubBuckets(),
+            self.clock,
+            limits=dict.fromkeys(Rated, Limit(10, 10_000)),
+            messages=Limit(10, 10_000),
+        )
         self.openings = Openings(
             self.bus,
             self.store,
             self.users,
             self.conversations,
+            rates=self.rates,
             announcements=self.announcements,
             limits=LIMITS,
             **shared,
@@ -163,6 +200,27 @@ class Chat:
             clock=self.clock,
             limits=LIMITS,
             **moving,
+        )
+        self.invites_store = MemoryInvites()
+        self.invites = Invites(
+            self.bus,
+            self.store,
+            self.invites_store,
+            rates=self.rates,
+            clock=self.clock,
+            limits=LIMITS,
+            **moving,
+        )
+        self.public_channels = PublicChannels(
+            self.bus, self.store, self.bans_store, rates=self.rates, **moving
+        )
+        self.jobs_store = MemoryJobs()
+        self.eraser = MemoryEraser(self.store, self.invites_store, self.bans_store)
+        self.deletion = Deletion(
+            self.bus, self.store, self.eraser, self.jobs_store, **shared
+        )
+        self.jobs = JobRunner(
+            self.bus, self.jobs_store, [self.deletion], clock=self.clock
         )
         for known in (ADA, GRACE, MALLORY):
             self.users.users[known] = User(user_id=known, is_verified=True)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from libs.events.catalog import (
+    ConversationDeleted,
     ConversationMemberRemoved,
     MessageEdited,
     MessageSent,
@@ -135,6 +136,24 @@ async def test_a_fill_shows_removals_too(chat) -> None:
     await chat.live.poll_once()
     assert chat.rooms.revisions() == [2, 3]  # and the system message
     assert chat.rooms.removed == [(conversation_room(group), GRACE)]
+
+
+async def test_a_deleted_conversation_is_told_and_left(chat) -> None:
+    """By its event, or by the poll where the event was missed; then nobody is in."""
+    for is_missed in (False, True):
+        group = await watched_group(chat)
+        await chat.deletion.delete(ADA, group)
+        if is_missed:
+            await chat.live.poll_once()
+        else:
+            (event,) = chat.bus.published_of(ConversationDeleted)
+            feed = LiveFeed(chat.live, chat.rooms, chat.store, chat.sealer)
+            feed.take(event, EventId(new_id()))
+        told = {"conversation_id": group, "revision": 2}
+        room = conversation_room(group)
+        assert chat.rooms.emitted[-1] == ((room,), "conversation.deleted", told)
+        assert chat.rooms.cleared[-1] == room
+        assert not chat.live.is_watched(group)
 
 
 async def test_releasing_the_last_watcher_forgets_the_conversation(chat) -> None:

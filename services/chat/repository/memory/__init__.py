@@ -6,6 +6,9 @@ is changed.
 
 from services.chat.repository.memory.bans import MemoryBans
 from services.chat.repository.memory.conversations import MemoryConversations, sent_key
+from services.chat.repository.memory.erasing import MemoryEraser
+from services.chat.repository.memory.invites import MemoryInvites
+from services.chat.repository.memory.jobs import MemoryJobs
 from services.chat.repository.memory.messages import MemoryMessages
 from services.chat.repository.memory.personal import (
     MemoryBookmarks,
@@ -19,6 +22,9 @@ __all__ = [
     "MemoryBookmarks",
     "MemoryConversations",
     "MemoryDrafts",
+    "MemoryEraser",
+    "MemoryInvites",
+    "MemoryJobs",
     "MemoryMessages",
     "MemoryPersonal",
     "MemoryUsers",

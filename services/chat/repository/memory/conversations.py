@@ -19,6 +19,7 @@ class MemoryConversations:
         self.conversations: dict[ConversationId, Conversation] = {}
         self.members: dict[tuple[ConversationId, UserId], Member] = {}
         self.messages: dict[MessageId, Message] = {}
+        self.tombstones: dict[ConversationId, int] = {}
         self.user_revisions: dict[UserId, int] = {}
         self.own_revisions: dict[tuple[ConversationId, UserId], int] = {}
 
@@ -72,7 +73,8 @@ class MemoryConversations:
     ) -> dict[UserId, int]:
         """Store a new conversation."""
         key = conversation.unique_key
-        is_taken = conversation.conversation_id in self.conversations
+        place = conversation.conversation_id
+        is_taken = place in self.conversations or place in self.tombstones
         if is_taken or (key and await self.find_by_key(key, session=session)):
             raise ConflictError(
                 "conversation_exists", "There is such a conversation already."
@@ -97,6 +99,29 @@ class MemoryConversations:
                 conversation = msgspec.structs.replace(conversation, **stored)
         self.conversations[before.conversation_id] = conversation
 
+    async def public_page(
+        self, project_id: ProjectId | None, *, after: str, limit: int
+    ) -> list[Conversation]:
+        """Return public channels of a project, or of none, by id."""
+        found = [
+            conversation
+            for conversation in self.conversations.values()
+            if conversation.is_public
+            and not conversation.is_archived
+            and conversation.project_id == project_id
+            and conversation.conversation_id > after
+        ]
+        return sorted(found, key=lambda one: one.conversation_id)[:limit]
+
+    async def delete(
+        self, conversation: Conversation, *, before: Conversation, session: Session
+    ) -> None:
+        """Leave a tombstone, by compare-and-set on its counters."""
+        await self.replace(conversation, before=before, session=session)
+        await self.shred(conversation.conversation_id, session=session)
+        del self.conversations[conversation.conversation_id]
+        self.tombstones[conversation.conversation_id] = conversation.revision
+
     async def shred(self, conversation_id: ConversationId, *, session: Session) -> None:
         """Destroy what is private in a conversation, for good."""
         del session
@@ -113,9 +138,10 @@ class MemoryConversations:
     async def revisions(
         self, conversation_ids: Sequence[ConversationId]
     ) -> dict[ConversationId, int]:
-        """Return the current revision of each that exists."""
+        """Return the current revision of each that exists, or did."""
         found = await self.get_many(conversation_ids)
-        return {found_one.conversation_id: found_one.revision for found_one in found}
+        dead = {c: r for c, r in self.tombstones.items() if c in conversation_ids}
+        return dead | {one.conversation_id: one.revision for one in found}
 
     async def get_member(
         self,
@@ -242,7 +268,9 @@ class MemoryConversations:
     async def append(self, appends: Sequence[Append], *, session: Session) -> None:
         """Write a batch by compare-and-set, all of it or nothing."""
         for append in appends:
-            known = self.conversations[append.conversation_id]
+            known = self.conversations.get(append.conversation_id)
+            if known is None:
+                raise StaleConversationError
             expected = (
                 append.expected_seq,
                 append.expected_revision,

@@ -1,0 +1,209 @@
+"""Invites, jobs, public channels and tombstones, on memory and on MongoDB."""
+
+import asyncio
+from datetime import timedelta
+
+import msgspec
+import pytest
+
+from libs.chassis.mongo import open_mongo
+from libs.kernel import ProjectId, SystemClock, new_id
+from services.chat.domain.conversation import Conversation, ConversationKind, Role
+from services.chat.domain.errors import StaleConversationError
+from services.chat.domain.invite import Invite
+from services.chat.domain.job import Job, JobKind
+from services.chat.operations.opening import open_vault
+from services.chat.repository import (
+    MongoConversationRepository,
+    MongoEraserStore,
+    MongoInviteRepository,
+    MongoJobStore,
+    MongoWriterStore,
+)
+from services.chat.repository.memory import (
+    MemoryBans,
+    MemoryConversations,
+    MemoryEraser,
+    MemoryInvites,
+    MemoryJobs,
+)
+
+pytestmark = pytest.mark.integration
+CLOCK = SystemClock()
+LEASE = timedelta(seconds=30)
+
+
+class Storage:
+    """The adapters of one backend."""
+
+    def __init__(self, conversations, writing, invites, jobs, eraser) -> None:
+        self.conversations = conversations
+        self.writing = writing
+        self.invites = invites
+        self.jobs = jobs
+        self.eraser = eraser
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def storage(request, settings):
+    """Each backend in turn."""
+    if request.param == "memory":
+        store, invites = MemoryConversations(), MemoryInvites()
+        eraser = MemoryEraser(store, invites, MemoryBans())
+        yield Storage(store, store, invites, MemoryJobs(), eraser)
+        return
+    async with open_vault(settings) as vault, open_mongo(settings) as database:
+        yield Storage(
+            MongoConversationRepository(database, vault),
+            MongoWriterStore(database, vault),
+            MongoInviteRepository(database),
+            MongoJobStore(database),
+            MongoEraserStore(database),
+        )
+
+
+def channel(**more) -> Conversation:
+    """Return a new channel."""
+    return Conversation(
+        **{
+            "conversation_id": new_id(),
+            "kind": ConversationKind.CHANNEL,
+            "title": "Plans",
+            "project_id": None,
+            "created_by": None,
+            "created_at": CLOCK.now(),
+            **more,
+        }
+    )
+
+
+def invite(**more) -> Invite:
+    """Return a new invite of one use."""
+    now = CLOCK.now()
+    return Invite(
+        **{
+            "invite_id": new_id(),
+            "conversation_id": new_id(),
+            "token_hash": new_id().encode(),
+            "role": Role.GUEST,
+            "created_by": new_id(),
+            "created_at": now,
+            "expires_at": now + timedelta(hours=1),
+            "uses_max": 1,
+            **more,
+        }
+    )
+
+
+async def test_an_invite_comes_back_as_stored(storage) -> None:
+    """Found by the hash of its token, listed by id, gone when removed."""
+    place = new_id()
+    stored = [invite(conversation_id=place, uses_max=n) for n in (None, 1, 2)]
+    expired = invite(conversation_id=place, expires_at=CLOCK.now())
+    for one in (*stored, expired):
+        await storage.invites.insert(one, session=None)
+    found = await storage.invites.find(stored[0].token_hash, session=None)
+    assert found == stored[0]
+    assert await storage.invites.find(b"another", session=None) is None
+    now = CLOCK.now()
+    page = await storage.invites.page(place, now, after="", limit=2)
+    assert page == stored[:2]
+    after = page[-1].invite_id
+    assert await storage.invites.page(place, now, after=after, limit=2) == stored[2:]
+    assert await storage.invites.count(place, now, session=None) == 3
+    invite_id = stored[0].invite_id
+    assert not await storage.invites.remove(new_id(), invite_id, session=None)
+    assert await storage.invites.remove(place, invite_id, session=None)
+    assert not await storage.invites.remove(place, invite_id, session=None)
+
+
+async def test_uses_are_counted_one_by_one(storage) -> None:
+    """PW-8: twenty at once take the three that there are; an expired one none."""
+    stored = invite(uses_max=3)
+    expired = invite(expires_at=CLOCK.now())
+    endless = invite(uses_max=None)
+    for one in (stored, expired, endless):
+        await storage.invites.insert(one, session=None)
+    now = CLOCK.now()
+
+    async def take(one: Invite) -> bool:
+        return await storage.invites.take_use(one.invite_id, now, session=None)
+
+    assert sum(await asyncio.gather(*(take(stored) for _ in range(20)))) == 3
+    assert all([await take(endless) for _ in range(5)])
+    assert not await take(expired)
+
+
+async def test_a_job_is_worked_on_by_one_at_a_time(storage) -> None:
+    """Claimed until its lease is out; asked for again it goes on as it is."""
+    long_ago = CLOCK.now() - timedelta(days=900)
+    job = Job(kind=JobKind.PURGE, subject=new_id(), created_at=long_ago)
+    for _ in range(2):
+        await storage.jobs.add(job, session=None)
+    claimed = await storage.jobs.claim(long_ago, LEASE)
+    assert claimed == job
+    assert await storage.jobs.claim(long_ago, LEASE) is None
+    moved = msgspec.structs.replace(claimed, cursor="x", done=7)
+    await storage.jobs.save(moved, long_ago, LEASE)
+    await storage.jobs.add(job, session=None)
+    assert await storage.jobs.claim(long_ago + LEASE / 2, LEASE) is None
+    assert await storage.jobs.claim(long_ago + LEASE, LEASE) == moved
+    assert await storage.jobs.finish(moved, session=None)
+    assert not await storage.jobs.finish(moved, session=None)
+    assert await storage.jobs.claim(long_ago + 3 * LEASE, LEASE) is None
+
+
+async def test_public_channels_are_found_by_project(storage) -> None:
+    """Neither private, nor archived, nor another project's."""
+    project_id = ProjectId(new_id())
+    shown = [channel(project_id=project_id, is_public=True) for _ in range(3)]
+    hidden = [
+        channel(project_id=project_id),
+        channel(project_id=project_id, is_public=True, is_archived=True),
+        channel(project_id=ProjectId(new_id()), is_public=True),
+        channel(is_public=True),
+    ]
+    for one in (*hidden, *shown):
+        await storage.conversations.insert(one, [], session=None)
+    find = storage.conversations.public_page
+    assert await find(project_id, after="", limit=2) == shown[:2]
+    after = shown[1].conversation_id
+    assert await find(project_id, after=after, limit=2) == shown[2:]
+    found = await find(None, after=hidden[2].conversation_id, limit=200)
+    assert hidden[3] in found
+    assert not [one for one in found if one.project_id is not None]
+
+
+async def test_a_deleted_conversation_leaves_a_tombstone(storage) -> None:
+    """Nothing finds it but its revision; nobody changes it or takes its id."""
+    stored = channel(topic="Secret", is_public=True)
+    place = stored.conversation_id
+    await storage.conversations.insert(stored, [], session=None)
+    gone = msgspec.structs.replace(stored, revision=2, members_version=2)
+    await storage.conversations.delete(gone, before=stored, session=None)
+    with pytest.raises(StaleConversationError):
+        await storage.conversations.delete(gone, before=stored, session=None)
+    with pytest.raises(StaleConversationError):
+        await storage.conversations.replace(gone, before=stored, session=None)
+    assert await storage.conversations.get(place) is None
+    assert await storage.conversations.get_many([place]) == []
+    listed = await storage.conversations.public_page(None, after="", limit=200)
+    assert place not in {one.conversation_id for one in listed}
+    assert await storage.writing.load_states({place: [new_id()]}) == {}
+    assert await storage.conversations.revisions([place]) == {place: 2}
+
+
+async def test_what_is_left_of_a_conversation_goes_in_batches(storage) -> None:
+    """Up to the limit of each kind, until nothing is left; others' stay."""
+    place, other = new_id(), invite()
+    await storage.invites.insert(other, session=None)
+    maker = new_id()
+    for _ in range(3):
+        one = invite(conversation_id=place, created_by=maker)
+        await storage.invites.insert(one, session=None)
+    purge = storage.eraser.purge_conversation
+    assert [await purge(place, limit=2) for _ in range(3)] == [2, 1, 0]
+    mine = invite(created_by=maker)
+    await storage.invites.insert(mine, session=None)
+    assert [await storage.eraser.purge_user(maker, limit=2) for _ in range(2)] == [1, 0]
+    assert await storage.invites.find(other.token_hash, session=None) == other
