@@ -14,7 +14,7 @@ import os
 import signal
 import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -41,6 +41,7 @@ CONVERSATIONS = 50
 MEMBERS = 10
 WARM_SECONDS = 3.0
 TEXT = "The quick brown fox jumps over the lazy dog, twice a day."
+STAGES = ("queue", "plan", "append", "commit")
 _SETTLE_SECONDS = 20.0
 _SLOW_MS = 100.0
 
@@ -174,10 +175,12 @@ async def measure_level(
     load.waits_ms.clear()
     acked, delivered = load.acked, audience.delivered
     chat = sum(process.cpu_seconds for process in processes)
+    counted = [process.metrics() for process in processes]
     spent = {name: cpu_of(pid) for name, pid in pids.items()}
-    started = time.perf_counter()
+    busy, started = busy_seconds(), time.perf_counter()
     await asyncio.sleep(seconds)
     elapsed = time.perf_counter() - started
+    busy = busy_seconds() - busy
     acked, delivered = load.acked - acked, audience.delivered - delivered
     figures = {
         "acked_per_s": acked / elapsed,
@@ -188,10 +191,40 @@ async def measure_level(
     }
     for name, pid in pids.items():
         figures[f"{name}_cpu_us"] = (cpu_of(pid) - spent[name]) / acked * 1e6
+    own = sum(figures[f"{name}_cpu_us"] for name in ("chat", *pids)) * acked / 1e6
+    figures["other_cores"] = max(0.0, (busy - own) / elapsed)
+    figures |= stages_of(counted, [process.metrics() for process in processes])
     await settle(load)
     figures["refused"] = audience.refused
     due = (load.acked - audience.refused) * MEMBERS
     figures["not_delivered"] = due - audience.delivered
+    return figures
+
+
+def busy_seconds() -> float:
+    """Return the CPU seconds that this machine has worked, whoever for."""
+    fields = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    user, nice, system, _idle, _wait, irq, soft, stolen = map(int, fields[:8])
+    ticks = user + nice + system + irq + soft + stolen
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def stages_of(
+    before: Sequence[Mapping[str, float]], after: Sequence[Mapping[str, float]]
+) -> Figures:
+    """Return mean milliseconds of the writer's stages, and messages a commit."""
+
+    def grown(name: str) -> float:
+        return sum(m.get(name, 0) for m in after) - sum(m.get(name, 0) for m in before)
+
+    figures = {}
+    for stage in STAGES:
+        label = f'{{stage="{stage}"}}'
+        seconds = grown(f"chat_writer_stage_seconds_sum{label}")
+        count = grown(f"chat_writer_stage_seconds_count{label}")
+        figures[f"{stage}_ms"] = seconds / max(1.0, count) * 1000
+    commits = max(1.0, grown("chat_writer_batch_messages_count"))
+    figures["messages_a_commit"] = grown("chat_writer_batch_messages_sum") / commits
     return figures
 
 
@@ -232,6 +265,7 @@ def print_head() -> None:
 
 def print_row(count: int, level: int, found: Figures) -> None:
     """Print one level."""
+    stages = ", ".join(f"{name} {found[f'{name}_ms']:.1f}" for name in STAGES)
     cpu = [found[f"{n}_cpu_us"] for n in ("chat", "load", "mongod", "rabbitmq")]
     print(
         f"{count:>9} {level:>9} {found['acked_per_s']:>8,.0f}"
@@ -239,7 +273,10 @@ def print_row(count: int, level: int, found: Figures) -> None:
         f" {found['ack_p99_ms']:>7.1f} | {'':>17}"
         f" {' '.join(f'{value:>6.0f}' for value in cpu)}"
         f" {found['valkey_cpu_us']:>6.0f}"
-        f" | {found['refused']:>7.0f} {found['not_delivered']:>7.0f}",
+        f" | {found['refused']:>7.0f} {found['not_delivered']:>7.0f}"
+        f" | others {found['other_cores']:.2f} cores"
+        f" | {found['messages_a_commit']:>5.0f} a commit, ms:"
+        f" {stages}",
         flush=True,
     )
 

@@ -51,6 +51,7 @@ from services.chat.repository import (
     MongoUserRepository,
     MongoWriterStore,
     Schema,
+    SenderMarkers,
     own_stores,
 )
 from services.chat.service.core import Core, build_core
@@ -92,6 +93,7 @@ class _Adapters:
     rooms: LocalRooms
     typing: RedisTypingChannel
     removals: RedisRemovalChannel
+    sender_markers: SenderMarkers
 
 
 @dataclass(frozen=True)
@@ -161,12 +163,14 @@ async def _open_adapters(
     opening = open_bus(bus_settings(settings), database, worker)
     bus = await stack.enter_async_context(opening)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
-    store, limits = MongoWriterStore(database, vault), _writer_limits(settings)
+    markers = SenderMarkers(database)
+    store = MongoWriterStore(database, vault, markers)
+    limits = _writer_limits(settings)
     writer = GroupCommitWriter(bus, store, sealer, clock, limits=limits)
     typing, removals = RedisTypingChannel(redis), RedisRemovalChannel(redis)
     outside = Outside(
         bus=bus,
-        conversations=MongoConversationRepository(database, vault),
+        conversations=MongoConversationRepository(database, vault, markers),
         messages=MongoMessageRepository(database, vault),
         users=MongoUserRepository(database),
         own=own_stores(database, vault),
@@ -179,7 +183,7 @@ async def _open_adapters(
         sealer=sealer,
         clock=clock,
     )
-    return _Adapters(outside, writer, bus, redis, rooms, typing, removals)
+    return _Adapters(outside, writer, bus, redis, rooms, typing, removals, markers)
 
 
 def _records(database: "Database") -> Records:
@@ -212,6 +216,7 @@ async def _start(
 ) -> None:
     """Start what runs beside the listeners; it ends in the opposite order."""
     bus, typing = adapters.bus, adapters.typing
+    stack.push_async_callback(adapters.sender_markers.flush)
     await stack.enter_async_context(adapters.writer.running())
     stack.push_async_callback(core.markers.flush)
     app = ConsumerApp(
@@ -227,6 +232,7 @@ async def _start(
     tasks = await stack.enter_async_context(TaskSupervisor())
     tasks.start("read-markers", core.markers.run)
     tasks.start("jobs", core.membership.jobs.run)
+    tasks.start("sender-markers", adapters.sender_markers.run)
     tasks.start("live-holes", core.live.fill_holes)
     tasks.start("live-poll", core.live.poll)
     tasks.start("own-holes", core.own.live.fill_holes)

@@ -138,10 +138,10 @@ class ChatSettings(
         default=1_000, ge=0, description="Users banned from one conversation at most."
     )
     writer_lanes: int = Field(
-        default=4, ge=1, le=64, description="Commits of messages in flight at once."
+        default=2, ge=1, le=64, description="Commits of messages in flight at once."
     )
     writer_batch: int = Field(
-        default=100, ge=1, le=1_000, description="Messages of one commit at most."
+        default=200, ge=1, le=1_000, description="Messages of one commit at most."
     )
     writer_queue: int = Field(
         default=2_000,

@@ -70,6 +70,13 @@ class WriterStore(Protocol):
         """
         ...
 
+    def note_sent(self, messages: Iterable[Message]) -> None:
+        """Take note of committed messages: their senders have read up to them.
+
+        Reads of this process see it at once, others within about a second.
+        """
+        ...
+
     async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
         """Return those of the messages that are stored, never to be rolled back."""
         ...

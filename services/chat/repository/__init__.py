@@ -7,6 +7,7 @@ from services.chat.repository.drafts import MongoDraftRepository
 from services.chat.repository.erasing import MongoEraserStore
 from services.chat.repository.invites import MongoInviteRepository
 from services.chat.repository.jobs import MongoJobStore
+from services.chat.repository.markers import SenderMarkers
 from services.chat.repository.messages import MongoMessageRepository
 from services.chat.repository.personal import MongoPersonalRepository, own_stores
 from services.chat.repository.schema import Schema
@@ -29,5 +30,6 @@ __all__ = [
     "MongoWriterStore",
     "RenewalLimits",
     "Schema",
+    "SenderMarkers",
     "own_stores",
 ]

@@ -25,6 +25,7 @@ from services.chat.repository.documents import (
     new_conversation,
     profile_state,
 )
+from services.chat.repository.markers import SenderMarkers
 from services.chat.repository.own_stream import RevisionIssuer
 from services.chat.repository.vault import DESTROYED, ConversationVault
 
@@ -34,11 +35,20 @@ class MongoConversationRepository:
 
     Reads outside a transaction raise `UnavailableError` when the database does not
     answer; inside one the driver's error passes, so that the bus can try again.
+
+    Args:
+        database: Of the service.
+        vault: Opens what is private.
+        markers: Senders' own markers that are not stored yet.
     """
 
     def __init__(
-        self, database: AsyncDatabase[dict[str, Any]], vault: ConversationVault
+        self,
+        database: AsyncDatabase[dict[str, Any]],
+        vault: ConversationVault,
+        markers: SenderMarkers,
     ) -> None:
+        self._markers = markers
         self._conversations = database["conversations"]
         self._members = database["members"]
         self._issuer = RevisionIssuer(database)
@@ -191,7 +201,7 @@ class MongoConversationRepository:
         else:
             with map_mongo_errors():
                 document = await self._members.find_one(query)
-        return None if document is None else member_of(document)
+        return None if document is None else self._member_of(document)
 
     async def members_among(
         self,
@@ -260,7 +270,7 @@ class MongoConversationRepository:
         }
         with map_mongo_errors():
             found = self._members.find(query, limit=limit).sort("user_id", 1)
-            return [member_of(document) for document in await found.to_list()]
+            return [self._member_of(document) for document in await found.to_list()]
 
     async def memberships_page(
         self, user_id: UserId, *, before: JoinedAt | None, limit: int
@@ -279,7 +289,7 @@ class MongoConversationRepository:
         order = [("joined_at", -1), ("conversation_id", -1)]
         with map_mongo_errors():
             found = self._members.find(query, limit=limit).sort(order)
-            return [member_of(document) for document in await found.to_list()]
+            return [self._member_of(document) for document in await found.to_list()]
 
     async def memberships_in(
         self, user_id: UserId, conversation_ids: Sequence[ConversationId]
@@ -292,7 +302,7 @@ class MongoConversationRepository:
         }
         with map_mongo_errors():
             documents = await self._members.find(query).to_list()
-        return [member_of(document) for document in documents]
+        return [self._member_of(document) for document in documents]
 
     async def advance_read(
         self,
@@ -327,3 +337,6 @@ class MongoConversationRepository:
             self._vault.forget(document["_id"])
             return None
         return await conversation_of(document, self._vault)
+
+    def _member_of(self, document: Document) -> Member:
+        return self._markers.applied(member_of(document))

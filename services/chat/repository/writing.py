@@ -4,9 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import BulkWriteError
+from pymongo.errors import OperationFailure
 from pymongo.read_concern import ReadConcern
 
 from libs.chassis.mongo import map_mongo_errors
@@ -21,6 +20,7 @@ from services.chat.repository.documents import (
     member_key,
 )
 from services.chat.repository.keys import StoredKeys
+from services.chat.repository.markers import SenderMarkers
 from services.chat.repository.message_documents import (
     message_document,
     message_of,
@@ -34,8 +34,13 @@ class MongoWriterStore:
     """Implements `WriterStore`."""
 
     def __init__(
-        self, database: AsyncDatabase[dict[str, Any]], vault: ConversationVault
+        self,
+        database: AsyncDatabase[dict[str, Any]],
+        vault: ConversationVault,
+        markers: SenderMarkers,
     ) -> None:
+        self._database = database
+        self._markers = markers
         self._conversations = database["conversations"]
         self._members = database["members"]
         self._messages = database["messages"]
@@ -86,20 +91,26 @@ class MongoWriterStore:
         return states
 
     async def append(self, appends: Sequence[Append], *, session: Session) -> None:
-        """Write a batch in the caller's transaction, by compare-and-set."""
+        """Write a batch in the caller's transaction, by compare-and-set.
+
+        Two commands as they go over the wire: the driver's bulk interface costs more
+        than what it carries.
+        """
         await self._advance(appends, session)
         documents = [
             message_document(message, self._vault)
             for append in appends
             for message in append.messages
         ]
-        try:
-            await self._messages.insert_many(documents, session=session)
-        except BulkWriteError as error:
-            if _is_duplicate(error):
-                raise DuplicateMessageError from error
-            raise
-        await self._move_markers(appends, session)
+        answer = await self._database.command(
+            "insert", "messages", documents=documents, session=session
+        )
+        _check(answer)
+
+    def note_sent(self, messages: Iterable[Message]) -> None:
+        """Move the senders' own markers, soon; see `SenderMarkers`."""
+        for message in messages:
+            self._markers.note(message.conversation_id, message.sender_id, message.seq)
 
     async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
         """Return those of the messages that are stored, on a majority."""
@@ -121,42 +132,41 @@ class MongoWriterStore:
 
     async def _advance(self, appends: Sequence[Append], session: Session) -> None:
         updates = [
-            UpdateOne(
-                {
+            {
+                "q": {
                     "_id": append.conversation_id,
                     "last_seq": append.expected_seq,
                     "revision": append.expected_revision,
                     "members_version": append.expected_members_version,
                 },
-                {
+                "u": {
                     "$set": {
                         "last_seq": append.messages[-1].seq,
                         "revision": append.messages[-1].revision,
                     }
                 },
-            )
+            }
             for append in appends
         ]
-        result = await self._conversations.bulk_write(
-            updates, ordered=False, session=session
+        answer = await self._database.command(
+            "update", "conversations", updates=updates, ordered=False, session=session
         )
-        if result.matched_count != len(updates):
+        _check(answer)
+        if answer["n"] != len(updates):
             raise StaleConversationError
 
-    async def _move_markers(self, appends: Sequence[Append], session: Session) -> None:
-        """Move each sender's own read marker to their newest message."""
-        newest = {
-            member_key(append.conversation_id, message.sender_id): message.seq
-            for append in appends
-            for message in append.messages
-        }
-        updates = [
-            UpdateOne({"_id": key}, {"$max": {"read_seq": seq}})
-            for key, seq in newest.items()
-        ]
-        await self._members.bulk_write(updates, ordered=False, session=session)
 
+def _check(answer: Mapping[str, Any]) -> None:
+    """Raise for what a write command reports in its answer, where it has no error.
 
-def _is_duplicate(error: BulkWriteError) -> bool:
-    failures = (error.details or {}).get("writeErrors", [])
-    return any(failure.get("code") == _DUPLICATE_KEY for failure in failures)
+    Raises:
+        DuplicateMessageError: A unique index has the message, or its number, already.
+        OperationFailure: Anything else.
+    """
+    failures = answer.get("writeErrors")
+    if not failures:
+        return
+    failure = failures[0]
+    if any(failure["code"] == _DUPLICATE_KEY for failure in failures):
+        raise DuplicateMessageError
+    raise OperationFailure(failure.get("errmsg", ""), failure["code"], answer)

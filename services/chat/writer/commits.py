@@ -16,6 +16,7 @@ from services.chat.domain.errors import (
     StaleConversationError,
 )
 from services.chat.ports import TransportSealer, WriterStore
+from services.chat.writer.metrics import note_commit, stage
 from services.chat.writer.pending import Pending
 from services.chat.writer.plan import Plan, apply_plan, plan_batch
 from services.chat.writer.states import StateCache
@@ -101,19 +102,27 @@ class BatchCommitter:
     async def _write(self, batch: Batch) -> None:
         states = await self._states.load(batch)
         now = self._clock.now()
-        plan = plan_batch(batch, states, self._sealer, now)
+        with stage("plan"):
+            plan = plan_batch(batch, states, self._sealer, now)
         if not plan.writes:
             return
         await self._store.renew_keys(plan.appends, now)
+        with stage("commit"):
+            await self._store_plan(plan)
+        apply_plan(plan, states)
+        self._store.note_sent(message for message, _, _ in plan.writes)
+        _settle(plan)
+        note_commit(plan)
+
+    async def _store_plan(self, plan: Plan) -> None:
         # Not `run_transaction`: a conflict means that the numbers are taken, so the
         # plan has to be made anew, and at once.
         async with self._bus.transaction() as transaction:
-            await self._store.append(plan.appends, session=transaction.session)
+            with stage("append"):
+                await self._store.append(plan.appends, session=transaction.session)
             for _, event, waiting in plan.writes:
                 with caused_by(waiting[0].cause):
                     transaction.publish(event, event_id=waiting[0].event_id)
-        apply_plan(plan, states)
-        _settle(plan)
 
     async def _after_duplicate(self, batch: Batch) -> list[Batch]:
         """Answer repeated messages with their first result; the rest goes on."""

@@ -1,6 +1,7 @@
 """The lanes: queues of pending messages, each with one commit in flight."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 from zlib import crc32
 
 import structlog
-from prometheus_client import Counter, Histogram
 
 from libs.events import EventBus
 from libs.kernel import Clock, ConversationId
@@ -16,16 +16,11 @@ from services.chat.domain.errors import SendUnconfirmedError, WriterBusyError
 from services.chat.domain.message import Draft, Message
 from services.chat.ports import TransportSealer, WriterStore
 from services.chat.writer.commits import BatchCommitter
+from services.chat.writer.metrics import batch_messages, observe, refused_messages
 from services.chat.writer.pending import Pending
 from services.chat.writer.states import StateCache
 
 _log = structlog.get_logger()
-_BATCH = Histogram(
-    "chat_writer_batch_messages",
-    "Messages in one commit",
-    buckets=(1, 2, 5, 10, 20, 50, 100, 200),
-)
-_REFUSED = Counter("chat_writer_refused_messages", "Messages refused by backpressure")
 
 
 @dataclass(frozen=True)
@@ -40,8 +35,8 @@ class WriterLimits:
         wait_seconds: How long a sender waits for the outcome.
     """
 
-    lanes: int = 4
-    batch: int = 100
+    lanes: int = 2
+    batch: int = 200
     queue: int = 2_000
     states: int = 20_000
     wait_seconds: float = 15.0
@@ -62,7 +57,7 @@ class _Lane:
 
     def put(self, pending: Pending) -> None:
         if self._is_closing or len(self._queue) >= self._limits.queue:
-            _REFUSED.inc()
+            refused_messages.inc()
             raise WriterBusyError
         self._queue.append(pending)
         self._wake.set()
@@ -80,7 +75,8 @@ class _Lane:
                 continue
             size = min(len(self._queue), self._limits.batch)
             batch = [self._queue.popleft() for _ in range(size)]
-            _BATCH.observe(size)
+            batch_messages.observe(size)
+            observe("queue", time.perf_counter() - batch[0].queued_at)
             await self._commit(batch)
 
     async def _commit(self, batch: list[Pending]) -> None:

@@ -1,6 +1,7 @@
 """A message on its way through the writer."""
 
 import asyncio
+import time
 
 from libs.events.tracing import current_cause
 from libs.kernel import EventId, MessageId, new_id
@@ -15,7 +16,16 @@ class Pending:
     its own first try under the unique indexes.
     """
 
-    __slots__ = ("cause", "draft", "event_id", "future", "key", "message_id", "tries")
+    __slots__ = (
+        "cause",
+        "draft",
+        "event_id",
+        "future",
+        "key",
+        "message_id",
+        "queued_at",
+        "tries",
+    )
 
     def __init__(self, draft: Draft, future: asyncio.Future[Message]) -> None:
         self.draft = draft
@@ -28,6 +38,7 @@ class Pending:
         self.message_id = MessageId(new_id())
         self.event_id = EventId(new_id())
         self.cause = current_cause()
+        self.queued_at = time.perf_counter()
         self.tries = 0
 
     def settle(self, message: Message) -> None:

@@ -13,6 +13,7 @@ from services.chat.repository import (
     MongoMessageRepository,
     MongoWriterStore,
     RenewalLimits,
+    SenderMarkers,
 )
 from tests.integration.chat.test_repositories import append, group, message
 
@@ -38,9 +39,10 @@ class Process:
 
     def __init__(self, database, wrapper) -> None:
         vault = ConversationVault(DataKeys(wrapper), limits=LIMITS)
-        self.conversations = MongoConversationRepository(database, vault)
+        markers = SenderMarkers(database)
+        self.conversations = MongoConversationRepository(database, vault, markers)
         self.messages = MongoMessageRepository(database, vault)
-        self.writing = MongoWriterStore(database, vault)
+        self.writing = MongoWriterStore(database, vault, markers)
 
     async def send(self, conversation_id: str):
         """Append one message as the writer does."""

@@ -28,6 +28,7 @@ from services.chat.repository import (
     MongoConversationRepository,
     MongoDraftRepository,
     MongoPersonalRepository,
+    SenderMarkers,
 )
 from services.chat.repository.memory import (
     MemoryBookmarks,
@@ -44,7 +45,9 @@ def mongo_storage(database, ring: KeyRing) -> SimpleNamespace:
     """Return MongoDB's adapters with a cold cache of keys."""
     vault = ConversationVault(DataKeys(ring))
     return SimpleNamespace(
-        conversations=MongoConversationRepository(database, vault),
+        conversations=MongoConversationRepository(
+            database, vault, SenderMarkers(database)
+        ),
         personal=MongoPersonalRepository(database, vault),
         drafts=MongoDraftRepository(database, vault),
         bookmarks=MongoBookmarkRepository(database, vault),

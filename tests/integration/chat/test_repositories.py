@@ -30,6 +30,7 @@ from services.chat.repository import (
     MongoMessageRepository,
     MongoUserRepository,
     MongoWriterStore,
+    SenderMarkers,
 )
 from services.chat.repository.memory import (
     MemoryBans,
@@ -68,11 +69,12 @@ async def storage(request, settings):
 def mongo_storage(database, ring: KeyRing) -> Storage:
     """Return MongoDB's adapters with a cold cache of keys."""
     vault = ConversationVault(DataKeys(FileKeyWrapper(ring)))
+    markers = SenderMarkers(database)
     return Storage(
-        MongoConversationRepository(database, vault),
+        MongoConversationRepository(database, vault, markers),
         MongoMessageRepository(database, vault),
         MongoUserRepository(database),
-        MongoWriterStore(database, vault),
+        MongoWriterStore(database, vault, markers),
         MongoBanRepository(database),
     )
 

@@ -267,6 +267,7 @@ class MemoryConversations:
 
     async def append(self, appends: Sequence[Append], *, session: Session) -> None:
         """Write a batch by compare-and-set, all of it or nothing."""
+        del session
         for append in appends:
             known = self.conversations.get(append.conversation_id)
             if known is None:
@@ -290,9 +291,15 @@ class MemoryConversations:
             )
         for message in messages:
             self.messages[message.message_id] = message
-            await self.advance_read(
-                message.conversation_id, message.sender_id, message.seq, session=session
-            )
+
+    def note_sent(self, messages: Iterable[Message]) -> None:
+        """Move the senders' own markers."""
+        for message in messages:
+            key = (message.conversation_id, message.sender_id)
+            member = self.members.get(key)
+            if member is not None and member.read_seq < message.seq:
+                moved = msgspec.structs.replace(member, read_seq=message.seq)
+                self.members[key] = moved
 
     async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
         """Return those of the messages that are stored."""
