@@ -14,9 +14,10 @@ from libs.events.consuming.ports import Delivery
 from libs.events.envelope import Received, Undecodable, decode_frame
 from libs.events.errors import DecodeError
 from libs.events.event import Event
-from libs.events.tracing import handling
+from libs.events.tracing import caused_by
 from libs.kernel import EventId
 
+_TURN = 8
 _log = structlog.get_logger(__name__)
 
 
@@ -80,7 +81,9 @@ class LiveRunner:
             _log.error("event_undecodable", subscription=self._label, reason=err.reason)
             return
         metrics.of(metrics.received, self._label).inc(len(parts))
-        for part in parts:
+        for number, part in enumerate(parts, start=1):
+            if number % _TURN == 0:  # others wait for the loop while a frame is handled
+                await asyncio.sleep(0)
             if isinstance(part, Undecodable):
                 _log.error(
                     "event_undecodable",
@@ -91,9 +94,9 @@ class LiveRunner:
                 await self._handle(part)
 
     async def _handle(self, received: Received) -> None:
-        with handling(
-            received.id, received.type, received.correlation_id, received.traceparent
-        ):
+        # The ids are bound for what is published; a log line of its own is written
+        # for a failure alone, and names them.
+        with caused_by(received.cause):
             try:
                 await self._subscription.handler(
                     received.event, self._context(received)
@@ -103,6 +106,9 @@ class LiveRunner:
                 _log.error(
                     "live_event_failed",
                     subscription=self._label,
+                    event_id=received.id,
+                    event_type=received.type,
+                    correlation_id=received.correlation_id,
                     error=error_text(err),
                 )
             else:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bson import Timestamp
-from pymongo import ASCENDING
+from pymongo import ASCENDING, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
 
@@ -69,6 +69,7 @@ class OutboxStore:
 
     def __init__(self, database: AsyncDatabase[Document], relay_id: str) -> None:
         self._rows = database["outbox"]
+        self._confirmed = self._rows.with_options(write_concern=WriteConcern(w=1))
         self._client = database.client
         self.relay_id = relay_id
 
@@ -98,8 +99,12 @@ class OutboxStore:
             await self._rows.insert_many(documents, session=session)
 
     async def delete(self, ids: Sequence[str]) -> None:
-        """Delete rows that the broker confirmed."""
-        await self._rows.delete_many({"_id": {"$in": list(ids)}})
+        """Delete rows that the broker confirmed.
+
+        Nobody waits for the journal: a row that a crash brings back is published
+        again, which its consumers' inboxes know already.
+        """
+        await self._confirmed.delete_many({"_id": {"$in": list(ids)}})
 
     async def owners(self) -> set[str]:
         """Return the relay ids that have rows here."""

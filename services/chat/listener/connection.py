@@ -12,6 +12,7 @@ from prometheus_client import Counter
 from libs.chassis.asgi import Message, Scope
 from services.chat.listener.inbox import Inbox
 from services.chat.listener.limits import SocketLimits
+from services.chat.listener.outgoing import LoopTurn, joined
 
 _EVENT = "42"
 _INBOX = 64
@@ -26,6 +27,7 @@ class Connection(WSListener):
         limits: Bounds of this socket.
         scope: ASGI scope of the handshake.
         address: Where the client comes from.
+        turn: Flushes what is sent, once in a turn of the loop.
         on_open: Starts the ASGI app with this connection.
         on_admitted: Hears that the client is authenticated.
         on_closed: Hears that it is gone.
@@ -37,6 +39,7 @@ class Connection(WSListener):
         scope: Scope,
         address: str,
         *,
+        turn: LoopTurn,
         on_open: "Callable[[Connection], None]",
         on_admitted: "Callable[[Connection], None]",
         on_closed: "Callable[[Connection], None]",
@@ -45,6 +48,8 @@ class Connection(WSListener):
         self.client_address = address
         self.is_admitted = False
         self._limits = limits
+        self._turn = turn
+        self._frames: list[bytes] = []
         self._on_open = on_open
         self._on_admitted = on_admitted
         self._on_closed = on_closed
@@ -76,20 +81,37 @@ class Connection(WSListener):
         self._on_admitted(self)
 
     def send_frame(self, frame: bytes) -> None:
-        """Write one text frame; a client that does not read is evicted."""
+        """Write one text frame, with the others of this turn of the loop.
+
+        A client that does not read is evicted.
+        """
         transport = self._transport
         if transport is None or self._is_closing:
             return
         if self._stalled is not None:
             self._unsent_events += 1
             unsent_bytes = transport.underlying_transport.get_write_buffer_size()
+            unsent_bytes += sum(map(len, self._frames))
             if (
                 self._unsent_events > self._limits.unsent_events
                 or unsent_bytes + len(frame) > self._limits.unsent_bytes
             ):
                 self._end("unread")
                 return
-        transport.send(WSMsgType.TEXT, frame)
+        if not self._frames:
+            self._turn.add(self)
+        self._frames.append(frame)
+
+    def flush(self) -> None:
+        """Write what was sent in this turn."""
+        frames, self._frames = self._frames, []
+        transport = self._transport
+        if transport is None or not frames:
+            return
+        if len(frames) == 1:
+            transport.send(WSMsgType.TEXT, frames[0])
+        else:
+            transport.underlying_transport.write(joined(frames))
 
     def close(self) -> None:
         """Close in good order, after what was written."""
@@ -98,6 +120,7 @@ class Connection(WSListener):
     def abort(self) -> None:
         """Cut the connection at once, whatever is unsent: the kernel's part too."""
         self._is_closing = True
+        self._frames.clear()
         if self._transport is not None:
             underlying = self._transport.underlying_transport
             socket = underlying.get_extra_info("socket")
@@ -244,6 +267,7 @@ class Connection(WSListener):
     def _leave(
         self, transport: WSTransport, code: WSCloseCode, *, graceful: bool
     ) -> None:
+        self.flush()
         self._is_closing = True
         transport.send_close(code)
         if graceful:

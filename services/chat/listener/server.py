@@ -25,6 +25,7 @@ from services.chat.listener.handshake import (
     refusal,
 )
 from services.chat.listener.limits import SocketLimits
+from services.chat.listener.outgoing import LoopTurn
 
 _BACKLOG = 2048
 _FRAME_MARGIN_BYTES = 1024
@@ -53,6 +54,7 @@ class SocketListener:
         self._anonymous: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._turn = LoopTurn()
 
     @asynccontextmanager
     async def listening(self, host: str, port: int) -> AsyncIterator[None]:
@@ -97,6 +99,7 @@ class SocketListener:
             self._limits,
             _scope(request),
             client_address(request, "-"),
+            turn=self._turn,
             on_open=self._on_open,
             on_admitted=self._forget_anonymous,
             on_closed=self._on_closed,

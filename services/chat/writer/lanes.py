@@ -17,6 +17,7 @@ from services.chat.domain.message import Draft, Message
 from services.chat.ports import TransportSealer, WriterStore
 from services.chat.writer.commits import BatchCommitter
 from services.chat.writer.metrics import batch_messages, observe, refused_messages
+from services.chat.writer.patience import Patience
 from services.chat.writer.pending import Pending
 from services.chat.writer.states import StateCache
 
@@ -108,7 +109,7 @@ class GroupCommitWriter:
         *,
         limits: WriterLimits,
     ) -> None:
-        self._limits = limits
+        self._patience = Patience(limits.wait_seconds)
         self._lanes = []
         for _ in range(limits.lanes):
             states = StateCache(store, limits.states)
@@ -118,14 +119,19 @@ class GroupCommitWriter:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Commit while the block runs; leaving it commits what is queued."""
-        async with asyncio.TaskGroup() as tasks:
-            for lane in self._lanes:
-                tasks.create_task(lane.run())
-            try:
-                yield
-            finally:
+        watching = asyncio.create_task(self._patience.run())
+        try:
+            async with asyncio.TaskGroup() as tasks:
                 for lane in self._lanes:
-                    lane.close()
+                    tasks.create_task(lane.run())
+                try:
+                    yield
+                finally:
+                    for lane in self._lanes:
+                        lane.close()
+        finally:
+            watching.cancel()
+            await asyncio.wait([watching])
 
     async def submit(self, draft: Draft) -> Message:
         """Append a checked draft; idempotent on its client_message_id.
@@ -149,11 +155,8 @@ class GroupCommitWriter:
         """
         pending = Pending(draft, asyncio.get_running_loop().create_future())
         self._lane(draft.conversation_id).put(pending)
-        try:
-            async with asyncio.timeout(self._limits.wait_seconds):
-                return await pending.future
-        except TimeoutError as error:
-            raise SendUnconfirmedError from error
+        self._patience.add(pending)
+        return await pending.future
 
     def forget(self, conversation_id: ConversationId) -> None:
         """Drop what is remembered of a conversation that another path changed."""

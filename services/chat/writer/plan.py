@@ -77,7 +77,7 @@ def refusal(pending: Pending, state: WriteState | None) -> AppError | None:
 def _is_refused(pending: Pending, state: WriteState | None) -> bool:
     error = refusal(pending, state)
     if error is None:
-        return pending.future.cancelled()
+        return pending.future.done()  # nobody waits any more
     pending.fail(error)
     return True
 

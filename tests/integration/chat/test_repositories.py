@@ -356,6 +356,7 @@ async def test_appending_is_compare_and_set(storage) -> None:
     assert await storage.writing.find_sent([sent_key(one), ("a", "b", "c")]) == {
         sent_key(one): one
     }
+    storage.writing.note_sent([one, two])
     known = await storage.conversations.get_member(stored.conversation_id, sender)
     assert known.read_seq == 2
 

@@ -252,7 +252,7 @@ async def test_what_waits_is_committed_together() -> None:
     group = await chat.group()
     async with chat.writer.running():
         await asyncio.gather(*(chat.writer.submit(draft(group)) for _ in range(230)))
-    assert chat.store.batches == [100, 100, 30]
+    assert chat.store.batches == [200, 30]
 
 
 async def test_closing_commits_what_is_queued_and_refuses_more() -> None:
