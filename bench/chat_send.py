@@ -158,6 +158,32 @@ async def settle(load: Load) -> None:
         await asyncio.sleep(0.02)
 
 
+@dataclass
+class Sample:
+    """What was done and spent until a moment."""
+
+    acked: int
+    delivered: int
+    cpu: dict[str, float]
+    busy: float
+    metrics: list[Mapping[str, float]]
+    at: float
+
+    @classmethod
+    async def take(
+        cls, load: Load, processes: Sequence[ChatProcess], servers: dict[str, int]
+    ) -> "Sample":
+        """Read every counter; the metrics first, since they take a while."""
+        metrics = [await asyncio.to_thread(process.metrics) for process in processes]
+        load.waits_ms.clear()
+        cpu = {name: cpu_of(pid) for name, pid in servers.items()}
+        cpu["chat"] = sum(process.cpu_seconds for process in processes)
+        cpu["load"] = cpu_of(os.getpid())
+        delivered = load.audience.delivered
+        now = time.perf_counter()
+        return cls(load.acked, delivered, cpu, busy_seconds(), metrics, now)
+
+
 async def measure_level(
     audience: Audience,
     processes: Sequence[ChatProcess],
@@ -171,34 +197,32 @@ async def measure_level(
     load = Load(audience)
     load.begin(in_flight)
     await asyncio.sleep(WARM_SECONDS)
-    pids = {"load": os.getpid(), **servers}
-    load.waits_ms.clear()
-    acked, delivered = load.acked, audience.delivered
-    chat = sum(process.cpu_seconds for process in processes)
-    counted = [process.metrics() for process in processes]
-    spent = {name: cpu_of(pid) for name, pid in pids.items()}
-    busy, started = busy_seconds(), time.perf_counter()
+    before = await Sample.take(load, processes, servers)
     await asyncio.sleep(seconds)
-    elapsed = time.perf_counter() - started
-    busy = busy_seconds() - busy
-    acked, delivered = load.acked - acked, audience.delivered - delivered
+    waits_ms = list(load.waits_ms)
+    after = await Sample.take(load, processes, servers)
+    await settle(load)
+    due = (load.acked - audience.refused) * MEMBERS
+    return rates_of(before, after) | {
+        "ack_p50_ms": statistics.median(waits_ms),
+        "ack_p99_ms": percentile(waits_ms, 0.99),
+        "refused": audience.refused,
+        "not_delivered": due - audience.delivered,
+    }
+
+
+def rates_of(before: Sample, after: Sample) -> Figures:
+    """Return rates, CPU a message, and what others took of the machine."""
+    elapsed, acked = after.at - before.at, after.acked - before.acked
+    spent = {name: after.cpu[name] - before.cpu[name] for name in after.cpu}
+    others = after.busy - before.busy - sum(spent.values())
     figures = {
         "acked_per_s": acked / elapsed,
-        "deliveries_per_s": delivered / elapsed,
-        "ack_p50_ms": statistics.median(load.waits_ms),
-        "ack_p99_ms": percentile(load.waits_ms, 0.99),
-        "chat_cpu_us": (sum(p.cpu_seconds for p in processes) - chat) / acked * 1e6,
+        "deliveries_per_s": (after.delivered - before.delivered) / elapsed,
+        "other_cores": max(0.0, others / elapsed),
     }
-    for name, pid in pids.items():
-        figures[f"{name}_cpu_us"] = (cpu_of(pid) - spent[name]) / acked * 1e6
-    own = sum(figures[f"{name}_cpu_us"] for name in ("chat", *pids)) * acked / 1e6
-    figures["other_cores"] = max(0.0, (busy - own) / elapsed)
-    figures |= stages_of(counted, [process.metrics() for process in processes])
-    await settle(load)
-    figures["refused"] = audience.refused
-    due = (load.acked - audience.refused) * MEMBERS
-    figures["not_delivered"] = due - audience.delivered
-    return figures
+    figures |= {f"{name}_cpu_us": cpu / acked * 1e6 for name, cpu in spent.items()}
+    return figures | stages_of(before.metrics, after.metrics)
 
 
 def busy_seconds() -> float:
