@@ -160,12 +160,9 @@ async def _open_adapters(
     await Schema(database, clock).require_current()
     redis = await stack.enter_async_context(open_redis(settings))
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
-    opening = open_bus(bus_settings(settings), database, worker)
-    bus = await stack.enter_async_context(opening)
-    health.add("rabbitmq", bus_check(bus), is_critical=False)
+    bus = await _open_bus(settings, health, stack, database)
     markers = SenderMarkers(database)
-    store = MongoWriterStore(database, vault, markers)
-    limits = _writer_limits(settings)
+    store, limits = MongoWriterStore(database, vault, markers), _writer_limits(settings)
     writer = GroupCommitWriter(bus, store, sealer, clock, limits=limits)
     typing, removals = RedisTypingChannel(redis), RedisRemovalChannel(redis)
     outside = Outside(
@@ -184,6 +181,15 @@ async def _open_adapters(
         clock=clock,
     )
     return _Adapters(outside, writer, bus, redis, rooms, typing, removals, markers)
+
+
+async def _open_bus(
+    settings: ChatSettings, health: Health, stack: AsyncExitStack, database: "Database"
+) -> RabbitBus:
+    opening = open_bus(bus_settings(settings), database, worker)
+    bus = await stack.enter_async_context(opening)
+    health.add("rabbitmq", bus_check(bus), is_critical=False)
+    return bus
 
 
 def _records(database: "Database") -> Records:
