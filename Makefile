@@ -120,6 +120,7 @@ schemas: setup ## Write golden files of new event versions, docs/events.md, docs
 schemas-check: setup ## Event schemas, OpenAPI and socket pages are what the code says
 	@$(PYTHON) -m libs.events schemas --check && $(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
 	@PYTHONPATH=. $(PYTHON) scripts/openapi.py --check && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py --check
+	@PYTHONPATH=. $(PYTHON) scripts/permissions.py --check
 
 lock-check: setup ## requirements/*.txt satisfy pyproject.toml
 	@$(PYTHON) scripts/check_locks.py
@@ -129,7 +130,7 @@ secrets-check: setup ## No secret stands in a tracked file (tests hold false one
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"

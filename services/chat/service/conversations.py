@@ -9,7 +9,6 @@ from libs.events import EventBus, Transaction
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.amendment import Amendment, amended
 from services.chat.domain.conversation import Conversation, Member
-from services.chat.domain.errors import ConversationNotFoundError
 from services.chat.domain.limits import Limits
 from services.chat.domain.permissions import Action, require
 from services.chat.ports import (
@@ -88,16 +87,16 @@ class Conversations:
             for member in members
         }
 
-    async def require_member(
+    async def require_sender(
         self, user_id: UserId, conversation_id: ConversationId
     ) -> None:
-        """Check in one read that a user is a member now.
+        """Check that a user could send now: only who may talk is seen to type.
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
+            AppError: See `services.chat.domain.permissions.require`.
         """
-        if not await self._repository.members_among(conversation_id, [user_id]):
-            raise ConversationNotFoundError
+        await require_access(self._repository, user_id, conversation_id, Action.SEND)
 
     async def page(
         self, user_id: UserId, *, before: JoinedAt | None, limit: int

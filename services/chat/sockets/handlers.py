@@ -214,7 +214,7 @@ class SocketHandlers:
         if room not in client.rooms:
             raise ConversationNotFoundError
         conversation_id = ConversationId(payload.conversation_id)
-        await self._conversations.require_member(client.user_id, conversation_id)
+        await self._conversations.require_sender(client.user_id, conversation_id)
         await self._typing.publish(conversation_id, client.user_id)
         return {}
 

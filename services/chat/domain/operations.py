@@ -1,0 +1,108 @@
+"""Every way in, and what it asks of the caller: the table of routes and events.
+
+A route or socket event that is not here fails a test; each row is tested for every
+role, kind and state of a conversation; and `docs/permissions.md` is made from it.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+from services.chat.domain.permissions import Action
+
+_CONVERSATION = "/api/v1/conversations/{conversation_id}"
+_MESSAGE = f"{_CONVERSATION}/messages/{{message_id}}"
+
+
+class Scope(StrEnum):
+    """Whose rights decide."""
+
+    CONVERSATION = "conversation"
+    """The caller's as a member; who is none is told that it is missing."""
+
+    OPEN = "open"
+    """Nobody is a member yet: a rule of the operation's own decides."""
+
+    OWN = "own"
+    """The caller sees what is their own alone."""
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """One way in, or one of its variants.
+
+    Attributes:
+        name: Method and path of a route, or ``socket`` and the event.
+        action: What a member's role must allow; None outside `Scope.CONVERSATION`.
+        variant: Which of the things it can do, where they ask for other actions.
+    """
+
+    name: str
+    action: Action | None = None
+    variant: str = ""
+    scope: Scope = Scope.CONVERSATION
+
+
+def _on(name: str, action: Action, variant: str = "") -> Operation:
+    return Operation(name=name, action=action, variant=variant)
+
+
+def _beyond(name: str, scope: Scope) -> Operation:
+    return Operation(name=name, scope=scope)
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    # Conversations.
+    _beyond("POST /api/v1/conversations", Scope.OPEN),
+    _beyond("GET /api/v1/conversations", Scope.OWN),
+    _on(f"GET {_CONVERSATION}", Action.READ),
+    _on(f"PATCH {_CONVERSATION}", Action.UPDATE, "title"),
+    _on(f"PATCH {_CONVERSATION}", Action.UPDATE, "topic"),
+    _on(f"PATCH {_CONVERSATION}", Action.CONFIGURE, "rules"),
+    _on(f"PATCH {_CONVERSATION}", Action.ARCHIVE, "is_archived"),
+    _on(f"DELETE {_CONVERSATION}", Action.DELETE),
+    # Who comes in.
+    _beyond("GET /api/v1/conversations/channels", Scope.OPEN),
+    _beyond(f"POST {_CONVERSATION}/join", Scope.OPEN),
+    _beyond("POST /api/v1/conversations/invites/accept", Scope.OPEN),
+    _on(f"POST {_CONVERSATION}/invites", Action.INVITE),
+    _on(f"GET {_CONVERSATION}/invites", Action.INVITE),
+    _on(f"DELETE {_CONVERSATION}/invites/{{invite_id}}", Action.INVITE),
+    # Who is in.
+    _on(f"GET {_CONVERSATION}/members", Action.READ),
+    _on(f"POST {_CONVERSATION}/members", Action.ADD_MEMBER, "by id"),
+    _on(f"POST {_CONVERSATION}/members", Action.ADD_MEMBER, "by handle"),
+    _on(f"PATCH {_CONVERSATION}/members/{{user_id}}", Action.CHANGE_ROLE),
+    _on(f"DELETE {_CONVERSATION}/members/{{user_id}}", Action.REMOVE_MEMBER, "other"),
+    _on(f"DELETE {_CONVERSATION}/members/{{user_id}}", Action.LEAVE, "self"),
+    _on(f"POST {_CONVERSATION}/owner", Action.TRANSFER),
+    _on(f"GET {_CONVERSATION}/bans", Action.BAN),
+    _on(f"POST {_CONVERSATION}/bans", Action.BAN),
+    _on(f"DELETE {_CONVERSATION}/bans/{{user_id}}", Action.BAN),
+    # Messages.
+    _on(f"GET {_CONVERSATION}/messages", Action.READ),
+    _on(f"POST {_CONVERSATION}/messages", Action.SEND),
+    _on(f"PATCH {_MESSAGE}", Action.EDIT_OWN),
+    _on(f"DELETE {_MESSAGE}", Action.DELETE_OWN, "own"),
+    _on(f"DELETE {_MESSAGE}", Action.DELETE_ANY, "other's"),
+    # Catching up, and what is the caller's own.
+    _on(f"GET {_CONVERSATION}/changes", Action.READ),
+    _on(f"PUT {_CONVERSATION}/read", Action.READ),
+    _on(f"PUT {_CONVERSATION}/draft", Action.READ),
+    _on(f"DELETE {_CONVERSATION}/draft", Action.READ),
+    _on(f"PUT {_CONVERSATION}/mute", Action.READ),
+    _on(f"PUT {_MESSAGE}/bookmark", Action.READ),
+    _beyond("GET /api/v1/sync/own", Scope.OWN),
+    _beyond("GET /api/v1/drafts", Scope.OWN),
+    _beyond("GET /api/v1/bookmarks", Scope.OWN),
+    _beyond("DELETE /api/v1/bookmarks/{message_id}", Scope.OWN),
+    # Sockets.
+    _on("socket message.send", Action.SEND),
+    _on("socket conversation.subscribe", Action.READ),
+    _on("socket receipt.read", Action.READ),
+    _on("socket typing.start", Action.SEND),
+    _beyond("socket conversation.unsubscribe", Scope.OWN),
+    _beyond("socket own.subscribe", Scope.OWN),
+    _beyond("socket presence.set", Scope.OWN),
+    _beyond("socket token.renew", Scope.OWN),
+)
+"""Every way in; in the order of the documentation."""

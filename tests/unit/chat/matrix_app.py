@@ -1,0 +1,230 @@
+"""Chat's real HTTP app and socket dispatcher over memory adapters, and its doors."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from pydantic_settings import SettingsConfigDict
+
+from libs.chassis.app import create_http_app
+from libs.chassis.health import Health
+from libs.chassis.security import Principal
+from libs.chassis.settings import ServiceSettings
+from libs.kernel import ConversationId, SessionId, UserId
+from services.chat import api
+from services.chat.api import ChatState
+from services.chat.ports import OwnStores
+from services.chat.service.core import build_core
+from services.chat.service.items import conversation_room
+from services.chat.service.live import LiveLimits
+from services.chat.service.outside import CoreLimits, Outside, Records
+from services.chat.sockets.client import Client
+from services.chat.sockets.dispatch import Dispatcher, EventRates
+from services.chat.sockets.handlers import SocketHandlers
+from services.chat.sockets.rooms import LocalRooms
+from tests.support.asgi import AsgiClient, InternalCallers
+from tests.unit.chat.support import LIMITS, Chat
+
+FAST = (10_000.0, 10_000)
+
+
+class Settings(ServiceSettings):
+    """Chat's, without what the memory adapters need none of."""
+
+    model_config = SettingsConfigDict(env_prefix="CHAT_")
+
+
+class StubPresence:
+    """`PresenceStore` that knows nobody."""
+
+    async def beat(self, *_args, **_more) -> tuple[str, str]:
+        """Change nothing."""
+        return "online", "online"
+
+    leave = beat
+
+    async def expired(self, *, limit: int) -> list[tuple[UserId, str]]:
+        """Find nobody."""
+        del limit
+        return []
+
+
+class StubTyping:
+    """`TypingChannel` that nobody hears."""
+
+    async def publish(self, *_args) -> None:
+        """Tell nobody."""
+
+
+class RecordingSocket:
+    """`ClientSocket` that keeps what was written."""
+
+    client_address = "-"
+
+    def __init__(self) -> None:
+        self.frames: list[bytes] = []
+
+    def send_frame(self, frame: bytes) -> None:
+        """Keep a frame."""
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        """Stay."""
+
+
+@dataclass
+class Outcome:
+    """What came of one operation.
+
+    Attributes:
+        code: Of the error; None where it succeeded.
+        body: Of the answer, without what differs from one request to the next.
+    """
+
+    status: int
+    code: str | None
+    body: Any
+
+
+class MatrixApp:
+    """The doors of one chat, for anybody."""
+
+    def __init__(self, chat: Chat, client: AsgiClient, callers, core, rooms) -> None:
+        self.chat = chat
+        self.core = core
+        self._client = client
+        self._callers = callers
+        self._rooms = rooms
+        self._headers: dict[UserId, dict[str, str]] = {}
+        handlers = SocketHandlers(
+            core.membership.conversations,
+            core.messages,
+            core.markers,
+            live=core.live,
+            rooms=rooms,
+            presence=core.presence,
+            typing=StubTyping(),
+            own=core.own.live,
+        )
+        rates = EventRates(FAST, FAST, FAST, FAST, FAST)
+        self.routes = handlers.routes(self)
+        self._dispatcher = Dispatcher(self.routes, rates, chat.clock)
+
+    async def http(
+        self, user_id: UserId, method: str, path: str, body: object = None
+    ) -> Outcome:
+        """Ask over HTTP, with the internal token of a user."""
+        if user_id not in self._headers:
+            principal = Principal(user_id=user_id, session_id=f"s{user_id}")
+            self._headers[user_id] = self._callers.headers("chat", principal)
+        answer = await self._client.request(
+            method, path, json_body=body, headers=self._headers[user_id]
+        )
+        shown = answer.json() if answer.body else None
+        if answer.status < 400:
+            return Outcome(answer.status, None, shown)
+        shown.pop("trace_id", None)
+        return Outcome(answer.status, shown["code"], shown)
+
+    async def socket(self, user_id: UserId, event: str, payload: object) -> Outcome:
+        """Ask over a socket that once subscribed to whatever it asks about."""
+        socket = RecordingSocket()
+        client = Client(
+            socket, f"sid{user_id}", user_id, SessionId("s"), violations=9_999
+        )
+        self._rooms.add(client)
+        place = payload.get("conversation_id")
+        if place is not None:
+            self._rooms.enter(conversation_room(place), client)
+        self._dispatcher.on_event(client, f"1{json.dumps([event, payload])}")
+        await self._dispatcher.drain()
+        self._rooms.remove(client)
+        answer = next(f for f in socket.frames if f.startswith(b"431"))
+        (result,) = msgspec.json.decode(answer[3:])
+        return _outcome(result)
+
+
+def _outcome(result: dict[str, Any]) -> Outcome:
+    """Return what an acknowledgement says; a subscription tells of each id."""
+    errors = result.get("errors") or ([result["error"]] if "error" in result else [])
+    if not errors:
+        return Outcome(200, None, result)
+    error = {k: v for k, v in errors[0].items() if k != "conversation_id"}
+    return Outcome(400, error["code"], error)
+
+
+@asynccontextmanager
+async def matrix_app(folder) -> AsyncIterator[MatrixApp]:
+    """Open the app; its writer runs."""
+    chat, rooms = Chat(), LocalRooms()
+    core = build_core(_outside(chat, rooms), _limits(chat))
+    callers = InternalCallers(folder)
+    settings = Settings(
+        port=23599,
+        public_url="http://localhost:23500",
+        internal_jwks_file=callers.jwks_file,
+        data_dir=folder,
+        environment="test",
+    )
+
+    @asynccontextmanager
+    async def lifespan(_):
+        yield ChatState(
+            membership=core.membership,
+            messages=core.messages,
+            sync=core.sync,
+            markers=core.markers,
+            own=core.own,
+        )
+
+    app = create_http_app(
+        settings,
+        lifespan=lifespan,
+        routers=api.ROUTERS,
+        title="chat",
+        health=Health(),
+    )
+    async with AsgiClient(app) as client, chat.writer.running():
+        yield MatrixApp(chat, client, callers, core, rooms)
+
+
+def _outside(chat: Chat, rooms: LocalRooms) -> Outside:
+    return Outside(
+        bus=chat.bus,
+        conversations=chat.store,
+        messages=chat.message_store,
+        users=chat.users,
+        own=OwnStores(chat.personal, chat.draft_store, chat.bookmark_store),
+        records=Records(
+            chat.bans_store, chat.invites_store, chat.jobs_store, chat.eraser
+        ),
+        buckets=chat.rates._shared,
+        writer=chat.writer,
+        presence=StubPresence(),
+        rooms=rooms,
+        removals=chat,
+        sealer=chat.sealer,
+        clock=chat.clock,
+    )
+
+
+def _limits(chat: Chat) -> CoreLimits:
+    return CoreLimits(
+        conversation=LIMITS,
+        rates=chat.rates._limits,
+        messages=chat.rates._messages,
+        live=LiveLimits(),
+        presence_grace_seconds=0,
+        presence_heartbeat_seconds=1,
+    )
+
+
+def place_path(name: str, conversation_id: ConversationId, **ids: str) -> str:
+    """Fill in the path of an operation's name."""
+    path = name.partition(" ")[2].replace("{conversation_id}", conversation_id)
+    for key, value in ids.items():
+        path = path.replace(f"{{{key}}}", value)
+    return path
