@@ -43,8 +43,9 @@ def render() -> str:
 
 def _actions() -> Iterator[str]:
     kinds = list(ConversationKind)
-    yield f"| action | {' | '.join(kinds)} | archived | managed by a project | announcements |"
-    yield f"|---|{'---|' * (len(kinds) + 3)}"
+    states = ("archived", "managed by a project", "announcements")
+    yield f"| action | {' | '.join((*kinds, *states))} |"
+    yield f"|---|{'---|' * (len(kinds) + len(states))}"
     for action in Action:
         cells = [_roles(kind, action) for kind in kinds]
         cells.append("yes" if action in WHEN_ARCHIVED else "no")
