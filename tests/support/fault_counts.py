@@ -21,6 +21,7 @@ PAGE = ROOT / "docs" / "conformance.md"
 WANTED = int(os.environ.get("PARLEY_FAULT_RUNS", "0"))
 MINUTES = float(os.environ.get("PARLEY_FAULT_MINUTES") or "inf")
 EDGE = "edge: "
+LIBRARY = ("libs/events", ":!libs/events/catalog", ":!libs/events/documents")
 PHASES = {
     "broker away": 20.0,
     "broker killed with -9": 9.0,
@@ -156,11 +157,11 @@ def _read():
 
 
 def _code_of(phase):
-    """Name the code that was tested by its tree: it outlives a rebase."""
-    folder = "services" if phase.startswith(EDGE) else "libs/events"
-    tree = _git("rev-parse", "--short=10", f"HEAD:{folder}")
-    is_changed = _git("status", "--porcelain", "--", folder)
-    return f"{tree}{'+' if is_changed else ''}"
+    """Name the last commit that changed what is tested; ``+`` if not all is committed."""
+    paths = ["libs", "services"] if phase.startswith(EDGE) else LIBRARY
+    commit = _git("log", "-1", "--format=%h", "--abbrev=10", "--", *paths)
+    is_changed = _git("status", "--porcelain", "--", *paths)
+    return f"{commit}{'+' if is_changed else ''}"
 
 
 def _git(*words):
