@@ -157,7 +157,7 @@ def _read():
 
 
 def _code_of(phase):
-    """Name the last commit that changed what is tested; ``+`` if not all is committed."""
+    """Name the last commit that changed what is tested; ``+``: not all committed."""
     paths = ["libs", "services"] if phase.startswith(EDGE) else LIBRARY
     commit = _git("log", "-1", "--format=%h", "--abbrev=10", "--", *paths)
     is_changed = _git("status", "--porcelain", "--", *paths)
