@@ -21,6 +21,21 @@ AMQP_ERRORS = (*CONNECTION_EXCEPTIONS, TimeoutError)
 """Whatever the driver raises when broker, connection or channel do not answer."""
 
 
+class _Connection(aio_pika.Connection):
+    """Closes itself if it does not open.
+
+    The driver leaves that to the garbage collector, which may come when there is no
+    loop to close it on.
+    """
+
+    async def connect(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the driver's signature
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
+
+
 class Link:
     """Keeps a connection open: after a loss it is back within the reconnect delay.
 
@@ -99,6 +114,7 @@ class Link:
                     self._url,
                     client_properties={"connection_name": self._name},
                     heartbeat=_HEARTBEAT_SECONDS,
+                    connection_class=_Connection,
                 )
         except AMQP_ERRORS as err:
             if self._failures % _LOG_EVERY == 0:

@@ -1,9 +1,11 @@
 """Opening a bus, its health, and what it refuses."""
 
 import asyncio
+import gc
 from datetime import timedelta
 
 import pytest
+from aio_pika.abc import AbstractConnection
 
 from libs.events import BusSettings, Worker
 from libs.events.catalog import ConversationRead, UserDeleted
@@ -25,6 +27,19 @@ async def test_a_bus_opens_without_its_broker():
             await bus.check()
         async with asyncio.timeout(0.5):
             await bus.publish_transient(read(1))
+
+
+async def test_a_connection_that_never_opened_is_closed():
+    """Else the garbage collector does it, perhaps when there is no loop to do it on."""
+    gc.collect()
+    gc.disable()
+    try:
+        async with open_bus(NOWHERE):
+            await asyncio.sleep(0.1)
+        made = [one for one in gc.get_objects() if isinstance(one, AbstractConnection)]
+        assert [one for one in made if not one.is_closed] == []
+    finally:
+        gc.enable()
 
 
 async def test_a_bus_without_a_database_has_live_subscriptions_only():
