@@ -5,11 +5,11 @@ which keeps B-tree inserts at the right edge; inside one process they are strict
 increasing (section 6.2, method 1: a counter in rand_a).
 """
 
-import io
 import os
 import re
 import threading
 import time
+from functools import lru_cache
 from typing import NewType
 
 UserId = NewType("UserId", str)
@@ -24,10 +24,11 @@ _ID_PATTERN = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[1-8][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 )
 _COUNTER_MAX = 0xFFF
-_RANDOM_BYTES = 8
-_POOL_BYTES = 512 * _RANDOM_BYTES  # asking the system for each id costs more than it
+_RANDOM_DIGITS = 16
+_POOL = 512
+_VARIANTS = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 _lock = threading.Lock()
-_random = io.BytesIO()
+_random: list[str] = []  # each is used once
 _last_millisecond = 0
 _counter = 0
 
@@ -41,10 +42,12 @@ def new_id() -> str:
     """
     with _lock:
         millisecond, counter = _next_tick()
-        random = int.from_bytes(_next_random(), "big") & 0x3FFF_FFFF_FFFF_FFFF
-    value = millisecond << 80 | 0x7 << 76 | counter << 64 | 0b10 << 62 | random
-    digits = f"{value:032x}"
-    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+        if not _random:
+            _draw_random()
+        random = _random.pop()
+    start = _text_of(millisecond)
+    variant = _VARIANTS[random[0]]
+    return f"{start}-7{counter:03x}-{variant}{random[1:4]}-{random[4:]}"
 
 
 def is_id(text: str) -> bool:
@@ -69,20 +72,18 @@ def _next_tick() -> tuple[int, int]:
     return _last_millisecond, _counter
 
 
-def _next_random() -> bytes:
-    """Return random bytes that were given to nobody else."""
-    global _random  # noqa: PLW0603 - one pool a process, under a lock
-    found = _random.read(_RANDOM_BYTES)
-    if not found:
-        _random = io.BytesIO(os.urandom(_POOL_BYTES))
-        found = _random.read(_RANDOM_BYTES)
-    return found
+def _draw_random() -> None:
+    """Fill the pool: asking the system for each id costs more than the id."""
+    digits = os.urandom(_POOL * _RANDOM_DIGITS // 2).hex()
+    starts = range(0, len(digits), _RANDOM_DIGITS)
+    _random.extend(digits[start : start + _RANDOM_DIGITS] for start in starts)
 
 
-def _forget_random() -> None:
-    """Let a forked child draw its own: its parent gives out the same bytes."""
-    global _random  # noqa: PLW0603 - as above
-    _random = io.BytesIO()
+@lru_cache(maxsize=2)
+def _text_of(millisecond: int) -> str:
+    digits = f"{millisecond:012x}"
+    return f"{digits[:8]}-{digits[8:]}"
 
 
-os.register_at_fork(after_in_child=_forget_random)
+# A forked child draws its own: its parent gives out what is in the pool.
+os.register_at_fork(after_in_child=_random.clear)

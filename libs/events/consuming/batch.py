@@ -86,7 +86,7 @@ class BatchRunner:
 
     async def _handle(self, items: list[Item]) -> None:
         unique = {item.received.id: item for item in items}
-        if any(item.is_suspect for item in items):
+        if any(frame.is_suspect for frame in {item.frame for item in items}):
             await self._handle_each(unique.values())
         else:
             await self._handle_together(list(unique.values()))
@@ -151,8 +151,7 @@ class BatchRunner:
             [item.received.type for item in items]
         ).items():
             metrics.of(metrics.handled, self._queue, event_type, "done").inc(count)
-        for _ in items:
-            self._gate.record(is_failure=False)
+        self._gate.record_success(len(items))
 
     async def _finish(self, item: Item, error: Exception | None) -> None:
         outcome = "done"

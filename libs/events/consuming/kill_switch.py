@@ -41,6 +41,12 @@ class Gate:
             self._is_pausing, self._has_probe = False, True
             return
 
+    def record_success(self, count: int) -> None:
+        """Count events that were handled without a failure."""
+        if self._policy is not None:
+            for _ in range(count):
+                self.record(is_failure=False)
+
     def record(self, *, is_failure: bool) -> None:
         """Count a handled event; trips when too many of the window failed."""
         if self._policy is None:

@@ -173,7 +173,7 @@ class SingleRunner:
             self._waiting.pop(item, None)
             outcome = "done" if item.received.id in done else "duplicate"
             outcomes[item.received.type, outcome] += 1
-            self._gate.record(is_failure=False)
+        self._gate.record_success(len(part))
         for (event_type, outcome), count in outcomes.items():
             metrics.of(metrics.handled, self._queue, event_type, outcome).inc(count)
         await self._intake.succeed(*part)
