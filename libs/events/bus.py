@@ -82,9 +82,10 @@ class Subscription:
         max_batch: Size of a batch for a batch handler, else 0.
         in_transaction: Whether inbox row and effects share a MongoDB transaction
             (`Context.session`), in which fast handlers also share a commit with their
-            neighbours in the frame; if that fails, each runs again alone. So every
-            effect must be in the database. False for handlers whose effect is
-            elsewhere: they run alone and must be idempotent by event id.
+            neighbours in the frame and in frames beside it; if that fails, each runs
+            again alone. So every effect must be in the database. False for handlers
+            whose effect is elsewhere: they run alone and must be idempotent by event
+            id.
         kill_switch: None: never stops.
     """
 
