@@ -30,6 +30,7 @@ class EventMeta(msgspec.StructMeta):
         """Make the struct class and enter it into the catalog."""
         config.setdefault("frozen", True)
         config.setdefault("kw_only", True)
+        config.setdefault("gc", False)  # what came from JSON holds no cycle
         cls = super().__new__(mcls, name, bases, namespace, **config)
         if type:
             _register(cls, type, version, key)

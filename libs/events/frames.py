@@ -139,7 +139,7 @@ class FrameQueue:
         return True
 
     def _release(self, frame: Frame) -> None:
-        for key in dict.fromkeys(row.key for row in frame.rows):
+        for key in dict.fromkeys([row.key for row in frame.rows]):
             self._busy.discard(key)
             if self._rows.get(key):
                 self._mark_ready(key)

@@ -216,7 +216,7 @@ class Relay:
         else:
             metrics.of(metrics.confirmed, frame.type).inc(len(frame.rows))
             self._queue.confirm(frame)
-            self._confirmed.update((row.id, None) for row in frame.rows)
+            self._confirmed.update(dict.fromkeys([row.id for row in frame.rows]))
             self._has_confirmed.set()
         finally:
             self._slots.release()
