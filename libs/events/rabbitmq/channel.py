@@ -15,13 +15,7 @@ from itertools import count
 from typing import Any
 
 from aiormq import spec
-from aiormq.abc import (
-    AbstractConnection,
-    ChannelFrame,
-    DeliveredMessage,
-    ExceptionType,
-    TimeoutType,
-)
+from aiormq.abc import AbstractConnection, ChannelFrame, DeliveredMessage
 from aiormq.channel import Channel
 from aiormq.exceptions import ChannelInvalidStateError, DeliveryError, PublishError
 from pamqp.common import FieldTable
@@ -98,15 +92,6 @@ class LeanChannel(Channel):
         """Let the broker deliver it again."""
         self._settlements.hand_back(tag)
         self._flush_soon()
-
-    async def close(
-        self,
-        exc: ExceptionType | None = asyncio.CancelledError,
-        timeout: TimeoutType = None,  # noqa: ASYNC109 - the driver's signature
-    ) -> None:
-        """Close; what was settled before is told before."""
-        self._flush()
-        await super().close(exc, timeout)
 
     def _take(self, frame: Any) -> bool:  # noqa: ANN401 - any of the driver's frames
         """Take a frame of a delivery, a return or a confirm; False: the driver's."""

@@ -217,9 +217,14 @@ async def test_what_settles_is_told_in_one_write_before_the_channel_closes(wire)
         await give(channel, deliver, ContentHeader())
     for tag in taken:
         channel.acknowledge(tag)
-    await channel.close(ChannelInvalidStateError("over"))
+    connection.is_opened = True
+    closing = asyncio.create_task(channel.close())
     (ack,) = await connection.written()
     assert (ack.delivery_tag, ack.multiple) == (3, True)
+    (close,) = await connection.written()
+    assert isinstance(close, spec.Channel.Close)
+    await give(channel, spec.Channel.CloseOk())
+    await closing
 
 
 def test_what_is_open_before_an_ack_stays_open():
