@@ -80,6 +80,10 @@ class ChatProcess:
         assert self._process is not None
         return self._process.pid
 
+    def is_running(self) -> bool:
+        """Tell whether the process that was started is there."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self._process = subprocess.Popen(
