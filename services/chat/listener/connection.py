@@ -254,8 +254,7 @@ class Connection(WSListener):
         if transport is None or self._is_closing:
             return
         _CLOSED.labels(reason).inc()
-        for frame in self._farewell():
-            transport.send(WSMsgType.TEXT, frame)
+        self._frames.extend(self._farewell())  # behind what was sent in this turn
         self._leave(transport, WSCloseCode.TRY_AGAIN_LATER, graceful=True)
 
     def _close(self, code: WSCloseCode) -> None:

@@ -9,6 +9,7 @@ from services.chat.repository.invites import MongoInviteRepository
 from services.chat.repository.jobs import MongoJobStore
 from services.chat.repository.markers import SenderMarkers
 from services.chat.repository.messages import MongoMessageRepository
+from services.chat.repository.partitions import MongoPartitionStore
 from services.chat.repository.personal import MongoPersonalRepository, own_stores
 from services.chat.repository.schema import Schema
 from services.chat.repository.users import MongoUserRepository
@@ -25,6 +26,7 @@ __all__ = [
     "MongoInviteRepository",
     "MongoJobStore",
     "MongoMessageRepository",
+    "MongoPartitionStore",
     "MongoPersonalRepository",
     "MongoUserRepository",
     "MongoWriterStore",

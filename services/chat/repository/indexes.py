@@ -79,6 +79,10 @@ INDEXES: dict[str, list[IndexModel]] = {
         # The job that waits longest.
         IndexModel([("due_at", 1)]),
     ],
+    "writer_leases": [
+        # Processes that are gone are forgotten.
+        IndexModel([("until", 1)], expireAfterSeconds=3_600),
+    ],
     "users": [
         # Somebody by their handle.
         IndexModel([("handle", ASCENDING)], sparse=True),

@@ -33,7 +33,7 @@ class SenderMarkers:
     """
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
-        self._database = database
+        self._members = database["members"]
         self._pending: dict[str, int] = {}
         self._has_pending = asyncio.Event()
 
@@ -85,8 +85,12 @@ class SenderMarkers:
             for key, seq in markers
         ]
         with map_mongo_errors():
-            await self._database.command(
-                "update", "members", updates=updates, ordered=False, writeConcern=_LOW
+            await self._members.database.command(
+                "update",
+                self._members.name,
+                updates=updates,
+                ordered=False,
+                writeConcern=_LOW,
             )
         for key, seq in markers:
             if self._pending.get(key) == seq:  # else it moved on meanwhile

@@ -39,7 +39,6 @@ class MongoWriterStore:
         vault: ConversationVault,
         markers: SenderMarkers,
     ) -> None:
-        self._database = database
         self._markers = markers
         self._conversations = database["conversations"]
         self._members = database["members"]
@@ -102,8 +101,8 @@ class MongoWriterStore:
             for append in appends
             for message in append.messages
         ]
-        answer = await self._database.command(
-            "insert", "messages", documents=documents, session=session
+        answer = await self._messages.database.command(
+            "insert", self._messages.name, documents=documents, session=session
         )
         _check(answer)
 
@@ -148,8 +147,12 @@ class MongoWriterStore:
             }
             for append in appends
         ]
-        answer = await self._database.command(
-            "update", "conversations", updates=updates, ordered=False, session=session
+        answer = await self._conversations.database.command(
+            "update",
+            self._conversations.name,
+            updates=updates,
+            ordered=False,
+            session=session,
         )
         _check(answer)
         if answer["n"] != len(updates):

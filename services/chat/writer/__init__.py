@@ -5,5 +5,13 @@ no timer, so an idle system commits at once. Source: DESIGN.md section 4, ADR 00
 """
 
 from services.chat.writer.lanes import GroupCommitWriter, WriterLimits
+from services.chat.writer.partitions import LeaseLimits, Partitions
+from services.chat.writer.routing import RoutedWriter
 
-__all__ = ["GroupCommitWriter", "WriterLimits"]
+__all__ = [
+    "GroupCommitWriter",
+    "LeaseLimits",
+    "Partitions",
+    "RoutedWriter",
+    "WriterLimits",
+]

@@ -153,14 +153,24 @@ class GroupCommitWriter:
 
         Emits: message.sent. Source: ADR 0009.
         """
+        return await self.begin(draft)
+
+    def begin(self, draft: Draft) -> asyncio.Future[Message]:
+        """Queue a draft for `submit`'s result; calls in order keep their order.
+
+        Raises:
+            WriterBusyError: The queue is full; nothing was stored.
+        """
         pending = Pending(draft, asyncio.get_running_loop().create_future())
         self._lane(draft.conversation_id).put(pending)
         self._patience.add(pending)
-        return await pending.future
+        return pending.future
 
     def forget(self, conversation_id: ConversationId) -> None:
         """Drop what is remembered of a conversation that another path changed."""
         self._lane(conversation_id).states.forget((conversation_id,))
 
     def _lane(self, conversation_id: ConversationId) -> _Lane:
-        return self._lanes[crc32(conversation_id.encode()) % len(self._lanes)]
+        # Other bits than the partition's: a process has partitions for each lane.
+        number = crc32(conversation_id.encode()) >> 16
+        return self._lanes[number % len(self._lanes)]

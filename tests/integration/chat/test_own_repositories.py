@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from libs.chassis.mongo import open_mongo
-from libs.crypto import DataKeys, KeyRing
+from libs.crypto import DataKeys, FileKeyWrapper, KeyRing
 from libs.kernel import SystemClock, UserId, new_id
 from services.chat.domain.conversation import (
     Conversation,
@@ -43,7 +43,7 @@ CLOCK = SystemClock()
 
 def mongo_storage(database, ring: KeyRing) -> SimpleNamespace:
     """Return MongoDB's adapters with a cold cache of keys."""
-    vault = ConversationVault(DataKeys(ring))
+    vault = ConversationVault(DataKeys(FileKeyWrapper(ring)))
     return SimpleNamespace(
         conversations=MongoConversationRepository(
             database, vault, SenderMarkers(database)

@@ -19,6 +19,7 @@ from services.chat.repository import (
     MongoInviteRepository,
     MongoJobStore,
     MongoWriterStore,
+    SenderMarkers,
 )
 from services.chat.repository.memory import (
     MemoryBans,
@@ -53,9 +54,10 @@ async def storage(request, settings):
         yield Storage(store, store, invites, MemoryJobs(), eraser)
         return
     async with open_vault(settings) as vault, open_mongo(settings) as database:
+        markers = SenderMarkers(database)
         yield Storage(
-            MongoConversationRepository(database, vault),
-            MongoWriterStore(database, vault),
+            MongoConversationRepository(database, vault, markers),
+            MongoWriterStore(database, vault, markers),
             MongoInviteRepository(database),
             MongoJobStore(database),
             MongoEraserStore(database),

@@ -10,6 +10,7 @@ from services.chat.repository.memory.erasing import MemoryEraser
 from services.chat.repository.memory.invites import MemoryInvites
 from services.chat.repository.memory.jobs import MemoryJobs
 from services.chat.repository.memory.messages import MemoryMessages
+from services.chat.repository.memory.partitions import MemoryPartitions
 from services.chat.repository.memory.personal import (
     MemoryBookmarks,
     MemoryDrafts,
@@ -26,6 +27,7 @@ __all__ = [
     "MemoryInvites",
     "MemoryJobs",
     "MemoryMessages",
+    "MemoryPartitions",
     "MemoryPersonal",
     "MemoryUsers",
     "sent_key",

@@ -1,0 +1,201 @@
+"""Takes messages of other chat processes for the writer of this one."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Protocol
+
+import msgspec
+import structlog
+from picows import (
+    WSFrame,
+    WSListener,
+    WSMsgType,
+    WSTransport,
+    WSUpgradeRequest,
+    WSUpgradeResponse,
+    WSUpgradeResponseWithListener,
+    ws_create_server,
+)
+
+from libs.chassis.errors import StartError
+from libs.chassis.principals import Principal
+from libs.chassis.security import TokenInvalidError
+from libs.events.tracing import caused_by
+from libs.kernel import AppError
+from services.chat.domain.errors import SendUnconfirmedError
+from services.chat.domain.message import Draft, Message
+from services.chat.peers.wire import (
+    FRAME_BYTES,
+    PATH,
+    Answered,
+    Asked,
+    Refused,
+    decode_asked,
+    encode,
+)
+
+_BEARER = "Bearer "
+_DRAIN_SECONDS = 5.0
+_log = structlog.get_logger()
+
+logging.getLogger("picows").setLevel(logging.CRITICAL)  # noqa: TID251 - as the public listener
+
+Handshake = WSListener | WSUpgradeResponseWithListener
+
+
+class QueuedWriter(Protocol):
+    """Takes drafts in order; `services.chat.writer.GroupCommitWriter`."""
+
+    def begin(self, draft: Draft) -> asyncio.Future[Message]:
+        """Queue a draft."""
+        ...
+
+
+class PeerListener:
+    """Listens for the other chat processes.
+
+    Args:
+        writer: Never forwards what comes from here: wrong owners end here too.
+        verify: Tells who an internal token is from.
+    """
+
+    def __init__(
+        self, writer: QueuedWriter, verify: Callable[[str], Principal]
+    ) -> None:
+        self._writer = writer
+        self._verify = verify
+        self._connections: set[_Connection] = set()
+
+    @asynccontextmanager
+    async def listening(self, host: str, port: int) -> AsyncIterator[int]:
+        """Listen while the block runs; yields the port, any free one for 0.
+
+        Leaving it answers what was taken, then closes.
+
+        Raises:
+            StartError: The port is taken, or not ours to take.
+        """
+        bound = _bound(host, port)
+        server = await ws_create_server(
+            self._on_handshake, sock=bound, max_frame_size=FRAME_BYTES
+        )
+        try:
+            yield bound.getsockname()[1]
+        finally:
+            server.close()
+            await self._drain()
+
+    async def _drain(self) -> None:
+        for connection in tuple(self._connections):
+            await connection.drain(_DRAIN_SECONDS)
+            connection.close()
+
+    def _on_handshake(self, request: WSUpgradeRequest) -> Handshake:
+        header = request.headers.get("Authorization") or ""
+        try:
+            principal = self._verify(header.removeprefix(_BEARER))
+        except TokenInvalidError as error:
+            _log.warning("peer_refused", reason=error.reason)
+            return _refusal(401)
+        is_peer = principal.is_service and principal.caller == "chat"
+        if not is_peer or request.path.decode("latin-1") != PATH:
+            return _refusal(403)
+        return _Connection(self._writer, self._connections)
+
+
+class _Connection(WSListener):
+    """One other process."""
+
+    def __init__(self, writer: QueuedWriter, open_ones: "set[_Connection]") -> None:
+        self._writer = writer
+        self._open_ones = open_ones
+        self._transport: WSTransport | None = None
+        self._answers: list[Answered] = []
+        self._waiting: set[asyncio.Future[Message]] = set()
+
+    def on_ws_connected(self, transport: WSTransport) -> None:
+        """Keep the transport."""
+        self._transport = transport
+        self._open_ones.add(self)
+
+    def on_ws_disconnected(self, transport: WSTransport) -> None:
+        """Forget it; what was taken is committed all the same."""
+        del transport
+        self._transport = None
+        self._open_ones.discard(self)
+
+    def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        """Take drafts in their order."""
+        if frame.msg_type != WSMsgType.BINARY:
+            return
+        try:
+            asked = decode_asked(frame.get_payload_as_memoryview())
+        except msgspec.DecodeError:
+            _log.error("peer_frame_undecodable")
+            transport.disconnect()
+            return
+        for one in asked:
+            self._begin(one)
+
+    async def drain(self, seconds: float) -> None:
+        """Wait for what was taken, so long at most."""
+        if self._waiting:
+            await asyncio.wait(tuple(self._waiting), timeout=seconds)
+        self._flush()
+
+    def close(self) -> None:
+        """Close; the other side writes itself what is not answered."""
+        if self._transport is not None:
+            self._transport.disconnect()
+
+    def _begin(self, asked: Asked) -> None:
+        try:
+            with caused_by(asked.cause):
+                future = self._writer.begin(asked.draft)
+        except AppError as error:
+            self._answer(Answered(asked.number, refused=Refused.of(error)))
+            return
+        self._waiting.add(future)
+        future.add_done_callback(partial(self._done, asked.number))
+
+    def _done(self, number: int, future: asyncio.Future[Message]) -> None:
+        self._waiting.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if future.cancelled() or (error and not isinstance(error, AppError)):
+            error = SendUnconfirmedError()
+        if isinstance(error, AppError):
+            self._answer(Answered(number, refused=Refused.of(error)))
+        else:
+            self._answer(Answered(number, future.result()))
+
+    def _answer(self, answer: Answered) -> None:
+        if not self._answers:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._answers.append(answer)
+
+    def _flush(self) -> None:
+        answers, self._answers = self._answers, []
+        if self._transport is not None and answers:
+            self._transport.send(WSMsgType.BINARY, encode(answers))
+
+
+def _refusal(status: int) -> WSUpgradeResponseWithListener:
+    response = WSUpgradeResponse.create_error_response(status, b"")
+    return WSUpgradeResponseWithListener(response, None)
+
+
+def _bound(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise StartError(f"port {host}:{port} cannot be bound: {error}") from error
+    listening.setblocking(False)  # noqa: FBT003 - the standard library's
+    return listening
