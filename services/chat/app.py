@@ -56,6 +56,7 @@ from services.chat.repository import (
 )
 from services.chat.service.core import Core, build_core
 from services.chat.service.directory import Directory
+from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
 from services.chat.service.live import LiveLimits
 from services.chat.service.outside import CoreLimits, Outside, Records
@@ -109,6 +110,7 @@ class ConsumerApp:
     """What the handlers of `consumers` find in ``context.app``."""
 
     directory: Directory
+    erasure: Erasure
     channels: ProjectChannels
     feed: LiveFeed
     own_feed: OwnFeed
@@ -227,6 +229,7 @@ async def _start(
     stack.push_async_callback(core.markers.flush)
     app = ConsumerApp(
         core.directory,
+        core.membership.erasure,
         core.membership.projects,
         core.feed,
         core.own.feed,

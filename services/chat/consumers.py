@@ -17,6 +17,7 @@ from libs.events.catalog import (
     ConversationUpdated,
     DraftCleared,
     DraftSaved,
+    ErasureCompleted,
     MessageDeleted,
     MessageEdited,
     MessagePinned,
@@ -40,6 +41,7 @@ from libs.events.catalog import (
 )
 from libs.kernel import ProjectId, UserId
 from services.chat.service.directory import Directory, UserEvent
+from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
 from services.chat.service.own_feed import OwnFeed
 from services.chat.service.projects import ProjectChannels
@@ -60,6 +62,7 @@ worker = Worker(
         ConversationUpdated,
         DraftCleared,
         DraftSaved,
+        ErasureCompleted,
         MessageDeleted,
         MessageEdited,
         MessagePinned,
@@ -89,6 +92,11 @@ class ChatUseCases(Protocol):
         ...
 
     @property
+    def erasure(self) -> Erasure:
+        """What erases users."""
+        ...
+
+    @property
     def channels(self) -> ProjectChannels:
         """The channels of projects."""
         ...
@@ -113,8 +121,11 @@ class ChatUseCases(Protocol):
     UserCreated, UserVerified, UserUpdated, UserSuspended, UserDeleted, name="users"
 )
 async def project_user(event: UserEvent, context: Context) -> None:
-    """Keep the newest facts of a user."""
+    """Keep the newest facts of a user; erase one who is gone."""
     await _app(context).directory.apply(event, session=context.session)
+    if isinstance(event, UserDeleted):
+        user_id = UserId(event.user_id)
+        await _app(context).erasure.request(context.transaction, user_id)
 
 
 @worker.subscribe(ProjectCreated, name="project-created")

@@ -1,10 +1,11 @@
 """Where work is kept that goes on after its commit."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from libs.events import Transaction
-from libs.kernel import ConversationId, UserId
+from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.job import Job, JobKind, Step
 from services.chat.ports.session import Session
 
@@ -64,6 +65,30 @@ class EraserStore(Protocol):
         Returns:
             How many; 0 where none is left.
         """
+        ...
+
+    async def place_after(self, user_id: UserId, after: str) -> ConversationId | None:
+        """Return the next conversation, by id, that a user ever was in, or None."""
+        ...
+
+    async def sent_by(
+        self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        *,
+        limit: int,
+        session: Session,
+    ) -> list[MessageId]:
+        """Return messages of a user that are no tombstones, in no order.
+
+        What the house told of the user is none of theirs.
+        """
+        ...
+
+    async def forget_versions(
+        self, message_ids: Sequence[MessageId], *, session: Session
+    ) -> None:
+        """Delete what messages said before they were edited."""
         ...
 
     async def purge_user(self, user_id: UserId, *, limit: int) -> int:

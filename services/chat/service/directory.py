@@ -39,7 +39,9 @@ def with_event(user: User, event: UserEvent) -> User:
     profile and suspension keep the newest revision of their own.
     """
     if isinstance(event, UserDeleted):
-        return msgspec.structs.replace(user, is_deleted=True, display_name="")
+        return msgspec.structs.replace(
+            user, is_deleted=True, display_name="", handle=None
+        )
     if isinstance(event, UserSuspended):
         if event.revision <= user.suspension_revision:
             return user
@@ -50,7 +52,7 @@ def with_event(user: User, event: UserEvent) -> User:
         )
     if isinstance(event, UserVerified):
         user = msgspec.structs.replace(user, is_verified=True)
-    if event.revision <= user.profile_revision:
+    if user.is_deleted or event.revision <= user.profile_revision:
         return user
     handle = event.handle if isinstance(event, UserUpdated) else user.handle
     return msgspec.structs.replace(

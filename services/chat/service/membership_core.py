@@ -6,6 +6,7 @@ from services.chat.service.announcements import Announcements
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.deletion import Deletion
+from services.chat.service.erasure import Erasure
 from services.chat.service.invites import Invites
 from services.chat.service.jobs import JobRunner
 from services.chat.service.members import Members
@@ -32,6 +33,7 @@ class MembershipCore:
     invites: Invites
     public_channels: PublicChannels
     deletion: Deletion
+    erasure: Erasure
     jobs: JobRunner
     projects: ProjectChannels
 
@@ -50,6 +52,7 @@ def build_membership(
     changes = _changes(outside, limits, system)
     moving = _Moving(outside, limits, changes, rates)
     deletion = _deletion(outside)
+    erasure = _erasure(outside, changes, removals)
     return MembershipCore(
         conversations=conversations,
         openings=_openings(outside, limits, conversations, rates),
@@ -61,9 +64,8 @@ def build_membership(
         invites=_invites(moving),
         public_channels=_public_channels(moving),
         deletion=deletion,
-        jobs=JobRunner(
-            outside.bus, outside.records.jobs, [deletion], clock=outside.clock
-        ),
+        erasure=erasure,
+        jobs=_jobs(outside, deletion, erasure),
         projects=_projects(outside, changes, removals),
     )
 
@@ -128,6 +130,27 @@ def _public_channels(moving: _Moving) -> PublicChannels:
         writer=outside.writer,
         rates=moving.rates,
     )
+
+
+def _erasure(
+    outside: Outside, changes: MembershipChanges, removals: Removals
+) -> Erasure:
+    return Erasure(
+        outside.bus,
+        outside.conversations,
+        outside.messages,
+        outside.records.eraser,
+        outside.records.jobs,
+        changes=changes,
+        writer=outside.writer,
+        removals=removals,
+        clock=outside.clock,
+    )
+
+
+def _jobs(outside: Outside, deletion: Deletion, erasure: Erasure) -> JobRunner:
+    works = (deletion, erasure)
+    return JobRunner(outside.bus, outside.records.jobs, works, clock=outside.clock)
 
 
 def _deletion(outside: Outside) -> Deletion:

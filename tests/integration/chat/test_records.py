@@ -8,11 +8,19 @@ import pytest
 
 from libs.chassis.mongo import open_mongo
 from libs.kernel import ProjectId, SystemClock, new_id
-from services.chat.domain.conversation import Conversation, ConversationKind, Role
+from services.chat.domain.conversation import (
+    Conversation,
+    ConversationKind,
+    Role,
+    joined,
+)
 from services.chat.domain.errors import StaleConversationError
 from services.chat.domain.invite import Invite
 from services.chat.domain.job import Job, JobKind
+from services.chat.domain.message import Message, MessageKind
+from services.chat.domain.notice import Notice, NoticeType
 from services.chat.operations.opening import open_vault
+from services.chat.ports import Append
 from services.chat.repository import (
     MongoConversationRepository,
     MongoEraserStore,
@@ -209,3 +217,55 @@ async def test_what_is_left_of_a_conversation_goes_in_batches(storage) -> None:
     await storage.invites.insert(mine, session=None)
     assert [await storage.eraser.purge_user(maker, limit=2) for _ in range(2)] == [1, 0]
     assert await storage.invites.find(other.token_hash, session=None) == other
+
+
+async def test_what_a_user_said_is_found(storage) -> None:
+    """Neither tombstones nor what the house said; in every place, left ones too."""
+    ada, grace = new_id(), new_id()
+    places = sorted((channel() for _ in range(2)), key=lambda c: c.conversation_id)
+    for number, place in enumerate(places):
+        member = joined(place, ada, Role.MEMBER, CLOCK.now())
+        left = msgspec.structs.replace(member, is_active=number == 0)
+        await storage.conversations.insert(place, [left], session=None)
+    said = [
+        Message(
+            message_id=new_id(),
+            conversation_id=places[0].conversation_id,
+            client_message_id=new_id(),
+            seq=seq,
+            revision=seq + 1,
+            sender_id=sender,
+            sent_at=CLOCK.now(),
+            text=None if is_deleted or kind is MessageKind.SYSTEM else "text",
+            kind=kind,
+            notice=notice,
+            is_deleted=is_deleted,
+        )
+        for seq, (sender, is_deleted, kind, notice) in enumerate(
+            (
+                (ada, False, MessageKind.TEXT, None),
+                (ada, True, MessageKind.TEXT, None),
+                (ada, False, MessageKind.SYSTEM, Notice(type=NoticeType.MEMBER_LEFT)),
+                (grace, False, MessageKind.TEXT, None),
+                (ada, False, MessageKind.TEXT, None),
+            ),
+            start=1,
+        )
+    ]
+    batch = Append(
+        conversation_id=places[0].conversation_id,
+        expected_seq=0,
+        expected_revision=1,
+        expected_members_version=1,
+        messages=tuple(said),
+    )
+    await storage.writing.append([batch], session=None)
+    ids = [place.conversation_id for place in places]
+    found = await storage.eraser.sent_by(ada, ids[0], limit=9, session=None)
+    assert set(found) == {said[0].message_id, said[4].message_id}
+    assert len(await storage.eraser.sent_by(ada, ids[0], limit=1, session=None)) == 1
+    walked, after = [], ""
+    while (after := await storage.eraser.place_after(ada, after)) is not None:
+        walked.append(after)
+    assert walked == ids
+    await storage.eraser.forget_versions(found, session=None)

@@ -44,6 +44,7 @@ from services.chat.service.announcements import Announcements
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.deletion import Deletion
+from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
 from services.chat.service.invites import Invites
 from services.chat.service.jobs import JobRunner
@@ -219,9 +220,18 @@ class Chat:
         self.deletion = Deletion(
             self.bus, self.store, self.eraser, self.jobs_store, **shared
         )
-        self.jobs = JobRunner(
-            self.bus, self.jobs_store, [self.deletion], clock=self.clock
+        self.erasure = Erasure(
+            self.bus,
+            self.store,
+            self.message_store,
+            self.eraser,
+            self.jobs_store,
+            removals=self.removals,
+            clock=self.clock,
+            **moving,
         )
+        works = (self.deletion, self.erasure)
+        self.jobs = JobRunner(self.bus, self.jobs_store, works, clock=self.clock)
         for known in (ADA, GRACE, MALLORY):
             self.users.users[known] = User(user_id=known, is_verified=True)
 

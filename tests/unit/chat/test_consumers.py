@@ -43,7 +43,9 @@ async def chat():
         removals=chat.removals,
         clock=chat.clock,
     )
-    app = SimpleNamespace(directory=Directory(chat.users), channels=channels)
+    app = SimpleNamespace(
+        directory=Directory(chat.users), channels=channels, erasure=chat.erasure
+    )
     durable = type(worker)("chat", emits=worker.emits)
     durable.subscriptions = worker.subscriptions
     async with chat.bus.run_worker(durable, app):
@@ -190,3 +192,13 @@ async def test_users_end_the_same_in_any_order(chat, order) -> None:
     )
     await publish(chat, UserDeleted(user_id=ADA, revision=6), story[2])
     assert not chat.users.users[ADA].is_active
+
+
+async def test_a_deleted_user_is_erased(chat) -> None:
+    """The job is asked for in the event's commit; name and handle go at once."""
+    group = await chat.group(GRACE)
+    await publish(chat, UserDeleted(user_id=GRACE, revision=9))
+    assert await chat.jobs.run_one()
+    assert not await chat.store.members_among(group, [GRACE])
+    known = await chat.users.get(GRACE)
+    assert (known.display_name, known.handle, known.is_active) == ("", None, False)

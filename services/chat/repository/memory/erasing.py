@@ -1,8 +1,11 @@
 """Deletes what nobody may read any more, in memory."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from libs.kernel import ConversationId, UserId
+from libs.kernel import ConversationId, MessageId, UserId
+from services.chat.domain.message import MessageKind
+from services.chat.ports import Session
 from services.chat.repository.memory.bans import MemoryBans
 from services.chat.repository.memory.conversations import MemoryConversations
 from services.chat.repository.memory.invites import MemoryInvites
@@ -30,6 +33,41 @@ class MemoryEraser:
                 self._bans.bans,
             )
         )
+
+    async def place_after(self, user_id: UserId, after: str) -> ConversationId | None:
+        """Return the next conversation, by id, that a user ever was in, or None."""
+        found = [
+            place
+            for place, member_id in self._store.members
+            if member_id == user_id and place > after
+        ]
+        return min(found, default=None)
+
+    async def sent_by(
+        self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        *,
+        limit: int,
+        session: Session,
+    ) -> list[MessageId]:
+        """Return messages of a user that are no tombstones, in no order."""
+        del session
+        found = [
+            message.message_id
+            for message in self._store.messages.values()
+            if (message.conversation_id, message.sender_id)
+            == (conversation_id, user_id)
+            and not message.is_deleted
+            and message.kind is not MessageKind.SYSTEM
+        ]
+        return found[:limit]
+
+    async def forget_versions(
+        self, message_ids: Sequence[MessageId], *, session: Session
+    ) -> None:
+        """Nothing is kept of earlier versions here."""
+        del message_ids, session
 
     async def purge_user(self, user_id: UserId, *, limit: int) -> int:
         """Delete what is a user's own, up to a limit of each kind."""
