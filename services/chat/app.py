@@ -42,6 +42,7 @@ from services.chat.consumers import worker
 from services.chat.listener import SocketLimits, SocketListener
 from services.chat.operations.opening import open_vault
 from services.chat.repository import (
+    ConversationVault,
     MongoBanRepository,
     MongoConversationRepository,
     MongoEraserStore,
@@ -49,6 +50,7 @@ from services.chat.repository import (
     MongoJobStore,
     MongoMessageRepository,
     MongoUserRepository,
+    MongoVersionRepository,
     MongoWriterStore,
     Schema,
     SenderMarkers,
@@ -142,7 +144,7 @@ def _lifespan(settings: ChatSettings, health: Health) -> Lifespan:
             )
             yield ChatState(
                 membership=core.membership,
-                messages=core.messages,
+                talk=core.talk,
                 sync=core.sync,
                 markers=core.markers,
                 own=core.own,
@@ -173,7 +175,7 @@ async def _open_adapters(
         messages=MongoMessageRepository(database, vault),
         users=MongoUserRepository(database),
         own=own_stores(database, vault),
-        records=_records(database),
+        records=_records(database, vault),
         buckets=open_buckets(redis),
         writer=writer,
         presence=RedisPresenceStore(redis, clock),
@@ -194,12 +196,13 @@ async def _open_bus(
     return bus
 
 
-def _records(database: "Database") -> Records:
+def _records(database: "Database", vault: ConversationVault) -> Records:
     return Records(
         bans=MongoBanRepository(database),
         invites=MongoInviteRepository(database),
         jobs=MongoJobStore(database),
         eraser=MongoEraserStore(database),
+        versions=MongoVersionRepository(database, vault),
     )
 
 
@@ -295,7 +298,7 @@ def _dispatcher(
 ) -> Dispatcher:
     handlers = SocketHandlers(
         core.membership.conversations,
-        core.messages,
+        core.talk.messages,
         core.markers,
         live=core.live,
         rooms=adapters.rooms,

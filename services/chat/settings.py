@@ -137,6 +137,34 @@ class ChatSettings(
     bans_max: int = Field(
         default=1_000, ge=0, description="Users banned from one conversation at most."
     )
+    pins_max: int = Field(
+        default=100, ge=1, description="Pinned messages of one conversation at most."
+    )
+    edit_window_seconds: int = Field(
+        default=0,
+        ge=0,
+        description="Time after which a message cannot be edited; 0 is never.",
+    )
+    edits_kept_max: int = Field(
+        default=50, ge=1, description="Earlier versions of one message that are kept."
+    )
+    edit_history_days: int = Field(
+        default=0,
+        ge=0,
+        description="Time an earlier version is kept; 0 is as long as its message.",
+    )
+    mention_all_members_max: int = Field(
+        default=100,
+        ge=0,
+        description="Members above which a conversation's owners and admins alone "
+        "mention all or here.",
+    )
+    scheduled_max: int = Field(
+        default=100, ge=0, description="Scheduled messages of one user at most."
+    )
+    scheduled_days_max: int = Field(
+        default=365, ge=1, description="How far ahead a message may be scheduled."
+    )
     writer_lanes: int = Field(
         default=2, ge=1, le=64, description="Commits of messages in flight at once."
     )
@@ -215,6 +243,13 @@ class ChatSettings(
             invites=self.invites_max,
             invite_seconds=self.invite_max_seconds,
             bans=self.bans_max,
+            pins=self.pins_max,
+            edit_window_seconds=self.edit_window_seconds,
+            edits_kept=self.edits_kept_max,
+            edit_history_days=self.edit_history_days,
+            mention_all_members=self.mention_all_members_max,
+            scheduled=self.scheduled_max,
+            schedule_days=self.scheduled_days_max,
         )
 
     def rates(self) -> dict[Rated, Limit]:

@@ -8,6 +8,7 @@ from services.chat.api import (
     members,
     messages,
     own,
+    reactions,
     sync,
 )
 from services.chat.api.dependencies import ChatState
@@ -20,6 +21,7 @@ ROUTERS = [
     bans.router,
     messages.router,
     own.router,
+    reactions.router,
     sync.router,
 ]
 

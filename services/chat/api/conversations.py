@@ -1,23 +1,18 @@
 """Routes of conversations: open, list, read, change."""
 
-from datetime import datetime
-
 from fastapi import APIRouter, Response
 
 from libs.chassis.pagination import (
     DEFAULT_LIMIT,
-    CursorInvalidError,
     Limit,
     Page,
-    cursor_id,
-    decode_cursor,
-    encode_cursor,
 )
 from libs.kernel import (
     ConversationId,
     ProjectId,
     UserId,
 )
+from services.chat.api.cursors import time_cursor, time_place
 from services.chat.api.dependencies import (
     Caller,
     ConversationPath,
@@ -69,11 +64,12 @@ async def list_conversations(
     limit: Limit = DEFAULT_LIMIT,
 ) -> Page[ConversationResource]:
     """List the caller's conversations, the last joined first."""
-    before = _place(cursor)
+    place = time_place(cursor)
+    before = None if place is None else JoinedAt(place[0], ConversationId(place[1]))
     found, following = await conversations.page(caller, before=before, limit=limit)
     return Page[ConversationResource](
         items=[ConversationResource.of(membership) for membership in found],
-        next_cursor=None if following is None else _place_cursor(following),
+        next_cursor=None if following is None else time_cursor(*following),
     )
 
 
@@ -117,21 +113,3 @@ def _amendment(
         if name in body.model_fields_set and (value is not None or name in _REMOVABLE)
     }
     return Amendment(**given)
-
-
-def _place(cursor: str | None) -> JoinedAt | None:
-    conversation_id = cursor_id(cursor, "before")
-    if conversation_id is None:
-        return None
-    try:
-        joined_at = datetime.fromisoformat(str(decode_cursor(cursor).get("joined_at")))
-    except ValueError:
-        raise CursorInvalidError from None
-    if joined_at.tzinfo is None:
-        raise CursorInvalidError
-    return JoinedAt(joined_at, ConversationId(conversation_id))
-
-
-def _place_cursor(place: JoinedAt) -> str:
-    joined_at = place.joined_at.isoformat()
-    return encode_cursor({"before": place.conversation_id, "joined_at": joined_at})

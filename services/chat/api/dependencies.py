@@ -28,7 +28,7 @@ from services.chat.service.invites import Invites
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.members import Members
 from services.chat.service.membership_core import MembershipCore
-from services.chat.service.messages import Messages
+from services.chat.service.message_core import MessageCore
 from services.chat.service.openings import Openings
 from services.chat.service.own_core import OwnCore
 from services.chat.service.public_channels import PublicChannels
@@ -40,7 +40,7 @@ class ChatState(TypedDict):
     """What the lifespan yields; it becomes ``request.state``."""
 
     membership: MembershipCore
-    messages: Messages
+    talk: MessageCore
     sync: Sync
     markers: ReadMarkers
     own: OwnCore
@@ -71,8 +71,8 @@ async def _bans(request: Request) -> Bans:
     return found
 
 
-async def _messages(request: Request) -> Messages:
-    found: Messages = request.state.messages
+async def _talk(request: Request) -> MessageCore:
+    found: MessageCore = request.state.talk
     return found
 
 
@@ -148,7 +148,7 @@ OpeningsUse = Annotated[Openings, Depends(_openings)]
 MembersUse = Annotated[Members, Depends(_members)]
 RolesUse = Annotated[Roles, Depends(_roles)]
 BansUse = Annotated[Bans, Depends(_bans)]
-MessagesUse = Annotated[Messages, Depends(_messages)]
+TalkUse = Annotated[MessageCore, Depends(_talk)]
 SyncUse = Annotated[Sync, Depends(_sync)]
 OwnUse = Annotated[OwnCore, Depends(_own)]
 MarkersUse = Annotated[ReadMarkers, Depends(_markers)]

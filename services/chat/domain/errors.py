@@ -164,6 +164,28 @@ class MessageIsDeletedError(ConflictError):
         super().__init__("message_deleted", "The message was deleted.")
 
 
+class EditWindowClosedError(ForbiddenError):
+    """The message is too old to be edited."""
+
+    def __init__(self, window_seconds: int) -> None:
+        super().__init__(
+            "edit_window_closed",
+            "The message is too old to be edited.",
+            limit_seconds=window_seconds,
+        )
+
+
+class TooManyPinsError(ConflictError):
+    """The conversation has as many pinned messages as it may."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            "too_many_pins",
+            f"A conversation has at most {limit} pinned messages.",
+            limit=limit,
+        )
+
+
 class DraftInvalidError(InvalidError):
     """A message or conversation as given can never be stored."""
 

@@ -14,6 +14,13 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         invites: Invites of one conversation that have not expired.
         invite_seconds: Lifetime of an invite.
         bans: Of one conversation.
+        pins: Pinned messages of one conversation.
+        edit_window_seconds: After so long a message cannot be edited; 0: always.
+        edits_kept: Versions of one message.
+        edit_history_days: How long a version is kept; 0: as long as its message.
+        mention_all_members: Above so many members, members may not mention all.
+        scheduled: Messages of one user that wait for their time.
+        schedule_days: How far ahead a message may be scheduled.
     """
 
     members: int = 1_000
@@ -23,3 +30,10 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     invites: int = 100
     invite_seconds: int = 2_592_000
     bans: int = 1_000
+    pins: int = 100
+    edit_window_seconds: int = 0
+    edits_kept: int = 50
+    edit_history_days: int = 0
+    mention_all_members: int = 100
+    scheduled: int = 100
+    schedule_days: int = 365

@@ -130,6 +130,18 @@ class Message(msgspec.Struct, frozen=True, kw_only=True):
     last_change: MessageChange = MessageChange.SENT
 
 
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message said before an edit; they are numbered from 1.
+
+    Attributes:
+        written_at: When it was sent, or edited to say so.
+    """
+
+    number: int
+    text: str
+    written_at: datetime
+
+
 class Body(msgspec.Struct, frozen=True):
     """What of a message is private; its JSON text is what is encrypted."""
 

@@ -15,7 +15,13 @@ from services.chat.ports.inspection import InspectionStore
 from services.chat.ports.invites import InviteRepository
 from services.chat.ports.jobs import EraserStore, JobStore, Work
 from services.chat.ports.keys import DataKeyStore, KeyCount, StoredKey
-from services.chat.ports.messages import Changed, Changes, MessageRepository, Page
+from services.chat.ports.messages import (
+    Changed,
+    Changes,
+    MessageRepository,
+    Page,
+    PinnedAt,
+)
 from services.chat.ports.personal import (
     BookmarkRepository,
     DraftRepository,
@@ -27,6 +33,7 @@ from services.chat.ports.personal import (
 from services.chat.ports.rates import SharedBuckets
 from services.chat.ports.session import Session
 from services.chat.ports.users import UserRepository
+from services.chat.ports.versions import VersionRepository
 from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
 
 __all__ = [
@@ -52,6 +59,7 @@ __all__ = [
     "OwnStores",
     "Page",
     "PersonalRepository",
+    "PinnedAt",
     "PresenceStore",
     "RemovalChannel",
     "Rooms",
@@ -62,6 +70,7 @@ __all__ = [
     "TransportSealer",
     "TypingChannel",
     "UserRepository",
+    "VersionRepository",
     "Work",
     "WriteState",
     "WriterStore",

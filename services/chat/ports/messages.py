@@ -1,7 +1,8 @@
 """Where messages are kept, and what changed among them."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -16,6 +17,13 @@ class Page(msgspec.Struct, frozen=True):
 
     messages: tuple[Message, ...]
     has_more: bool
+
+
+class PinnedAt(NamedTuple):
+    """A place in a conversation's list of pinned messages."""
+
+    pinned_at: datetime
+    message_id: MessageId
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +110,23 @@ class MessageRepository(Protocol):
             limit: At least 1.
             visible_from_seq: Messages below it are as if they were not there.
         """
+        ...
+
+    async def pinned(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: PinnedAt | None,
+        limit: int,
+        visible_from_seq: int = 1,
+    ) -> list[Message]:
+        """Return pinned messages, the last pinned first; see `page`."""
+        ...
+
+    async def count_pinned(
+        self, conversation_id: ConversationId, *, session: Session = None
+    ) -> int:
+        """Count pinned messages."""
         ...
 
     async def changed(

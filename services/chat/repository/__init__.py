@@ -14,6 +14,7 @@ from services.chat.repository.personal import MongoPersonalRepository, own_store
 from services.chat.repository.schema import Schema
 from services.chat.repository.users import MongoUserRepository
 from services.chat.repository.vault import ConversationVault, RenewalLimits
+from services.chat.repository.versions import MongoVersionRepository
 from services.chat.repository.writing import MongoWriterStore
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "MongoPartitionStore",
     "MongoPersonalRepository",
     "MongoUserRepository",
+    "MongoVersionRepository",
     "MongoWriterStore",
     "RenewalLimits",
     "Schema",

@@ -10,10 +10,23 @@ from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.message import MessageKind
 from services.chat.ports import Session
 
-OF_CONVERSATION = ("messages", "invites", "bans")
+OF_CONVERSATION = (
+    "messages",
+    "message_edits",
+    "thread_follows",
+    "scheduled_messages",
+    "invites",
+    "bans",
+)
 """Collections whose documents go with their ``conversation_id``."""
 
-OF_USER = ("bans", "drafts", "bookmarks")
+OF_USER = (
+    "bans",
+    "drafts",
+    "bookmarks",
+    "thread_follows",
+    "scheduled_messages",
+)
 """Collections whose documents go with their ``user_id``."""
 
 _VERSIONS = "message_edits"

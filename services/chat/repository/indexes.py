@@ -58,6 +58,39 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("conversation_id", 1), ("sender_id", 1), ("client_message_id", 1)],
             unique=True,
         ),
+        # Pinned messages, the last pinned first.
+        IndexModel(
+            [("conversation_id", 1), ("pinned_at", -1), ("_id", -1)],
+            partialFilterExpression={"pinned_at": {"$exists": True}},
+        ),
+        # Threads, the last answered first.
+        IndexModel(
+            [("conversation_id", 1), ("last_reply_seq", -1)],
+            partialFilterExpression={"last_reply_seq": {"$exists": True}},
+        ),
+        # A thread's messages, and how many of them are unread.
+        IndexModel(
+            [("conversation_id", 1), ("thread_seq", 1), ("seq", 1)],
+            partialFilterExpression={"thread_seq": {"$exists": True}},
+        ),
+    ],
+    "message_edits": [
+        # What a message said before, the newest first.
+        IndexModel([("message_id", 1), ("number", -1)], unique=True),
+        # What retention takes, with its messages.
+        IndexModel([("conversation_id", 1), ("seq", 1)]),
+        # What was kept for a while.
+        IndexModel([("expires_at", 1)], expireAfterSeconds=0),
+    ],
+    "thread_follows": [
+        # The threads of a conversation that a user follows.
+        IndexModel([("conversation_id", 1), ("user_id", 1), ("thread_seq", -1)]),
+    ],
+    "scheduled_messages": [
+        # What is due, or was left by a process that died.
+        IndexModel([("state", 1), ("due_at", 1)]),
+        # What a user has scheduled, the next first.
+        IndexModel([("user_id", 1), ("due_at", 1), ("_id", 1)]),
     ],
     "bans": [
         # A conversation's bans.

@@ -11,7 +11,7 @@ from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
-from services.chat.ports import Changed, Page, Session
+from services.chat.ports import Changed, Page, PinnedAt, Session
 from services.chat.repository.documents import (
     NOT_DELETED,
     Document,
@@ -119,6 +119,42 @@ class MongoMessageRepository:
             shown.reverse()
         messages = tuple(message_of(document, self._vault) for document in shown)
         return Page(messages, has_more=len(documents) > limit)
+
+    async def pinned(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: PinnedAt | None,
+        limit: int,
+        visible_from_seq: int = 1,
+    ) -> list[Message]:
+        """Return pinned messages, the last pinned first."""
+        query: Document = {
+            "conversation_id": conversation_id,
+            "pinned_at": {"$exists": True},
+            "seq": {"$gte": visible_from_seq},
+        }
+        if before is not None:
+            query["pinned_at"] = {"$exists": True, "$lte": before.pinned_at}
+            query["$or"] = [
+                {"pinned_at": {"$lt": before.pinned_at}},
+                {"_id": {"$lt": before.message_id}},
+            ]
+        with map_mongo_errors():
+            cursor = self._messages.find(query, limit=limit)
+            documents = await cursor.sort([("pinned_at", -1), ("_id", -1)]).to_list()
+        await self._keys.load(documents)
+        return [message_of(document, self._vault) for document in documents]
+
+    async def count_pinned(
+        self, conversation_id: ConversationId, *, session: Session = None
+    ) -> int:
+        """Count pinned messages."""
+        query: Document = {
+            "conversation_id": conversation_id,
+            "pinned_at": {"$exists": True},
+        }
+        return await self._messages.count_documents(query, session=session)
 
     async def changed(
         self,

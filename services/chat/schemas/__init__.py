@@ -27,6 +27,9 @@ from services.chat.schemas.messages import (
     ReactionResource,
     SendMessage,
     SentMessage,
+    VersionResource,
+    message_resource,
+    sent_message,
 )
 from services.chat.schemas.own import (
     BookmarkResource,
@@ -75,4 +78,7 @@ __all__ = [
     "SentMessage",
     "SetMute",
     "TransferOwnership",
+    "VersionResource",
+    "message_resource",
+    "sent_message",
 ]

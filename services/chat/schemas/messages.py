@@ -5,11 +5,11 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from services.chat.domain.message import MentionKind, MessageKind
+from services.chat.domain.message import MentionKind, Message, MessageKind
 from services.chat.domain.notice import NoticeType
-from services.chat.ports import Page
 from services.chat.schemas.fields import IdText, RequestModel, SeqNumber
-from services.chat.service.wire import message_wire
+from services.chat.service.messages import History
+from services.chat.service.wire import message_event, message_wire
 
 
 class SendMessage(RequestModel):
@@ -19,7 +19,9 @@ class SendMessage(RequestModel):
     text: str = Field(max_length=64_000)
     attachments: list[IdText] = Field(default_factory=list, max_length=200)
     mentions: list[IdText] = Field(default_factory=list, max_length=200)
+    mention_kinds: list[MentionKind] = Field(default_factory=list, max_length=2)
     reply_to_seq: SeqNumber | None = None
+    thread_seq: SeqNumber | None = None
 
 
 class EditMessage(RequestModel):
@@ -27,6 +29,7 @@ class EditMessage(RequestModel):
 
     text: str = Field(max_length=64_000)
     mentions: list[IdText] = Field(default_factory=list, max_length=200)
+    mention_kinds: list[MentionKind] = Field(default_factory=list, max_length=2)
 
 
 class NoticeResource(BaseModel):
@@ -91,13 +94,40 @@ class SentMessage(BaseModel):
 
 
 class MessagePage(BaseModel):
-    """A page of history in the order of seq."""
+    """A page of history in the order of seq.
+
+    `has_more` is about the side that was asked for.
+    """
 
     items: list[MessageResource]
     has_more: bool
+    has_before: bool
+    has_after: bool
 
     @classmethod
-    def of(cls, page: Page) -> Self:
+    def of(cls, history: History) -> Self:
         """Return a page as it is shown."""
-        items = [MessageResource.model_validate(message_wire(m)) for m in page.messages]
-        return cls(items=items, has_more=page.has_more)
+        return cls(
+            items=[message_resource(message) for message in history.messages],
+            has_more=history.has_more,
+            has_before=history.has_before,
+            has_after=history.has_after,
+        )
+
+
+class VersionResource(BaseModel):
+    """What a message said before an edit."""
+
+    number: int
+    text: str
+    written_at: datetime
+
+
+def message_resource(message: Message) -> MessageResource:
+    """Return a message as it is shown."""
+    return MessageResource.model_validate(message_wire(message))
+
+
+def sent_message(message: Message) -> SentMessage:
+    """Return a message with its place."""
+    return SentMessage.model_validate(message_event(message))

@@ -7,7 +7,7 @@ from services.chat.service.feed import LiveFeed
 from services.chat.service.live import LiveDelivery
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.membership_core import MembershipCore, build_membership
-from services.chat.service.messages import Messages
+from services.chat.service.message_core import MessageCore, build_messages
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_core import OwnCore, build_own
 from services.chat.service.presence import Presence
@@ -21,7 +21,7 @@ class Core:
     """Every use case, put together."""
 
     membership: MembershipCore
-    messages: Messages
+    talk: MessageCore
     sync: Sync
     markers: ReadMarkers
     own: OwnCore
@@ -49,7 +49,7 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
     live.poll_with(own.live.poll_once)
     return Core(
         membership=build_membership(outside, limits, removals, rates),
-        messages=_messages(outside),
+        talk=build_messages(outside, limits),
         sync=sync,
         markers=_markers(outside),
         own=own,
@@ -57,17 +57,6 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
         live=live,
         feed=LiveFeed(live, outside.rooms, outside.conversations, outside.sealer),
         presence=_presence(outside, limits),
-    )
-
-
-def _messages(outside: Outside) -> Messages:
-    return Messages(
-        outside.bus,
-        outside.conversations,
-        outside.messages,
-        writer=outside.writer,
-        sealer=outside.sealer,
-        clock=outside.clock,
     )
 
 

@@ -1,22 +1,25 @@
 """Sending, reading, editing and deleting messages."""
 
+from collections.abc import Sequence
+from datetime import timedelta
+
 import msgspec
 
-from libs.events import EventBus, Transaction
+from libs.events import Transaction
 from libs.events.catalog.message import MessageEdited
 from libs.kernel import Clock, ConversationId, EventId, MessageId, UserId, new_id
 from services.chat.domain.conversation import Conversation, Member
 from services.chat.domain.errors import (
-    ConversationNotFoundError,
+    EditWindowClosedError,
     MessageIsDeletedError,
-    MessageNotFoundError,
-    NotPermittedError,
 )
+from services.chat.domain.limits import Limits
 from services.chat.domain.message import (
     Draft,
+    MentionKind,
     Message,
     MessageChange,
-    MessageKind,
+    Version,
     check_draft,
     check_mentions,
     check_text,
@@ -24,16 +27,16 @@ from services.chat.domain.message import (
     tombstone,
 )
 from services.chat.domain.message_events import deleted_event, edited_event
-from services.chat.domain.permissions import Action, require
+from services.chat.domain.permissions import Action
 from services.chat.ports import (
     ConversationRepository,
     MessageRepository,
     MessageWriter,
-    Page,
-    Session,
     TransportSealer,
+    VersionRepository,
 )
-from services.chat.service.transactions import run_change
+from services.chat.service.access import require_access
+from services.chat.service.message_changes import MessageChanges, Seen
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,36 +44,58 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     mentions: tuple[UserId, ...] = ()
+    mention_kinds: tuple[MentionKind, ...] = ()
+
+
+class History(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of messages in the order of their seq.
+
+    Attributes:
+        has_before: Whether the member sees more before it.
+        has_after: Whether there is more after it.
+        has_more: Whether there is more on the side that was asked for.
+    """
+
+    messages: tuple[Message, ...]
+    has_before: bool
+    has_after: bool
+    has_more: bool
 
 
 class Messages:
     """Use cases on messages.
 
     Args:
-        bus: Opens transactions.
+        changes: Changes stored ones.
         conversations: Conversations and members.
         messages: Stored messages.
+        versions: What edited ones said before.
         writer: Appends new ones.
         sealer: Seals the content of events.
         clock: Gives the times.
+        limits: See `Limits`.
     """
 
     def __init__(
         self,
-        bus: EventBus,
+        changes: MessageChanges,
         conversations: ConversationRepository,
         messages: MessageRepository,
+        versions: VersionRepository,
         *,
         writer: MessageWriter,
         sealer: TransportSealer,
         clock: Clock,
+        limits: Limits,
     ) -> None:
-        self._bus = bus
+        self._changes = changes
         self._conversations = conversations
         self._messages = messages
+        self._versions = versions
         self._writer = writer
         self._sealer = sealer
         self._clock = clock
+        self._limits = limits
 
     async def send(self, draft: Draft) -> Message:
         """Append a message and assign its sequence; idempotent on client_message_id.
@@ -90,28 +115,78 @@ class Messages:
         check_draft(draft)
         return await self._writer.submit(draft)
 
+    async def get(
+        self, user_id: UserId, conversation_id: ConversationId, message_id: MessageId
+    ) -> Message:
+        """Return one message.
+
+        Raises:
+            ConversationNotFoundError: Missing, or the user is not a member.
+            MessageNotFoundError: Missing, or hidden from the user.
+        """
+        seen = await self._changes.see(user_id, conversation_id, message_id)
+        return seen.message
+
     async def page(
         self,
         user_id: UserId,
         conversation_id: ConversationId,
         *,
-        before: int | None,
-        after: int | None,
         limit: int,
-    ) -> Page:
-        """Return a page of history; see `MessageRepository.page`.
+        before: int | None = None,
+        after: int | None = None,
+        around: int | None = None,
+    ) -> History:
+        """Return a page of history, at most `limit` messages in the order of seq.
+
+        Args:
+            user_id: Who reads.
+            conversation_id: What.
+            limit: At least 1.
+            before: The page ends right below this seq.
+            after: The page begins right above this seq.
+            around: The page has this seq in its middle. At most one of the three is
+                given; none: the newest page.
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
         """
-        _, member = await self._actor(user_id, conversation_id, Action.READ)
-        return await self._messages.page(
+        conversation, member = await require_access(
+            self._conversations, user_id, conversation_id
+        )
+        if around is not None:
+            return await self._around(conversation, member, around, limit)
+        page = await self._messages.page(
             conversation_id,
             before=before,
             after=after,
             limit=limit,
             visible_from_seq=member.visible_from_seq,
         )
+        edges = (before, after)
+        return _history(page.messages, page.has_more, edges, conversation, member)
+
+    async def _around(
+        self, conversation: Conversation, member: Member, around: int, limit: int
+    ) -> History:
+        """Return what is up to a seq, and a little less of what is above it."""
+        place, hidden = conversation.conversation_id, member.visible_from_seq
+        above = limit // 2
+        page = await self._messages.page(
+            place,
+            before=around + 1,
+            after=None,
+            limit=limit - above,
+            visible_from_seq=hidden,
+        )
+        messages, has_more = page.messages, page.has_more
+        if above:
+            upper = await self._messages.page(
+                place, before=None, after=around, limit=above, visible_from_seq=hidden
+            )
+            messages += upper.messages
+            has_more |= upper.has_more
+        return _history(messages, has_more, (None, None), conversation, member)
 
     async def edit(
         self,
@@ -120,50 +195,51 @@ class Messages:
         message_id: MessageId,
         edit: Edit,
     ) -> Message:
-        """Change an own message.
+        """Change an own message; what it said before is kept as a version.
+
+        An edit that says the same changes nothing.
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
             MessageNotFoundError: The conversation holds no such message.
             NotPermittedError: It is somebody else's.
             MessageIsDeletedError: It is a tombstone.
+            EditWindowClosedError: It is too old.
             DraftInvalidError: The new text can never be stored.
 
         Emits: message.edited.
         """
         check_mentions(edit.mentions)
 
-        async def change(transaction: Transaction) -> Message:
-            conversation, message = await self._own_or_any(
-                user_id,
-                conversation_id,
-                message_id,
-                (Action.EDIT_OWN, None),
-                transaction,
-            )
-            if message.is_deleted:
-                raise MessageIsDeletedError
-            check_text(edit.text, is_empty_allowed=bool(message.attachments))
+        async def step(transaction: Transaction, seen: Seen) -> Message | None:
+            seen.require_own_or(Action.EDIT_OWN, None)
+            message = seen.message
+            self._check_edit(message, edit)
             edited = msgspec.structs.replace(
                 message,
                 text=edit.text,
                 mentions=edit.mentions,
-                edited_at=self._clock.now(),
-                last_change=MessageChange.EDITED,
-                revision=conversation.revision + 1,
+                mention_kinds=edit.mention_kinds,
             )
-            await self._store(conversation, edited, transaction.session)
+            if edited == message:
+                return None
+            edited = msgspec.structs.replace(
+                edited,
+                edited_at=self._clock.now(),
+                edit_count=message.edit_count + 1,
+                last_change=MessageChange.EDITED,
+                revision=seen.next_revision,
+            )
+            await self._keep(message, transaction)
             self._publish_edited(transaction, edited)
             return edited
 
-        edited = await run_change(self._bus, change)
-        self._writer.forget(conversation_id)
-        return edited
+        return await self._changes.run(user_id, conversation_id, message_id, step)
 
     async def delete(
         self, user_id: UserId, conversation_id: ConversationId, message_id: MessageId
     ) -> None:
-        """Turn a message into a tombstone; one that is, stays.
+        """Turn a message into a tombstone, with all it ever said; one that is, stays.
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
@@ -173,71 +249,75 @@ class Messages:
         Emits: message.deleted.
         """
 
-        async def change(transaction: Transaction) -> None:
-            conversation, message = await self._own_or_any(
-                user_id,
-                conversation_id,
-                message_id,
-                (Action.DELETE_OWN, Action.DELETE_ANY),
-                transaction,
-            )
-            if message.is_deleted:
-                return
-            gone = tombstone(message, conversation.revision + 1)
-            await self._store(conversation, gone, transaction.session)
+        async def step(transaction: Transaction, seen: Seen) -> Message | None:
+            seen.require_own_or(Action.DELETE_OWN, Action.DELETE_ANY)
+            if seen.message.is_deleted:
+                return None
+            gone = tombstone(seen.message, seen.next_revision)
+            await self._versions.remove_all(message_id, session=transaction.session)
             transaction.publish(deleted_event(gone, user_id))
+            return gone
 
-        await run_change(self._bus, change)
-        self._writer.forget(conversation_id)
+        await self._changes.run(user_id, conversation_id, message_id, step)
 
-    async def _actor(
-        self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        action: Action,
-        session: Session = None,
-    ) -> tuple[Conversation, Member]:
-        conversation = await self._conversations.get(conversation_id, session=session)
-        if conversation is None:
-            raise ConversationNotFoundError
-        member = await self._conversations.get_member(
-            conversation_id, user_id, session=session
-        )
-        require(conversation, member, action)
-        if member is None:  # `require` has refused already; this tells the type
-            raise ConversationNotFoundError
-        return conversation, member
-
-    async def _own_or_any(
+    async def versions(
         self,
         user_id: UserId,
         conversation_id: ConversationId,
         message_id: MessageId,
-        actions: tuple[Action, Action | None],
-        transaction: Transaction,
-    ) -> tuple[Conversation, Message]:
-        """Load a message that the user may act on: an own one, or any one."""
-        session = transaction.session
-        own, anybodys = actions
-        conversation, member = await self._actor(
-            user_id, conversation_id, Action.READ, session
-        )
-        message = await self._messages.get(conversation_id, message_id, session=session)
-        if message is None or message.seq < member.visible_from_seq:
-            raise MessageNotFoundError
-        is_own = message.sender_id == user_id and message.kind is MessageKind.TEXT
-        action = own if is_own else anybodys
-        if action is None:
-            raise NotPermittedError(own)
-        require(conversation, member, action)
-        return conversation, message
+        *,
+        before: int | None,
+        limit: int,
+    ) -> tuple[Sequence[Version], int | None]:
+        """Return what a message said before its edits, the newest first.
 
-    async def _store(
-        self, conversation: Conversation, message: Message, session: Session
-    ) -> None:
-        after = msgspec.structs.replace(conversation, revision=message.revision)
-        await self._conversations.replace(after, before=conversation, session=session)
-        await self._messages.replace(message, session=session)
+        Its author sees it, and who may delete anybody's message.
+
+        Args:
+            user_id: Who asks.
+            conversation_id: Where the message is.
+            message_id: Which one.
+            before: Number of a version; only older ones. None: all.
+            limit: At least 1.
+
+        Returns:
+            The versions, and the number to go on from; None: there are no more.
+
+        Raises:
+            ConversationNotFoundError: Missing, or the user is not a member.
+            MessageNotFoundError: Missing, or hidden from the user.
+            NotPermittedError: It is somebody else's.
+        """
+        seen = await self._changes.see(user_id, conversation_id, message_id)
+        seen.require_own_or(Action.READ, Action.DELETE_ANY)
+        found = await self._versions.page(seen.message, before=before, limit=limit + 1)
+        shown = found[:limit]
+        return shown, shown[-1].number if len(found) > limit else None
+
+    def _check_edit(self, message: Message, edit: Edit) -> None:
+        if message.is_deleted:
+            raise MessageIsDeletedError
+        check_text(edit.text, is_empty_allowed=bool(message.attachments))
+        window_seconds = self._limits.edit_window_seconds
+        age = self._clock.now() - message.sent_at
+        if 0 < window_seconds < age.total_seconds():
+            raise EditWindowClosedError(window_seconds)
+
+    async def _keep(self, message: Message, transaction: Transaction) -> None:
+        """Keep what a message says before its edit, for as long as is wanted."""
+        now, days = self._clock.now(), self._limits.edit_history_days
+        version = Version(
+            number=message.edit_count + 1,
+            text=message.text or "",
+            written_at=message.edited_at or message.sent_at,
+        )
+        await self._versions.add(
+            message,
+            version,
+            expires_at=now + timedelta(days=days) if days else None,
+            kept=self._limits.edits_kept,
+            session=transaction.session,
+        )
 
     def _publish_edited(self, transaction: Transaction, message: Message) -> None:
         event_id = EventId(new_id())
@@ -246,3 +326,28 @@ class Messages:
             encode_body(message.text or ""), *context, message.conversation_id
         )
         transaction.publish(edited_event(message, content), event_id=event_id)
+
+
+def _history(
+    messages: tuple[Message, ...],
+    has_more: bool,  # noqa: FBT001 - of the same page
+    edges: tuple[int | None, int | None],
+    conversation: Conversation,
+    member: Member,
+) -> History:
+    """Tell what is on both sides: seqs have no gap, so the ends of it say it all."""
+    first_seq = max(conversation.first_seq, member.visible_from_seq)
+    before, after = edges
+    if messages:
+        lowest, highest = messages[0].seq, messages[-1].seq
+    elif after is not None:
+        lowest, highest = after + 1, conversation.last_seq
+    else:
+        lowest = first_seq
+        highest = conversation.last_seq if before is None else before - 1
+    return History(
+        messages=messages,
+        has_before=lowest > first_seq,
+        has_after=highest < conversation.last_seq,
+        has_more=has_more,
+    )

@@ -23,6 +23,7 @@ from services.chat.ports import (
     SharedBuckets,
     TransportSealer,
     UserRepository,
+    VersionRepository,
 )
 from services.chat.service.live import LiveLimits
 
@@ -35,6 +36,7 @@ class Records:
     invites: InviteRepository
     jobs: JobStore
     eraser: EraserStore
+    versions: VersionRepository
 
 
 @dataclass(frozen=True)

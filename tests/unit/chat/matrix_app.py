@@ -101,7 +101,7 @@ class MatrixApp:
         self._headers: dict[UserId, dict[str, str]] = {}
         handlers = SocketHandlers(
             core.membership.conversations,
-            core.messages,
+            core.talk.messages,
             core.markers,
             live=core.live,
             rooms=rooms,
@@ -174,7 +174,7 @@ async def matrix_app(folder) -> AsyncIterator[MatrixApp]:
     async def lifespan(_):
         yield ChatState(
             membership=core.membership,
-            messages=core.messages,
+            talk=core.talk,
             sync=core.sync,
             markers=core.markers,
             own=core.own,
@@ -199,7 +199,11 @@ def _outside(chat: Chat, rooms: LocalRooms) -> Outside:
         users=chat.users,
         own=OwnStores(chat.personal, chat.draft_store, chat.bookmark_store),
         records=Records(
-            chat.bans_store, chat.invites_store, chat.jobs_store, chat.eraser
+            chat.bans_store,
+            chat.invites_store,
+            chat.jobs_store,
+            chat.eraser,
+            chat.versions,
         ),
         buckets=chat.rates._shared,
         writer=chat.writer,

@@ -39,6 +39,7 @@ from services.chat.repository.memory import (
     MemoryMessages,
     MemoryPersonal,
     MemoryUsers,
+    MemoryVersions,
 )
 from services.chat.service.announcements import Announcements
 from services.chat.service.bans import Bans
@@ -51,10 +52,13 @@ from services.chat.service.jobs import JobRunner
 from services.chat.service.live import LiveDelivery, LiveLimits
 from services.chat.service.members import Members
 from services.chat.service.membership import MembershipChanges
+from services.chat.service.message_changes import MessageChanges
 from services.chat.service.messages import Messages
 from services.chat.service.openings import Openings
+from services.chat.service.pins import Pins
 from services.chat.service.public_channels import PublicChannels
 from services.chat.service.rates import UserLimits
+from services.chat.service.reactions import Reactions
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
@@ -165,8 +169,26 @@ class Chat:
             limits=LIMITS,
             **shared,
         )
+        self.versions = MemoryVersions()
+        self.message_changes = MessageChanges(
+            self.bus, self.store, self.message_store, self.writer
+        )
         self.messages = Messages(
-            self.bus, self.store, self.message_store, sealer=self.sealer, **shared
+            self.message_changes,
+            self.store,
+            self.message_store,
+            self.versions,
+            sealer=self.sealer,
+            limits=LIMITS,
+            **shared,
+        )
+        self.reactions = Reactions(self.message_changes)
+        self.pins = Pins(
+            self.message_changes,
+            self.store,
+            self.message_store,
+            clock=self.clock,
+            limits=LIMITS,
         )
         self.sync = Sync(self.store, self.message_store)
         self.live = LiveDelivery(

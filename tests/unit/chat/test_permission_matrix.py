@@ -123,6 +123,7 @@ async def ask(app: MatrixApp, operation: Operation, place: Place):
         user_id=user_id,
         invite_id=place.invite_id,
         message_id=place.other_message if others else place.own_message,
+        emoji="👍",
     )
     return await app.http(place.actor, method, path + query_of(operation), body)
 

@@ -17,6 +17,7 @@ from services.chat.repository.memory.personal import (
     MemoryPersonal,
 )
 from services.chat.repository.memory.users import MemoryUsers
+from services.chat.repository.memory.versions import MemoryVersions
 
 __all__ = [
     "MemoryBans",
@@ -30,5 +31,6 @@ __all__ = [
     "MemoryPartitions",
     "MemoryPersonal",
     "MemoryUsers",
+    "MemoryVersions",
     "sent_key",
 ]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.conversation import Member
 from services.chat.domain.message import Message
-from services.chat.ports import Changed, Page, Session
+from services.chat.ports import Changed, Page, PinnedAt, Session
 from services.chat.repository.memory.conversations import MemoryConversations
 
 
@@ -78,6 +78,31 @@ class MemoryMessages:
         if before is not None:
             found = [message for message in found if message.seq < before]
         return Page(tuple(found[-limit:]), has_more=len(found) > limit)
+
+    async def pinned(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: PinnedAt | None,
+        limit: int,
+        visible_from_seq: int = 1,
+    ) -> list[Message]:
+        """Return pinned messages, the last pinned first."""
+        places = {
+            PinnedAt(message.pin.pinned_at, message.message_id): message
+            for message in self._of(conversation_id)
+            if message.pin is not None and message.seq >= visible_from_seq
+        }
+        found = sorted(places, reverse=True)
+        shown = [place for place in found if before is None or place < before]
+        return [places[place] for place in shown[:limit]]
+
+    async def count_pinned(
+        self, conversation_id: ConversationId, *, session: Session = None
+    ) -> int:
+        """Count pinned messages."""
+        del session
+        return sum(m.pin is not None for m in self._of(conversation_id))
 
     async def changed(
         self,
