@@ -63,19 +63,20 @@ def seconds_of(phase):
     return known["seconds"] / known["runs"] if known["runs"] else PHASES[phase]
 
 
-def add(phase, results, seconds):
-    """Count what one fault did to one or several systems, and save it at once.
+def add(phase, results, seconds, *, faults=1):
+    """Count what came of a round of one or several systems, and save it at once.
 
     Args:
         phase: One of `PHASES`.
-        results: A `Checked` for each system that the fault met: each is a run.
+        results: A `Checked` for each system: each is a run.
         seconds: From the start of the systems until they were checked.
+        faults: How many were injected: one for all of them, or one for each.
     """
     if not WANTED:
         return
     counts = _read()
     sums = counts.setdefault(phase, _of(phase))
-    sums["faults"] += 1
+    sums["faults"] += faults
     sums["runs"] += len(results)
     sums["seconds"] = round(sums["seconds"] + seconds, 1)
     sums["seconds_most"] = max(sums["seconds_most"], round(seconds, 1))
