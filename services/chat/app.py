@@ -304,7 +304,7 @@ def _dispatcher(
         rooms=adapters.rooms,
         presence=core.presence,
         typing=adapters.typing,
-        own=core.own.live,
+        own=core.own,
     )
     rates = EventRates(
         events=(settings.socket_events_per_second, settings.socket_events_burst),

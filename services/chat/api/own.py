@@ -12,6 +12,7 @@ from libs.chassis.pagination import (
     decode_cursor,
     encode_cursor,
 )
+from libs.kernel import ConversationId
 from services.chat.api.dependencies import (
     Caller,
     ConversationPath,
@@ -22,6 +23,8 @@ from services.chat.api.dependencies import (
 )
 from services.chat.schemas import (
     BookmarkResource,
+    CatchUpFrom,
+    CaughtUpResource,
     DraftResource,
     MuteResource,
     OwnChangesResource,
@@ -29,6 +32,7 @@ from services.chat.schemas import (
     SaveDraft,
     SetMute,
 )
+from services.chat.service.catchup import Known
 
 router = APIRouter(prefix="/api/v1", tags=["own"])
 ThreadSeq = Annotated[int, Query(ge=0, le=2**53)]
@@ -41,6 +45,16 @@ async def list_own_changes(
     """Return the current state of all of one's own that changed after a revision."""
     changes = await own.stream.changes(caller, since=since, limit=limit)
     return OwnChangesResource.of(changes)
+
+
+@router.post("/sync")
+async def catch_up(body: CatchUpFrom, caller: Caller, own: OwnUse) -> CaughtUpResource:
+    """Return what moved since the revisions that the client has, in pages."""
+    known = Known(
+        revisions={ConversationId(c): r for c, r in body.conversations.items()},
+        user_revision=body.user_revision,
+    )
+    return CaughtUpResource.of(await own.catchup.catch_up(caller, known))
 
 
 @router.put("/conversations/{conversation_id}/draft")

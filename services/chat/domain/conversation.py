@@ -178,3 +178,10 @@ def unread_count(conversation: Conversation, member: Member) -> int:
     """Return how many of the messages that are kept the member has not read."""
     read_seq = max(member.read_seq, conversation.first_seq - 1)
     return max(0, conversation.last_seq - read_seq)
+
+
+def first_unread_seq(conversation: Conversation, member: Member) -> int | None:
+    """Return where a member goes on reading, or None: everything is read."""
+    if not unread_count(conversation, member):
+        return None
+    return max(member.read_seq + 1, conversation.first_seq, member.visible_from_seq)

@@ -25,6 +25,7 @@ from services.chat.ports.messages import (
 from services.chat.ports.personal import (
     BookmarkRepository,
     DraftRepository,
+    MentionCounter,
     OwnChanges,
     OwnItem,
     OwnStores,
@@ -52,6 +53,7 @@ __all__ = [
     "JobStore",
     "JoinedAt",
     "KeyCount",
+    "MentionCounter",
     "MessageRepository",
     "MessageWriter",
     "OwnChanges",

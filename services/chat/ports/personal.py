@@ -4,7 +4,7 @@ Each write issues the next revision of the user's own stream in the caller's
 transaction: two writers for one user take turns, so that none is left out.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -126,6 +126,24 @@ class BookmarkRepository(Protocol):
         ...
 
 
+class MentionCounter(Protocol):
+    """Counts what a user should not miss."""
+
+    async def unread_mentions(
+        self, user_id: UserId, read: Mapping[ConversationId, int]
+    ) -> dict[ConversationId, int]:
+        """Count the messages above a seq that mention a user, or every member.
+
+        Args:
+            user_id: Whom; own messages do not count.
+            read: Conversations with the seq up to which the user has read.
+
+        Returns:
+            Those with at least one; counting ends at 5,000 messages in all.
+        """
+        ...
+
+
 @dataclass(frozen=True)
 class OwnStores:
     """Where everything that is a user's own is kept."""
@@ -133,3 +151,4 @@ class OwnStores:
     personal: PersonalRepository
     drafts: DraftRepository
     bookmarks: BookmarkRepository
+    mentions: MentionCounter

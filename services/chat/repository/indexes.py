@@ -49,6 +49,15 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("user_id", 1), ("is_removed", 1), ("user_revision", 1)]),
     ],
     "messages": [
+        # Unread mentions of a user, and of every member.
+        IndexModel(
+            [("conversation_id", 1), ("mentions", 1), ("seq", 1)],
+            partialFilterExpression={"mentions": {"$exists": True}},
+        ),
+        IndexModel(
+            [("conversation_id", 1), ("mention_kinds", 1), ("seq", 1)],
+            partialFilterExpression={"mention_kinds": {"$exists": True}},
+        ),
         # History; two writers can never give the same number.
         IndexModel([("conversation_id", 1), ("seq", 1)], unique=True),
         # What changed since a revision; likewise.

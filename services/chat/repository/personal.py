@@ -13,6 +13,7 @@ from services.chat.ports import OwnItem, OwnStores, Session
 from services.chat.repository.bookmarks import MongoBookmarkRepository
 from services.chat.repository.documents import OWN_REVISION, Document, member_key
 from services.chat.repository.drafts import MongoDraftRepository
+from services.chat.repository.mentions import MongoMentionCounter
 from services.chat.repository.own_documents import (
     OwnTexts,
     membership_of,
@@ -131,4 +132,5 @@ def own_stores(
         personal=MongoPersonalRepository(database, vault),
         drafts=MongoDraftRepository(database, vault),
         bookmarks=MongoBookmarkRepository(database, vault),
+        mentions=MongoMentionCounter(database),
     )

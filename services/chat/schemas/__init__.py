@@ -42,7 +42,13 @@ from services.chat.schemas.own import (
     SaveDraft,
     SetMute,
 )
-from services.chat.schemas.sync import ChangesResource, ReadMarker, ReadUpTo
+from services.chat.schemas.sync import (
+    CatchUpFrom,
+    CaughtUpResource,
+    ChangesResource,
+    ReadMarker,
+    ReadUpTo,
+)
 
 __all__ = [
     "AcceptInvite",
@@ -50,6 +56,8 @@ __all__ = [
     "BanResource",
     "BanUser",
     "BookmarkResource",
+    "CatchUpFrom",
+    "CaughtUpResource",
     "ChangeConversation",
     "ChangeRole",
     "ChangesResource",

@@ -9,12 +9,11 @@ from services.chat.domain.conversation import (
     ConversationKind,
     HistoryVisibility,
     Role,
-    unread_count,
 )
 from services.chat.schemas.fields import IdText, RequestModel
 from services.chat.service.conversations import Membership
 from services.chat.service.public_channels import Listed
-from services.chat.service.wire import conversation_wire
+from services.chat.service.wire import conversation_wire, seen_wire
 
 
 class OpenConversation(RequestModel):
@@ -92,18 +91,11 @@ class ConversationResource(ConversationBase):
     role: Role
     read_seq: int
     unread: int
+    first_unread_seq: int | None
     visible_from_seq: int
 
     @classmethod
     def of(cls, membership: Membership) -> Self:
         """Return a conversation as its member sees it."""
-        conversation, member = membership.conversation, membership.member
-        return cls.model_validate(
-            {
-                **conversation_wire(conversation),
-                "role": member.role,
-                "read_seq": member.read_seq,
-                "unread": unread_count(conversation, member),
-                "visible_from_seq": member.visible_from_seq,
-            }
-        )
+        wire = seen_wire(membership.conversation, membership.member)
+        return cls.model_validate(wire)

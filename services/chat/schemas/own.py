@@ -6,23 +6,13 @@ from typing import Annotated, Self
 from pydantic import AwareDatetime, BaseModel, Field
 
 from services.chat.domain.conversation import Role
-from services.chat.domain.personal import (
-    Bookmark,
-    Mute,
-    MuteLevel,
-    OwnMembership,
-    SavedDraft,
-)
+from services.chat.domain.personal import Mute, MuteLevel, SavedDraft
 from services.chat.ports import OwnChanges
 from services.chat.schemas.fields import RequestModel
 from services.chat.schemas.messages import MessageResource
 from services.chat.service.bookmarks import Marked
-from services.chat.service.own_items import (
-    bookmark_wire,
-    draft_wire,
-    membership_wire,
-    mute_wire,
-)
+from services.chat.service.catchup_wire import own_changes_wire
+from services.chat.service.own_items import bookmark_wire, draft_wire, mute_wire
 from services.chat.service.wire import message_wire
 
 ThreadSeq = Annotated[int, Field(ge=0, le=2**53, strict=True)]
@@ -61,11 +51,16 @@ class MuteResource(BaseModel):
 
 
 class OwnMembershipResource(BaseModel):
-    """A membership as its own user sees it; one that ended is not active."""
+    """A membership as its own user sees it; one that ended is not active.
+
+    Another `joined_revision` than before: the user was out in between, so a client
+    subscribes again.
+    """
 
     conversation_id: str
     role: Role
     joined_at: datetime
+    joined_revision: int
     read_seq: int
     is_active: bool
     mute: MuteResource
@@ -131,16 +126,4 @@ class OwnChangesResource(BaseModel):
     @classmethod
     def of(cls, changes: OwnChanges) -> Self:
         """Return changes as they are shown."""
-        items = changes.items
-        memberships = [m for m in items if isinstance(m, OwnMembership)]
-        drafts = [draft for draft in items if isinstance(draft, SavedDraft)]
-        bookmarks = [mark for mark in items if isinstance(mark, Bookmark)]
-        return cls.model_validate(
-            {
-                "memberships": [membership_wire(own) for own in memberships],
-                "drafts": [draft_wire(draft) for draft in drafts],
-                "bookmarks": [bookmark_wire(bookmark) for bookmark in bookmarks],
-                "user_revision": changes.revision,
-                "has_more": changes.has_more,
-            }
-        )
+        return cls.model_validate(own_changes_wire(changes))

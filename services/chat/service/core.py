@@ -45,10 +45,11 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
         outside.buckets, outside.clock, limits=limits.rates, messages=limits.messages
     )
     removals = Removals(live, outside.removals)
-    own = build_own(outside, limits)
+    membership = build_membership(outside, limits, removals, rates)
+    own = build_own(outside, limits, membership.conversations, sync)
     live.poll_with(own.live.poll_once)
     return Core(
-        membership=build_membership(outside, limits, removals, rates),
+        membership=membership,
         talk=build_messages(outside, limits),
         sync=sync,
         markers=_markers(outside),

@@ -3,12 +3,15 @@
 from dataclasses import dataclass
 
 from services.chat.service.bookmarks import Bookmarks
+from services.chat.service.catchup import CatchUp
+from services.chat.service.conversations import Conversations
 from services.chat.service.drafts import Drafts
 from services.chat.service.mutes import Mutes
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_feed import OwnFeed
 from services.chat.service.own_live import OwnDelivery
 from services.chat.service.own_stream import OwnStream
+from services.chat.service.sync import Sync
 
 
 @dataclass(frozen=True)
@@ -21,23 +24,29 @@ class OwnCore:
     mutes: Mutes
     live: OwnDelivery
     feed: OwnFeed
+    catchup: CatchUp
 
 
-def build_own(outside: Outside, limits: CoreLimits) -> OwnCore:
+def build_own(
+    outside: Outside, limits: CoreLimits, conversations: Conversations, sync: Sync
+) -> OwnCore:
     """Put the use cases together."""
     stores = outside.own
-    bus, conversations, clock = outside.bus, outside.conversations, outside.clock
+    bus, repository, clock = outside.bus, outside.conversations, outside.clock
     stream = OwnStream(stores.personal)
     live = OwnDelivery(
         outside.rooms, stores.personal, stream, clock=clock, limits=limits.live
     )
     return OwnCore(
         stream=stream,
-        drafts=Drafts(bus, conversations, stores.drafts, clock),
+        drafts=Drafts(bus, repository, stores.drafts, clock),
         bookmarks=Bookmarks(
-            bus, conversations, outside.messages, stores.bookmarks, clock=clock
+            bus, repository, outside.messages, stores.bookmarks, clock=clock
         ),
-        mutes=Mutes(bus, conversations, stores.personal, clock),
+        mutes=Mutes(bus, repository, stores.personal, clock),
         live=live,
         feed=OwnFeed(live),
+        catchup=CatchUp(
+            conversations, repository, sync, stream=stream, mentions=stores.mentions
+        ),
     )

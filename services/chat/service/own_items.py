@@ -24,6 +24,7 @@ def membership_wire(own: OwnMembership) -> Wire:
         "conversation_id": member.conversation_id,
         "role": member.role,
         "joined_at": member.joined_at,
+        "joined_revision": member.joined_revision,
         "read_seq": member.read_seq,
         "is_active": member.is_active,
         "mute": mute_wire(own.mute),

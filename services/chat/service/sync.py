@@ -15,6 +15,9 @@ from services.chat.ports import (
 )
 from services.chat.service.access import require_access
 
+_FRAME_BYTES = 300
+"""What of a message, or a member, is no text: ids, times, names of fields."""
+
 
 class Sync:
     """Answers a client that knows a conversation up to a revision."""
@@ -49,7 +52,10 @@ class Sync:
         changes = await self.changes_of(
             conversation_id, since=since, limit=limit, viewer=member
         )
-        if changes is None:
+        is_gone = changes is None or not await self._conversations.members_among(
+            conversation_id, [user_id]
+        )
+        if changes is None or is_gone:  # removed meanwhile: nothing newer is told
             raise ConversationNotFoundError
         if since > changes.revision:
             raise RevisionUnknownError(changes.revision)
@@ -103,3 +109,32 @@ def _whole_revisions(
     while 0 < end < len(changed) and changed[end].revision == changed[end - 1].revision:
         end += 1
     return changed[:end]
+
+
+def text_bytes(message: Message) -> int:
+    """Return about how many bytes a message takes on the wire."""
+    return len((message.text or "").encode()) + _FRAME_BYTES
+
+
+def trimmed(changes: Changes, limit_bytes: int) -> Changes:
+    """Cut a page of changes to about so many bytes, but to one revision at least."""
+    changed: list[Message | Member] = [*changes.messages, *changes.members]
+    changed.sort(key=lambda change: change.revision)
+    size, end = 0, 0
+    while end < len(changed) and (end == 0 or size < limit_bytes):
+        change = changed[end]
+        size += text_bytes(change) if isinstance(change, Message) else _FRAME_BYTES
+        end += 1
+    shown = _whole_revisions(changed, end)
+    if len(shown) == len(changed):
+        return changes
+    revision = shown[-1].revision
+    own = changes.conversation
+    is_own_shown = own is not None and own.changed_revision <= revision
+    return Changes(
+        conversation=own if is_own_shown else None,
+        members=tuple(change for change in shown if isinstance(change, Member)),
+        messages=tuple(change for change in shown if isinstance(change, Message)),
+        revision=revision,
+        has_more=True,
+    )

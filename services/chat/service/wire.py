@@ -9,7 +9,12 @@ from collections.abc import Sequence
 import msgspec
 
 from services.chat.domain.amendment import RULES
-from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.conversation import (
+    Conversation,
+    Member,
+    first_unread_seq,
+    unread_count,
+)
 from services.chat.domain.message import Message
 from services.chat.domain.notice import Notice
 from services.chat.domain.reactions import USERS_SHOWN_MAX
@@ -84,6 +89,18 @@ def conversation_wire(conversation: Conversation) -> Wire:
         "retention_days": conversation.retention_days,
         "direct_user_ids": conversation.pair,
         **{name: getattr(conversation, name) for name in RULES},
+    }
+
+
+def seen_wire(conversation: Conversation, member: Member) -> Wire:
+    """Return a conversation as one member sees it."""
+    return {
+        **conversation_wire(conversation),
+        "role": member.role,
+        "read_seq": member.read_seq,
+        "unread": unread_count(conversation, member),
+        "first_unread_seq": first_unread_seq(conversation, member),
+        "visible_from_seq": member.visible_from_seq,
     }
 
 

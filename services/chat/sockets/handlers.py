@@ -12,18 +12,21 @@ from libs.kernel import (
 from services.chat.domain.errors import ConversationNotFoundError
 from services.chat.domain.message import Draft
 from services.chat.ports import TypingChannel
+from services.chat.service.catchup import Known
+from services.chat.service.catchup_wire import caught_up_wire
 from services.chat.service.conversations import Conversations, Membership
 from services.chat.service.items import conversation_room
 from services.chat.service.live import LiveDelivery
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.messages import Messages
+from services.chat.service.own_core import OwnCore
 from services.chat.service.own_items import own_room
-from services.chat.service.own_live import OwnDelivery
 from services.chat.service.presence import Presence
 from services.chat.service.wire import Wire, message_event
 from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Route
 from services.chat.sockets.payloads import (
+    CatchUpFrom,
     FollowOwn,
     ReadUpTo,
     RenewToken,
@@ -77,7 +80,7 @@ class SocketHandlers:
         rooms: Clients of this process.
         presence: For ``presence.set``.
         typing: For ``typing.start``.
-        own: For ``own.subscribe``.
+        own: For ``own.subscribe`` and ``sync``.
     """
 
     def __init__(
@@ -90,7 +93,7 @@ class SocketHandlers:
         rooms: LocalRooms,
         presence: Presence,
         typing: TypingChannel,
-        own: OwnDelivery,
+        own: OwnCore,
     ) -> None:
         self._conversations = conversations
         self._messages = messages
@@ -121,6 +124,12 @@ class SocketHandlers:
             ),
             "own.subscribe": Route(FollowOwn, self.follow_own, "subscriptions"),
             "receipt.read": Route(ReadUpTo, self.read),
+            "sync": Route(
+                CatchUpFrom,
+                self.catch_up,
+                "subscriptions",
+                lambda payload: len(payload.conversations),
+            ),
             "typing.start": Route(StartTyping, self.start_typing, "typing"),
             "presence.set": Route(SetPresence, self.set_presence),
             "token.renew": Route(RenewToken, renew),
@@ -188,6 +197,14 @@ class SocketHandlers:
                 self._live.release(ConversationId(conversation_id))
         return {}
 
+    async def catch_up(self, client: Client, payload: CatchUpFrom) -> Wire:
+        """Answer what moved since the revisions that the client has."""
+        known = Known(
+            revisions={ConversationId(c): r for c, r in payload.conversations.items()},
+            user_revision=payload.user_revision,
+        )
+        return caught_up_wire(await self._own.catchup.catch_up(client.user_id, known))
+
     async def follow_own(self, client: Client, _: FollowOwn) -> Wire:
         """Begin to deliver the user's own stream live, after the answered revision."""
 
@@ -195,7 +212,7 @@ class SocketHandlers:
             if self._rooms.client(client.sid) is not None:
                 self._rooms.enter(own_room(client.user_id), client)
 
-        return {"user_revision": await self._own.subscribe(client.user_id, enter)}
+        return {"user_revision": await self._own.live.subscribe(client.user_id, enter)}
 
     async def read(self, client: Client, payload: ReadUpTo) -> Wire:
         """Move the read marker."""

@@ -6,6 +6,7 @@ import msgspec
 
 Id = Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
+Revision = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 Token = Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
 Ids = Annotated[tuple[Id, ...], msgspec.Meta(min_length=1, max_length=200)]
 FewIds = Annotated[tuple[Id, ...], msgspec.Meta(max_length=200)]
@@ -30,6 +31,13 @@ class Subscribe(Payload):
     """``conversation.subscribe`` and ``conversation.unsubscribe``."""
 
     conversation_ids: Ids
+
+
+class CatchUpFrom(Payload):
+    """``sync``."""
+
+    conversations: Annotated[dict[Id, Revision], msgspec.Meta(max_length=500)] = {}
+    user_revision: Revision | None = None
 
 
 class FollowOwn(Payload):

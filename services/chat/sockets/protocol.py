@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from services.chat.domain.conversation import Role
 from services.chat.schemas import (
+    CaughtUpResource,
     DraftResource,
     MemberResource,
     MessageResource,
@@ -244,6 +245,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "own.subscribe": OwnPlace,
     "presence.set": Status,
     "receipt.read": Marked,
+    "sync": CaughtUpResource,
     "token.renew": Renewed,
     "typing.start": Nothing,
 }

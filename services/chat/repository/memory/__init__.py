@@ -9,6 +9,7 @@ from services.chat.repository.memory.conversations import MemoryConversations, s
 from services.chat.repository.memory.erasing import MemoryEraser
 from services.chat.repository.memory.invites import MemoryInvites
 from services.chat.repository.memory.jobs import MemoryJobs
+from services.chat.repository.memory.mentions import MemoryMentions
 from services.chat.repository.memory.messages import MemoryMessages
 from services.chat.repository.memory.partitions import MemoryPartitions
 from services.chat.repository.memory.personal import (
@@ -27,6 +28,7 @@ __all__ = [
     "MemoryEraser",
     "MemoryInvites",
     "MemoryJobs",
+    "MemoryMentions",
     "MemoryMessages",
     "MemoryPartitions",
     "MemoryPersonal",
