@@ -32,18 +32,13 @@ class OwnWatch:
         buffer: None until the first subscriber has read the revision.
         arriving: Subscriptions under way.
         early: What came in before the buffer was there.
-        told: The highest revision that is known of without its content; 0: none.
+        is_untold: Whether something is known of whose content has to be read.
     """
 
     arriving: int = 0
     buffer: RevisionBuffer[Wire] | None = None
     early: list[tuple[int, Wire | None]] = field(default_factory=list)
-    told: int = 0
-
-    @property
-    def is_untold(self) -> bool:
-        """Whether something is known of whose content has to be read."""
-        return self.buffer is not None and self.told > self.buffer.delivered
+    is_untold: bool = False
 
 
 class OwnDelivery:
@@ -119,7 +114,7 @@ class OwnDelivery:
             watch.early.append((revision, payload))
             return
         if payload is None or not revision:
-            watch.told = max(watch.told, revision or watch.buffer.delivered + 1)
+            watch.is_untold |= not 0 < revision <= watch.buffer.delivered
         else:
             now = self._clock.monotonic()
             for ready in watch.buffer.offer(revision, payload, now):
@@ -212,10 +207,14 @@ class OwnDelivery:
             watch = self._watches.get(user_id)
             if watch is None or watch.buffer is None:
                 return
-            told = watch.told
-            changes = await self._stream.changes(
-                user_id, since=watch.buffer.delivered, limit=_FILL_LIMIT
-            )
+            watch.is_untold = False  # what comes while it is read sets it again
+            try:
+                changes = await self._stream.changes(
+                    user_id, since=watch.buffer.delivered, limit=_FILL_LIMIT
+                )
+            except AppError:
+                watch.is_untold = True
+                raise
             delivered = watch.buffer.delivered  # may have moved while we were reading
             for item in changes.items:
                 if item.user_revision > delivered:
@@ -224,8 +223,6 @@ class OwnDelivery:
             for ready in watch.buffer.advance(changes.revision, now):
                 self._deliver(user_id, ready)
             has_more = changes.has_more
-            if not has_more and watch.told == told:
-                watch.told = 0  # what was told of was committed before it was read
 
     def _deliver(self, user_id: UserId, payload: Wire) -> None:
         self._rooms.emit((own_room(user_id),), OWN_EVENT, payload)
