@@ -92,7 +92,8 @@ class House:
         self.own.feed.take(received.event)
 
     async def settle(self) -> None:
-        """Let everything arrive, and fill what is missing."""
+        """Let everything be told and arrive, and fill what is missing."""
+        await self.markers.flush()
         while self.on_the_way:
             self.arrive(0)
         for _ in range(3):
