@@ -101,6 +101,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _on(f"PUT {_CONVERSATION}/mute", Action.READ),
     _on(f"PUT {_MESSAGE}/bookmark", Action.READ),
     _beyond("GET /api/v1/sync/own", Scope.OWN),
+    _beyond("POST /api/v1/sync", Scope.OWN),
     _beyond("GET /api/v1/drafts", Scope.OWN),
     _beyond("GET /api/v1/bookmarks", Scope.OWN),
     _beyond("DELETE /api/v1/bookmarks/{message_id}", Scope.OWN),
@@ -111,6 +112,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _on("socket typing.start", Action.SEND),
     _beyond("socket conversation.unsubscribe", Scope.OWN),
     _beyond("socket own.subscribe", Scope.OWN),
+    _beyond("socket sync", Scope.OWN),
     _beyond("socket presence.set", Scope.OWN),
     _beyond("socket token.renew", Scope.OWN),
 )

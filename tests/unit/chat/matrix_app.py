@@ -16,7 +16,6 @@ from libs.chassis.settings import ServiceSettings
 from libs.kernel import ConversationId, SessionId, UserId
 from services.chat import api
 from services.chat.api import ChatState
-from services.chat.ports import OwnStores
 from services.chat.service.core import build_core
 from services.chat.service.items import conversation_room
 from services.chat.service.live import LiveLimits
@@ -107,7 +106,7 @@ class MatrixApp:
             rooms=rooms,
             presence=core.presence,
             typing=StubTyping(),
-            own=core.own.live,
+            own=core.own,
         )
         rates = EventRates(FAST, FAST, FAST, FAST, FAST)
         self.routes = handlers.routes(self)
@@ -197,7 +196,7 @@ def _outside(chat: Chat, rooms: LocalRooms) -> Outside:
         conversations=chat.store,
         messages=chat.message_store,
         users=chat.users,
-        own=OwnStores(chat.personal, chat.draft_store, chat.bookmark_store),
+        own=chat.own_stores,
         records=Records(
             chat.bans_store,
             chat.invites_store,

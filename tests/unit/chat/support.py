@@ -28,6 +28,7 @@ from services.chat.domain.limits import Limits
 from services.chat.domain.message import Draft
 from services.chat.domain.rates import Rated
 from services.chat.domain.user import User
+from services.chat.ports import OwnStores
 from services.chat.repository.memory import (
     MemoryBans,
     MemoryBookmarks,
@@ -36,6 +37,7 @@ from services.chat.repository.memory import (
     MemoryEraser,
     MemoryInvites,
     MemoryJobs,
+    MemoryMentions,
     MemoryMessages,
     MemoryPersonal,
     MemoryUsers,
@@ -130,6 +132,12 @@ class Chat:
         self.bookmark_store = MemoryBookmarks(self.store)
         self.personal = MemoryPersonal(
             self.store, self.draft_store, self.bookmark_store
+        )
+        self.own_stores = OwnStores(
+            self.personal,
+            self.draft_store,
+            self.bookmark_store,
+            MemoryMentions(self.store),
         )
         self.sealer = FieldSealer(KeyRing.generate())
         self.rooms = RecordingRooms()
