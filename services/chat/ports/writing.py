@@ -21,6 +21,8 @@ class WriteState(msgspec.Struct, kw_only=True):
     Attributes:
         roles: Of the senders that were looked up at ``members_version``; a user
             that was looked up and is no member is absent.
+        sent_at: Of the newest message of each of them, where slow mode asks for it.
+            One that is far back is absent.
     """
 
     conversation: Conversation
@@ -28,6 +30,7 @@ class WriteState(msgspec.Struct, kw_only=True):
     revision: int
     members_version: int
     roles: dict[UserId, Role]
+    sent_at: dict[UserId, datetime] = msgspec.field(default_factory=dict)
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +52,8 @@ class WriterStore(Protocol):
         """Read conversations with the roles of some users.
 
         Membership is read after the conversation, so that a change in between
-        shows as a newer ``members_version`` at commit time.
+        shows as a newer ``members_version`` at commit time. Where a conversation
+        is in slow mode, so is told when those users last sent.
         """
         ...
 

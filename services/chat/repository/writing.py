@@ -12,7 +12,7 @@ from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
-from services.chat.domain.message import Message
+from services.chat.domain.message import Message, MessageKind
 from services.chat.ports import Append, SentKey, Session, WriteState
 from services.chat.repository.documents import (
     NOT_DELETED,
@@ -28,6 +28,8 @@ from services.chat.repository.message_documents import (
 from services.chat.repository.vault import ConversationVault
 
 _DUPLICATE_KEY = 11000
+_SLOW_SCAN = 2_000
+"""Newest messages in which a sender's last one is looked for."""
 
 
 class MongoWriterStore:
@@ -87,7 +89,23 @@ class MongoWriterStore:
             state = states.get(ConversationId(member["conversation_id"]))
             if state is not None:
                 state.roles[UserId(member["user_id"])] = Role(member["role"])
+        for state in states.values():
+            if state.conversation.slow_mode_seconds:
+                await self._load_sent(state)
         return states
+
+    async def _load_sent(self, state: WriteState) -> None:
+        """Learn when senders last sent, from the newest messages alone."""
+        query = {
+            "conversation_id": state.conversation.conversation_id,
+            "seq": {"$gt": state.last_seq - _SLOW_SCAN},
+            "sender_id": {"$in": list(state.roles)},
+            "kind": {"$ne": MessageKind.SYSTEM.value},
+        }
+        with map_mongo_errors():
+            found = self._messages.find(query, {"sender_id": 1, "sent_at": 1})
+            for message in await found.sort("seq", 1).to_list():
+                state.sent_at[UserId(message["sender_id"])] = message["sent_at"]
 
     async def append(self, appends: Sequence[Append], *, session: Session) -> None:
         """Write a batch in the caller's transaction, by compare-and-set.

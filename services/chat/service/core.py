@@ -1,6 +1,6 @@
 """The use cases of chat over any adapters; opens nothing."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from services.chat.service.directory import Directory
 from services.chat.service.feed import LiveFeed
@@ -11,7 +11,7 @@ from services.chat.service.message_core import MessageCore, build_messages
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_core import OwnCore, build_own
 from services.chat.service.presence import Presence
-from services.chat.service.rates import UserLimits
+from services.chat.service.rates import RatedWriter, UserLimits
 from services.chat.service.removals import Removals
 from services.chat.service.sync import Sync
 
@@ -44,6 +44,7 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
     rates = UserLimits(
         outside.buckets, outside.clock, limits=limits.rates, messages=limits.messages
     )
+    outside = replace(outside, writer=RatedWriter(outside.writer, rates))
     removals = Removals(live, outside.removals)
     membership = build_membership(outside, limits, removals, rates)
     own = build_own(outside, limits, membership.conversations, sync)

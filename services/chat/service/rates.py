@@ -4,10 +4,17 @@ from collections.abc import Mapping
 
 import structlog
 
-from libs.kernel import Clock, RateLimitedError, UnavailableError, UserId
+from libs.kernel import (
+    Clock,
+    ConversationId,
+    RateLimitedError,
+    UnavailableError,
+    UserId,
+)
 from libs.kernel.rates import Charge, Decision, Limit, LocalBuckets
+from services.chat.domain.message import Draft, Message
 from services.chat.domain.rates import Rated
-from services.chat.ports import SharedBuckets
+from services.chat.ports import MessageWriter, SharedBuckets
 
 _log = structlog.get_logger()
 
@@ -61,6 +68,33 @@ class UserLimits:
         """
         charges = [Charge(f"message:{user_id}", self._messages)]
         _check(self._local.charge(charges, self._clock.monotonic()))
+
+
+class RatedWriter:
+    """`MessageWriter` that takes no more of a user than the user's rate.
+
+    Args:
+        writer: Appends.
+        limits: Counts.
+    """
+
+    def __init__(self, writer: MessageWriter, limits: UserLimits) -> None:
+        self._writer = writer
+        self._limits = limits
+
+    async def submit(self, draft: Draft) -> Message:
+        """Append a checked draft; return when it is durable.
+
+        Raises:
+            RateLimitedError: With the time to wait; nothing was stored.
+            AppError: See `services.chat.writer.GroupCommitWriter.submit`.
+        """
+        self._limits.require_message(draft.sender_id)
+        return await self._writer.submit(draft)
+
+    def forget(self, conversation_id: ConversationId) -> None:
+        """Drop what is remembered of a conversation that another path changed."""
+        self._writer.forget(conversation_id)
 
 
 def _check(decision: Decision) -> None:

@@ -8,10 +8,15 @@ import msgspec
 from libs.events.catalog.message import MessageSent
 from libs.kernel import AppError, ConversationId
 from services.chat.domain.conversation import Member
-from services.chat.domain.errors import ConversationNotFoundError, DraftInvalidError
+from services.chat.domain.errors import (
+    ConversationNotFoundError,
+    DraftInvalidError,
+    SlowModeError,
+)
 from services.chat.domain.message import Message, encode_body
 from services.chat.domain.message_events import sent_event
 from services.chat.domain.permissions import Action, require
+from services.chat.domain.slow_mode import is_slowed, wait_seconds
 from services.chat.ports import Append, SentKey, TransportSealer, WriteState
 from services.chat.writer.pending import Pending
 
@@ -48,9 +53,11 @@ def plan_batch(
     by_conversation: dict[ConversationId, dict[SentKey, list[Pending]]] = {}
     for pending in batch:
         state = states.get(pending.draft.conversation_id)
-        if _is_refused(pending, state):
+        if _is_refused(pending, state, now):
             continue
         keys = by_conversation.setdefault(pending.draft.conversation_id, {})
+        if pending.key not in keys and _is_too_soon(pending, states, keys):
+            continue
         keys.setdefault(pending.key, []).append(pending)
     for conversation_id, keys in by_conversation.items():
         _number(plan, states[conversation_id], keys, sealer, now)
@@ -63,26 +70,61 @@ def apply_plan(plan: Plan, states: dict[ConversationId, WriteState]) -> None:
         state = states[append.conversation_id]
         state.last_seq += len(append.messages)
         state.revision += len(append.messages)
+        if state.conversation.slow_mode_seconds:
+            for message in append.messages:
+                state.sent_at[message.sender_id] = message.sent_at
 
 
-def refusal(pending: Pending, state: WriteState | None) -> AppError | None:
+def slowed(
+    batch: Sequence[Pending], states: dict[ConversationId, WriteState], now: datetime
+) -> list[Pending]:
+    """Return what slow mode would refuse: a resend of what is stored is among it."""
+    return [
+        pending
+        for pending in batch
+        if (state := states.get(pending.draft.conversation_id)) is not None
+        and state.conversation.slow_mode_seconds
+        and isinstance(refusal(pending, state, now), SlowModeError)
+    ]
+
+
+def refusal(
+    pending: Pending, state: WriteState | None, now: datetime
+) -> AppError | None:
     """Return why a message cannot be stored on a state, or None."""
     try:
-        _check(pending, state)
+        _check(pending, state, now)
     except AppError as error:
         return error
     return None
 
 
-def _is_refused(pending: Pending, state: WriteState | None) -> bool:
-    error = refusal(pending, state)
+def _is_refused(pending: Pending, state: WriteState | None, now: datetime) -> bool:
+    error = refusal(pending, state, now)
     if error is None:
         return pending.future.done()  # nobody waits any more
     pending.fail(error)
     return True
 
 
-def _check(pending: Pending, state: WriteState | None) -> None:
+def _is_too_soon(
+    pending: Pending,
+    states: dict[ConversationId, WriteState],
+    keys: dict[SentKey, list[Pending]],
+) -> bool:
+    """Refuse a sender's second message in one batch where slow mode holds."""
+    conversation = states[pending.draft.conversation_id].conversation
+    role = states[pending.draft.conversation_id].roles[pending.draft.sender_id]
+    sender_id = pending.draft.sender_id
+    if not is_slowed(conversation, role):
+        return False
+    if all(sender_id != other_id for _, other_id, _ in keys):
+        return False
+    pending.fail(SlowModeError(float(conversation.slow_mode_seconds)))
+    return True
+
+
+def _check(pending: Pending, state: WriteState | None, now: datetime) -> None:
     draft = pending.draft
     role = state.roles.get(draft.sender_id) if state else None
     if state is None or role is None:
@@ -95,6 +137,10 @@ def _check(pending: Pending, state: WriteState | None) -> None:
         revision=0,
     )
     require(state.conversation, member, Action.SEND)
+    sent_at = state.sent_at.get(draft.sender_id)
+    wait = wait_seconds(state.conversation, role, sent_at, now)
+    if wait > 0:
+        raise SlowModeError(round(wait, 3))
     if draft.reply_to_seq is not None and draft.reply_to_seq > state.last_seq:
         raise DraftInvalidError("reply_not_found", "There is no message to reply to.")
 

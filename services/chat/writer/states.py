@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from datetime import datetime
 
 from libs.kernel import ConversationId, UserId
 from services.chat.ports import WriterStore, WriteState
@@ -26,7 +27,9 @@ class StateCache:
         self._states: OrderedDict[ConversationId, WriteState] = OrderedDict()
         self._reading: set[ConversationId] = set()
 
-    async def load(self, batch: Iterable[Pending]) -> dict[ConversationId, WriteState]:
+    async def load(
+        self, batch: Iterable[Pending], now: datetime
+    ) -> dict[ConversationId, WriteState]:
         """Return the states for a batch, reading what is missing in one go.
 
         A conversation is read again where memory would refuse a message: its sender
@@ -40,7 +43,7 @@ class StateCache:
         missing: dict[ConversationId, set[UserId]] = {}
         for conversation_id, pendings in waiting.items():
             state = self._states.get(conversation_id)
-            if state is None or any(refusal(p, state) for p in pendings):
+            if state is None or any(refusal(p, state, now) for p in pendings):
                 missing[conversation_id] = {p.draft.sender_id for p in pendings}
             else:
                 self._states.move_to_end(conversation_id)
@@ -66,6 +69,7 @@ class StateCache:
             known = self._states.get(conversation_id)
             if known is not None and known.members_version == state.members_version:
                 state.roles = known.roles | state.roles
+                state.sent_at = known.sent_at | state.sent_at
             self._states[conversation_id] = state
             self._states.move_to_end(conversation_id)
         while len(self._states) > self._capacity:

@@ -1,5 +1,9 @@
 """Topic, rules and what late joiners see, over memory adapters."""
 
+import asyncio
+from datetime import timedelta
+
+import msgspec
 import pytest
 
 from libs.events.catalog import ConversationArchived, ConversationUpdated
@@ -16,6 +20,7 @@ from services.chat.domain.errors import (
     DraftInvalidError,
     MessageNotFoundError,
     NotPermittedError,
+    SlowModeError,
 )
 from services.chat.service.messages import Edit
 from services.chat.service.openings import Opening
@@ -148,3 +153,57 @@ async def test_late_joiners_see_what_the_rule_says(chat, visibility) -> None:
     if not is_all:
         with pytest.raises(MessageNotFoundError):
             await chat.messages.delete(MALLORY, group, early.message_id)
+
+
+async def slow_group(chat, seconds: int = 30):
+    """Store a group in slow mode, of Ada who owns it and of Grace."""
+    group = await chat.group(GRACE)
+    await chat.conversations.change(ADA, group, Amendment(slow_mode_seconds=seconds))
+    return group
+
+
+@pytest.mark.parametrize("is_cold", [False, True])
+async def test_slow_mode_makes_a_sender_wait(chat, is_cold) -> None:
+    """From the last message on, whoever remembers it; owners are not slowed."""
+    group = await slow_group(chat)
+    await chat.messages.send(draft(group, GRACE))
+    chat.clock.advance(timedelta(seconds=10))
+    if is_cold:
+        chat.writer.forget(group)
+    with pytest.raises(SlowModeError) as caught:
+        await chat.messages.send(draft(group, GRACE))
+    assert (caught.value.code, caught.value.retry_after_seconds) == ("slow_mode", 20)
+    for _ in range(2):
+        await chat.messages.send(draft(group, ADA))
+    chat.clock.advance(timedelta(seconds=20))
+    await chat.messages.send(draft(group, GRACE))
+
+
+async def test_slow_mode_lets_one_of_many_through(chat) -> None:
+    """Messages that wait for the same commit are counted too."""
+    group = await slow_group(chat)
+    sent = await asyncio.gather(
+        *(chat.messages.send(draft(group, GRACE)) for _ in range(5)),
+        return_exceptions=True,
+    )
+    refused = [one for one in sent if isinstance(one, SlowModeError)]
+    assert len(refused) == 4
+    assert (await chat.store.get(group)).last_seq == 1
+
+
+async def test_a_resend_is_answered_in_slow_mode(chat) -> None:
+    """It is no second message: its first result is there."""
+    group = await slow_group(chat)
+    again = draft(group, GRACE)
+    first = await chat.messages.send(again)
+    assert await chat.messages.send(again) == first
+
+
+async def test_slow_mode_that_was_turned_off_slows_nobody(chat) -> None:
+    """Memory never refuses alone: the conversation is read again."""
+    group = await slow_group(chat)
+    await chat.messages.send(draft(group, GRACE))
+    stored = await chat.store.get(group)
+    quick = msgspec.structs.replace(stored, slow_mode_seconds=0)
+    await chat.store.replace(quick, before=stored, session=None)
+    await chat.messages.send(draft(group, GRACE))

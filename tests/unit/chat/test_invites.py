@@ -27,8 +27,8 @@ from services.chat.domain.errors import (
 from services.chat.domain.invite import InviteTerms
 from services.chat.domain.rates import Rated
 from services.chat.service.openings import Opening
-from services.chat.service.rates import UserLimits
-from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat
+from services.chat.service.rates import RatedWriter, UserLimits
+from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
 
 DAY = timedelta(days=1)
 
@@ -155,6 +155,20 @@ async def test_the_shared_count_decides_and_the_local_one_stands_in() -> None:
     rates.require_message(ADA)
     with pytest.raises(RateLimitedError):
         rates.require_message(ADA)
+
+
+async def test_a_user_sends_so_many_messages() -> None:
+    """Over all sockets and HTTP; the others are not slowed by it."""
+    chat = Chat()
+    rates = UserLimits(chat.rates._shared, chat.clock, limits={}, messages=Limit(1, 2))
+    group = await chat.group(GRACE)
+    writer = RatedWriter(chat.writer, rates)
+    async with chat.writer.running():
+        for _ in range(2):
+            await writer.submit(draft(group, ADA))
+        with pytest.raises(RateLimitedError):
+            await writer.submit(draft(group, ADA))
+        assert (await writer.submit(draft(group, GRACE))).seq == 3
 
 
 async def public(chat, *, project_id=None, **more):

@@ -170,7 +170,7 @@ async def test_a_read_that_began_before_a_forget_is_not_remembered(chat) -> None
         return states
 
     chat.store.load_states = slow
-    await cache.load([_pending(group)])
+    await cache.load([_pending(group)], chat.clock.now())
     chat.store.load_states = load
     reads = chat.store.loads
     await cache.load([_pending(group)])

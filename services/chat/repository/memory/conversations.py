@@ -8,7 +8,7 @@ import msgspec
 from libs.kernel import ConflictError, ConversationId, MessageId, ProjectId, UserId
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
-from services.chat.domain.message import Message
+from services.chat.domain.message import Message, MessageKind
 from services.chat.ports import Append, JoinedAt, SentKey, Session, WriteState
 
 
@@ -260,10 +260,20 @@ class MemoryConversations:
                 members_version=conversation.members_version,
                 roles={m.user_id: m.role for m in known if m and m.is_active},
             )
+            self._load_sent(states[conversation.conversation_id])
         return states
 
     async def renew_keys(self, appends: Sequence[Append], now: datetime) -> None:
         """Do nothing: memory seals nothing."""
+
+    def _load_sent(self, state: WriteState) -> None:
+        if not state.conversation.slow_mode_seconds:
+            return
+        for message in sorted(self.messages.values(), key=lambda m: m.seq):
+            is_here = message.conversation_id == state.conversation.conversation_id
+            is_text = message.kind is MessageKind.TEXT
+            if is_here and is_text and message.sender_id in state.roles:
+                state.sent_at[message.sender_id] = message.sent_at
 
     async def append(self, appends: Sequence[Append], *, session: Session) -> None:
         """Write a batch by compare-and-set, all of it or nothing."""
