@@ -27,6 +27,8 @@ RAISED = {
     "CHAT_SOCKET_EVENTS_BURST": "100000",
     "CHAT_SOCKET_MESSAGES_PER_SECOND": "100000",
     "CHAT_SOCKET_MESSAGES_BURST": "100000",
+    "CHAT_MESSAGES_PER_USER_PER_SECOND": "100000",
+    "CHAT_MESSAGES_PER_USER_BURST": "100000",
 }
 """Limits that are in the way of measuring a whole process with few sockets."""
 

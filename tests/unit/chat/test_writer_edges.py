@@ -173,7 +173,7 @@ async def test_a_read_that_began_before_a_forget_is_not_remembered(chat) -> None
     await cache.load([_pending(group)], chat.clock.now())
     chat.store.load_states = load
     reads = chat.store.loads
-    await cache.load([_pending(group)])
+    await cache.load([_pending(group)], chat.clock.now())
     assert chat.store.loads == reads + 1
 
 
