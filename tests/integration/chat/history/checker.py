@@ -190,7 +190,8 @@ def _delivered(history: History) -> Iterable[Any]:
 
     What it skipped it got in a later state: a fill from the database shows an object
     once, as it is. One whose next state is above all that this socket got belongs
-    to that state, which the socket was too early cut off for.
+    to that state, which the socket was too early cut off for. Who is removed leaves
+    at once: only the word of the removal itself may follow.
     """
     objects = {revision: key for revision, _, key in history.truth.issued}
     for session in history.record.sessions:
@@ -201,7 +202,8 @@ def _delivered(history: History) -> Iterable[Any]:
         after = [revision for revision in revisions if revision > start]
         if after != sorted(set(after)):
             yield session.client, "order", after
-        for revision in _holes(start, after, objects):
+        stayed = [r for r in after if objects.get(r) != f"-{session.client}"]
+        for revision in _holes(start, stayed, objects):
             near = [r for r in revisions if abs(r - revision) < _NEAR]
             yield session.client, "hole", revision, objects[revision], near, start
 
