@@ -25,7 +25,7 @@ class Replica:
             return
         self.revision = payload["revision"]
         if "message" in payload:
-            self._merge_message(payload["message"])
+            self._merge_message(_derived(payload, self.messages))
         if "member" in payload:
             self._merge_member(payload["member"])
         if "conversation" in payload:
@@ -58,3 +58,28 @@ class Replica:
             for user_id, member in self.members.items()
             if member["is_active"]
         }
+
+
+def _derived(
+    payload: dict[str, Any], known: dict[str, dict[str, Any]]
+) -> dict[str, Any]:
+    """Return the message of a live event with what a client works out by itself."""
+    message = dict(payload["message"])
+    before = known.get(message["message_id"], {})
+    if message["revision"] <= before.get("revision", 0):
+        return message
+    if "reaction" in payload:
+        message["reactions"] = _with(payload["reaction"], before.get("reactions", []))
+    is_edit = "edited_at" in message and "sent_at" not in message
+    if is_edit and "edit_count" not in message:
+        message["edit_count"] = before.get("edit_count", 0) + 1
+    return message
+
+
+def _with(
+    reaction: dict[str, Any], reactions: list[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Put one emoji's present state in its place, at the end where it is new."""
+    changed = {known["emoji"]: known for known in reactions}
+    changed[reaction["emoji"]] = reaction
+    return [known for known in changed.values() if known["count"]]
