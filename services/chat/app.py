@@ -26,7 +26,7 @@ from libs.chassis.security import (
     jwks_over_http,
 )
 from libs.chassis.sessions import RevokedSession, SessionWatch
-from libs.chassis.tasks import TaskSupervisor
+from libs.chassis.tasks import CoroutineFunction, TaskSupervisor
 from libs.crypto import FieldSealer, KeyRing
 from libs.events.rabbitmq import RabbitBus, open_bus
 from libs.kernel import SystemClock
@@ -41,6 +41,7 @@ from services.chat.cache import (
 from services.chat.consumers import worker
 from services.chat.listener import SocketLimits, SocketListener
 from services.chat.operations.opening import open_vault
+from services.chat.operations.retention import keeping
 from services.chat.repository import (
     ConversationVault,
     MongoBanRepository,
@@ -97,6 +98,7 @@ class _Adapters:
     typing: RedisTypingChannel
     removals: RedisRemovalChannel
     sender_markers: SenderMarkers
+    keep_retention: CoroutineFunction
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,17 @@ async def _open_adapters(
         sealer=sealer,
         clock=clock,
     )
-    return _Adapters(outside, writer, bus, redis, rooms, typing, removals, markers)
+    return _Adapters(
+        outside,
+        writer,
+        bus,
+        redis,
+        rooms,
+        typing,
+        removals,
+        markers,
+        keeping(settings, outside, database),
+    )
 
 
 async def _open_bus(
@@ -249,6 +261,7 @@ async def _start(
     tasks.start("live-poll", core.live.poll)
     tasks.start("own-holes", core.own.live.fill_holes)
     tasks.start("presence", core.presence.run)
+    tasks.start("retention", adapters.keep_retention)
     tasks.start("typing", lambda: typing.listen(core.feed.typing))
     tasks.start("removals", lambda: adapters.removals.listen(core.live.expel))
 

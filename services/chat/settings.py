@@ -222,6 +222,16 @@ class ChatSettings(
         description="Time a missing revision is waited for before it is read.",
     )
 
+    retention_days: int | None = Field(
+        default=None,
+        ge=1,
+        description="Days that messages are kept where the conversation does not say; "
+        "for ever if left out.",
+    )
+    retention_interval_seconds: float = Field(
+        default=3_600, gt=0, description="Time between two looks for what is too old."
+    )
+
     @model_validator(mode="after")
     def _provider_has_a_key(self) -> Self:
         needed = {

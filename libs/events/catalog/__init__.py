@@ -22,6 +22,7 @@ from libs.events.catalog.conversation import (
     ConversationMemberRemoved,
     ConversationRead,
     ConversationRoleChanged,
+    ConversationTrimmed,
     ConversationUpdated,
 )
 from libs.events.catalog.erasure import ErasureCompleted
@@ -88,6 +89,7 @@ __all__ = [
     "ConversationMuted",
     "ConversationRead",
     "ConversationRoleChanged",
+    "ConversationTrimmed",
     "ConversationUpdated",
     "DraftCleared",
     "DraftSaved",

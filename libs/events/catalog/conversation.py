@@ -83,6 +83,16 @@ class ConversationDeleted(
     deleted_by: str | None
 
 
+class ConversationTrimmed(
+    Event, type="conversation.trimmed", version=1, key="conversation_id"
+):
+    """Retention took its oldest messages: those below ``first_seq`` are gone."""
+
+    conversation_id: str
+    revision: int
+    first_seq: int
+
+
 class ConversationMemberAdded(
     Event, type="conversation.member_added", version=1, key="conversation_id"
 ):

@@ -30,7 +30,7 @@ from services.chat.schemas import (
 )
 from services.chat.service.openings import Opening
 
-_REMOVABLE = frozenset({"topic", "avatar_document_id"})
+_REMOVABLE = frozenset({"topic", "avatar_document_id", "retention_days"})
 
 router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
 

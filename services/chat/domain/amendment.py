@@ -22,6 +22,7 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True):
         topic: None takes it away.
         avatar_document_id: None takes it away.
         slow_mode_seconds: 0 turns it off.
+        retention_days: None leaves it to the installation.
     """
 
     title: str | UnsetType = UNSET
@@ -32,6 +33,7 @@ class Amendment(msgspec.Struct, frozen=True, kw_only=True):
     is_announcement_only: bool | UnsetType = UNSET
     has_receipts: bool | UnsetType = UNSET
     is_public: bool | UnsetType = UNSET
+    retention_days: int | UnsetType | None = UNSET
     is_archived: bool | UnsetType = UNSET
 
     @property
@@ -52,6 +54,7 @@ RULES = (
     "is_announcement_only",
     "has_receipts",
     "is_public",
+    "retention_days",
 )
 """The rules of a conversation, by the names of its fields."""
 
@@ -141,8 +144,8 @@ def check_rules(conversation: Conversation, limits: Limits) -> None:
     """Refuse rules that do not suit the kind of conversation.
 
     Raises:
-        DraftInvalidError: ``slow_mode_invalid``, ``announcements_not_allowed`` or
-            ``public_not_allowed``.
+        DraftInvalidError: ``slow_mode_invalid``, ``retention_invalid``,
+            ``announcements_not_allowed`` or ``public_not_allowed``.
         MembershipIsManagedError: A channel whose members a project decides is
             never open to join.
     """
@@ -151,6 +154,13 @@ def check_rules(conversation: Conversation, limits: Limits) -> None:
             "slow_mode_invalid",
             f"Slow mode is 0 to {limits.slow_mode_seconds} seconds.",
             limit=limits.slow_mode_seconds,
+        )
+    days = conversation.retention_days
+    if days is not None and not 1 <= days <= limits.retention_days:
+        raise DraftInvalidError(
+            "retention_invalid",
+            f"Messages are kept 1 to {limits.retention_days} days.",
+            limit=limits.retention_days,
         )
     if conversation.is_public and conversation.kind is not ConversationKind.CHANNEL:
         raise DraftInvalidError("public_not_allowed", "Only a channel is public.")

@@ -185,3 +185,8 @@ def first_unread_seq(conversation: Conversation, member: Member) -> int | None:
     if not unread_count(conversation, member):
         return None
     return max(member.read_seq + 1, conversation.first_seq, member.visible_from_seq)
+
+
+def visible_from(conversation: Conversation, member: Member) -> int:
+    """Return the first seq that a member sees: kept, and not from before their time."""
+    return max(conversation.first_seq, member.visible_from_seq)

@@ -21,6 +21,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
         mention_all_members: Above so many members, members may not mention all.
         scheduled: Messages of one user that wait for their time.
         schedule_days: How far ahead a message may be scheduled.
+        retention_days: The longest time that a conversation may ask for.
     """
 
     members: int = 1_000
@@ -37,3 +38,4 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     mention_all_members: int = 100
     scheduled: int = 100
     schedule_days: int = 365
+    retention_days: int = 36_500

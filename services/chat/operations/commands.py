@@ -14,7 +14,7 @@ from libs.chassis.errors import StartError
 from libs.chassis.settings import load_settings
 from libs.crypto import KeyRingError
 from libs.kernel import AppError
-from services.chat.operations import keys, migrate, verify
+from services.chat.operations import keys, migrate, retention, verify
 from services.chat.settings import ChatSettings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -50,6 +50,7 @@ def _parser() -> ArgumentParser:
     _add_migrate(commands)
     _add_keys(commands)
     _add_verify(commands)
+    _add_retention(commands)
     return parser
 
 
@@ -82,6 +83,13 @@ def _add_verify(commands: Commands) -> None:
     parser = commands.add_parser("verify", help="whether what is stored is whole")
     parser.add_argument("--conversation", default="", help="this one alone")
     parser.set_defaults(run=verify.run)
+
+
+def _add_retention(commands: Commands) -> None:
+    parser = commands.add_parser("retention", help="forget messages that are too old")
+    run = parser.add_subparsers(required=True).add_parser("run", help="now")
+    run.add_argument("--dry-run", dest="is_dry_run", action="store_true")
+    run.set_defaults(run=retention.run)
 
 
 def _rate(text: str) -> float:

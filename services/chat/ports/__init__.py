@@ -32,6 +32,7 @@ from services.chat.ports.personal import (
     PersonalRepository,
 )
 from services.chat.ports.rates import SharedBuckets
+from services.chat.ports.retention import Lease, RetentionStore
 from services.chat.ports.session import Session
 from services.chat.ports.users import UserRepository
 from services.chat.ports.versions import VersionRepository
@@ -53,6 +54,7 @@ __all__ = [
     "JobStore",
     "JoinedAt",
     "KeyCount",
+    "Lease",
     "MentionCounter",
     "MessageRepository",
     "MessageWriter",
@@ -64,6 +66,7 @@ __all__ = [
     "PinnedAt",
     "PresenceStore",
     "RemovalChannel",
+    "RetentionStore",
     "Rooms",
     "SentKey",
     "Session",

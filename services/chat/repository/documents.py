@@ -78,7 +78,6 @@ def _conversation(document: Document, vault: ConversationVault) -> Conversation:
         unique_key=document.get("unique_key"),
         pair=tuple(UserId(user_id) for user_id in document.get("pair", ())),
         first_seq=document.get("first_seq", 1),
-        retention_days=document.get("retention_days"),
         topic=_opened(document, "topic", vault),
         **_rules_of(document),
     )
@@ -136,7 +135,6 @@ def conversation_state(conversation: Conversation) -> Document:
         "is_archived_by_project": conversation.is_archived_by_project,
         "project_revision": conversation.project_revision,
         "first_seq": conversation.first_seq,
-        "retention_days": conversation.retention_days,
         "avatar_document_id": conversation.avatar_document_id,
         **{name: getattr(conversation, name) for name in RULES},
     }

@@ -16,6 +16,11 @@ INDEXES: dict[str, list[IndexModel]] = {
             [("is_public", 1), ("project_id", 1), ("_id", 1)],
             partialFilterExpression={"is_public": True},
         ),
+        # What asks for a retention of its own.
+        IndexModel(
+            [("retention_days", 1), ("_id", 1)],
+            partialFilterExpression={"retention_days": {"$gt": 0}},
+        ),
     ],
     "members": [
         # A user's conversations, the last joined first.

@@ -177,7 +177,10 @@ class MongoMessageRepository:
                 if conversation is None:
                     return None
                 messages = await self._by_revision(
-                    self._messages, query | _visible(viewer, since), limit, session
+                    self._messages,
+                    query | _visible(viewer, since, conversation.get("first_seq", 1)),
+                    limit,
+                    session,
                 )
                 members = await self._by_revision(self._members, query, limit, session)
                 if len(members) == limit:
@@ -224,13 +227,14 @@ class MongoMessageRepository:
         return [*earlier, *await rest.to_list()]
 
 
-def _visible(viewer: Member | None, since: int) -> Document:
+def _visible(viewer: Member | None, since: int, first_seq: int) -> Document:
     """Narrow a query of changed messages to what a member may see.
 
     All of it is newer than the joining, which spares the scan of what is hidden.
+    What retention has given up is not shown while it waits for its deletion.
     """
-    if viewer is None or viewer.visible_from_seq <= 1:
-        return {}
+    if viewer is None or viewer.visible_from_seq <= first_seq:
+        return {"seq": {"$gte": first_seq}} if first_seq > 1 else {}
     return {
         "revision": {"$gt": max(since, viewer.joined_revision)},
         "seq": {"$gte": viewer.visible_from_seq},

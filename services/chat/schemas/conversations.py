@@ -30,12 +30,14 @@ class OpenConversation(RequestModel):
     is_announcement_only: bool = False
     has_receipts: bool = True
     is_public: bool = False
+    retention_days: int | None = Field(default=None, ge=1, strict=True)
 
 
 class ChangeConversation(RequestModel):
     """Body of PATCH /conversations/{id}; what is absent stays.
 
-    ``null`` takes topic or avatar away; elsewhere it is as if absent.
+    ``null`` takes topic or avatar away, and leaves retention to the installation;
+    elsewhere it is as if absent.
     """
 
     title: str | None = Field(default=None, max_length=1_000)
@@ -46,6 +48,7 @@ class ChangeConversation(RequestModel):
     is_announcement_only: bool | None = None
     has_receipts: bool | None = None
     is_public: bool | None = None
+    retention_days: int | None = Field(default=None, ge=1, strict=True)
     is_archived: bool | None = None
 
 

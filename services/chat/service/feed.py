@@ -18,6 +18,7 @@ from libs.events.catalog.conversation import (
     ConversationMemberRemoved,
     ConversationRead,
     ConversationRoleChanged,
+    ConversationTrimmed,
     ConversationUpdated,
 )
 from libs.events.catalog.message import (
@@ -113,8 +114,8 @@ class LiveFeed:
                 self.message_reacted(event)
             case MessagePinned() | MessageUnpinned():
                 self.message_pinned(event)
-            case ConversationArchived():
-                self.conversation_archived(event)
+            case ConversationArchived() | ConversationTrimmed():
+                self.conversation_cut(event)
             case ConversationDeleted():
                 self.conversation_deleted(event)
             case ConversationMemberAdded() | ConversationRoleChanged():
@@ -253,9 +254,15 @@ class LiveFeed:
             {"conversation": changed, "updated_by": event.updated_by},
         )
 
-    def conversation_archived(self, event: ConversationArchived) -> None:
-        """Deliver that it became read-only, or was brought back."""
-        changed: Wire = {"is_archived": event.is_archived}
+    def conversation_cut(
+        self, event: ConversationArchived | ConversationTrimmed
+    ) -> None:
+        """Deliver that it became read-only or is back, or lost its oldest messages."""
+        changed: Wire
+        if isinstance(event, ConversationArchived):
+            changed = {"is_archived": event.is_archived}
+        else:
+            changed = {"first_seq": event.first_seq}
         self._offer(event.conversation_id, event, {"conversation": changed})
 
     def conversation_deleted(self, event: ConversationDeleted) -> None:

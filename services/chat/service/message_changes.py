@@ -6,7 +6,7 @@ import msgspec
 
 from libs.events import EventBus, Transaction
 from libs.kernel import ConversationId, MessageId, UserId
-from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.conversation import Conversation, Member, visible_from
 from services.chat.domain.errors import MessageNotFoundError, NotPermittedError
 from services.chat.domain.message import Message, MessageKind
 from services.chat.domain.permissions import Action, require
@@ -147,6 +147,6 @@ class MessageChanges:
             self._conversations, user_id, conversation_id, session=session
         )
         message = await self._messages.get(conversation_id, message_id, session=session)
-        if message is None or message.seq < member.visible_from_seq:
+        if message is None or message.seq < visible_from(conversation, member):
             raise MessageNotFoundError
         return Seen(conversation, member, message)

@@ -8,7 +8,7 @@ import msgspec
 from libs.events import Transaction
 from libs.events.catalog.message import MessageEdited
 from libs.kernel import Clock, ConversationId, EventId, MessageId, UserId, new_id
-from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.conversation import Conversation, Member, visible_from
 from services.chat.domain.errors import (
     EditWindowClosedError,
     MessageIsDeletedError,
@@ -161,7 +161,7 @@ class Messages:
             before=before,
             after=after,
             limit=limit,
-            visible_from_seq=member.visible_from_seq,
+            visible_from_seq=visible_from(conversation, member),
         )
         edges = (before, after)
         return _history(page.messages, page.has_more, edges, conversation, member)
@@ -170,7 +170,7 @@ class Messages:
         self, conversation: Conversation, member: Member, around: int, limit: int
     ) -> History:
         """Return what is up to a seq, and a little less of what is above it."""
-        place, hidden = conversation.conversation_id, member.visible_from_seq
+        place, hidden = conversation.conversation_id, visible_from(conversation, member)
         above = limit // 2
         page = await self._messages.page(
             place,
@@ -336,7 +336,7 @@ def _history(
     member: Member,
 ) -> History:
     """Tell what is on both sides: seqs have no gap, so the ends of it say it all."""
-    first_seq = max(conversation.first_seq, member.visible_from_seq)
+    first_seq = visible_from(conversation, member)
     before, after = edges
     if messages:
         lowest, highest = messages[0].seq, messages[-1].seq

@@ -7,6 +7,7 @@ import msgspec
 from libs.events import Transaction
 from libs.events.catalog.message import MessagePinned, MessageUnpinned
 from libs.kernel import Clock, ConversationId, MessageId, UserId
+from services.chat.domain.conversation import visible_from
 from services.chat.domain.errors import (
     DraftInvalidError,
     MessageIsDeletedError,
@@ -59,12 +60,14 @@ class Pins:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
         """
-        _, member = await require_access(self._conversations, user_id, conversation_id)
+        conversation, member = await require_access(
+            self._conversations, user_id, conversation_id
+        )
         found = await self._messages.pinned(
             conversation_id,
             before=before,
             limit=limit + 1,
-            visible_from_seq=member.visible_from_seq,
+            visible_from_seq=visible_from(conversation, member),
         )
         shown = found[:limit]
         last = shown[-1] if len(found) > limit else None

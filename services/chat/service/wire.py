@@ -86,7 +86,6 @@ def conversation_wire(conversation: Conversation) -> Wire:
         "last_seq": conversation.last_seq,
         "revision": conversation.revision,
         "is_archived": conversation.is_archived,
-        "retention_days": conversation.retention_days,
         "direct_user_ids": conversation.pair,
         **{name: getattr(conversation, name) for name in RULES},
     }

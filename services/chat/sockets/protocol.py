@@ -258,6 +258,7 @@ EMITTED: dict[str, type[BaseModel]] = {
     "conversation.member_added": MemberChange,
     "conversation.member_removed": MemberChange,
     "conversation.role_changed": MemberChange,
+    "conversation.trimmed": ConversationChange,
     "conversation.updated": ConversationChange,
     "message.deleted": MessageChange,
     "message.edited": MessageChange,

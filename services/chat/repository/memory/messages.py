@@ -116,7 +116,9 @@ class MemoryMessages:
         conversation = self._store.conversations.get(conversation_id)
         if conversation is None:
             return None
-        visible_from_seq = 1 if viewer is None else viewer.visible_from_seq
+        visible_from_seq = conversation.first_seq
+        if viewer is not None:
+            visible_from_seq = max(visible_from_seq, viewer.visible_from_seq)
         messages = [
             message
             for message in self._of(conversation_id)
