@@ -168,9 +168,8 @@ async def _open_adapters(
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
     bus = await _open_bus(settings, health, stack, database)
     markers = SenderMarkers(database)
-    store, limits = MongoWriterStore(database, vault, markers), _writer_limits(settings)
-    writer = GroupCommitWriter(bus, store, sealer, clock, limits=limits)
-    typing, removals = RedisTypingChannel(redis), RedisRemovalChannel(redis)
+    writer = _writer(settings, bus, MongoWriterStore(database, vault, markers), sealer)
+    removals = RedisRemovalChannel(redis)
     outside = Outside(
         bus=bus,
         conversations=MongoConversationRepository(database, vault, markers),
@@ -186,17 +185,9 @@ async def _open_adapters(
         sealer=sealer,
         clock=clock,
     )
-    return _Adapters(
-        outside,
-        writer,
-        bus,
-        redis,
-        rooms,
-        typing,
-        removals,
-        markers,
-        keeping(settings, outside, database),
-    )
+    kept = keeping(settings, outside, database)
+    channels = (rooms, RedisTypingChannel(redis), removals)
+    return _Adapters(outside, writer, bus, redis, *channels, markers, kept)
 
 
 async def _open_bus(
@@ -216,6 +207,13 @@ def _records(database: "Database", vault: ConversationVault) -> Records:
         eraser=MongoEraserStore(database),
         versions=MongoVersionRepository(database, vault),
     )
+
+
+def _writer(
+    settings: ChatSettings, bus: RabbitBus, store: MongoWriterStore, sealer: FieldSealer
+) -> GroupCommitWriter:
+    limits = _writer_limits(settings)
+    return GroupCommitWriter(bus, store, sealer, SystemClock(), limits=limits)
 
 
 async def _open_identity(

@@ -11,10 +11,11 @@ from argparse import (
 from typing import TypeAlias
 
 from libs.chassis.errors import StartError
+from libs.chassis.logging import configure_logging
 from libs.chassis.settings import load_settings
 from libs.crypto import KeyRingError
 from libs.kernel import AppError
-from services.chat.operations import keys, migrate, retention, verify
+from services.chat.operations import export, keys, migrate, retention, verify
 from services.chat.settings import ChatSettings
 
 Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
@@ -31,13 +32,17 @@ def main(argv: list[str]) -> int:
         return asyncio.run(_run(arguments))
     except KeyboardInterrupt:
         return 130
-    except (StartError, KeyRingError, AppError) as error:
+    except (StartError, KeyRingError, AppError, OSError) as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - a command line
         return 2
 
 
 async def _run(arguments: Namespace) -> int:
-    code: int = await arguments.run(arguments, load_settings(ChatSettings))
+    settings = load_settings(ChatSettings)
+    # To stderr: stdout is the result's, and the log file the service's.
+    quiet = {"log_file": None, "log_level": "warning"}
+    configure_logging(settings.model_copy(update=quiet))
+    code: int = await arguments.run(arguments, settings)
     return code
 
 
@@ -51,6 +56,7 @@ def _parser() -> ArgumentParser:
     _add_keys(commands)
     _add_verify(commands)
     _add_retention(commands)
+    _add_export(commands)
     return parser
 
 
@@ -90,6 +96,15 @@ def _add_retention(commands: Commands) -> None:
     run = parser.add_subparsers(required=True).add_parser("run", help="now")
     run.add_argument("--dry-run", dest="is_dry_run", action="store_true")
     run.set_defaults(run=retention.run)
+
+
+def _add_export(commands: Commands) -> None:
+    parser = commands.add_parser("export", help="a conversation as lines of JSON")
+    parser.add_argument("conversation", help="its id")
+    parser.add_argument(
+        "--output", required=True, help="file to write, readable by you"
+    )
+    parser.set_defaults(run=export.run)
 
 
 def _rate(text: str) -> float:

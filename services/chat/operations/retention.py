@@ -12,7 +12,7 @@ from libs.events.rabbitmq import open_bus
 from libs.kernel import SystemClock, new_id
 from services.chat.operations.opening import open_vault
 from services.chat.operations.progress import Progress, show
-from services.chat.repository import MongoConversationRepository
+from services.chat.repository import MongoConversationRepository, SenderMarkers
 from services.chat.repository.leases import MongoLease
 from services.chat.repository.retention import MongoRetentionStore
 from services.chat.service.outside import Outside
@@ -53,7 +53,7 @@ async def run(arguments: Namespace, settings: ChatSettings) -> int:
     ):
         retention = Retention(
             bus,
-            MongoConversationRepository(database, vault),
+            MongoConversationRepository(database, vault, SenderMarkers(database)),
             MongoRetentionStore(database),
             clock,
             default_days=settings.retention_days,
