@@ -1,5 +1,7 @@
 """A part of a database that one test has for itself."""
 
+from typing import Any
+
 from libs.kernel import new_id
 
 
@@ -17,6 +19,10 @@ class Prefixed:
 
     def __getitem__(self, name: str):
         return self._database[self._prefix + name]
+
+    async def command(self, name: str, collection: str, **more: Any) -> Any:
+        """Run a command on one of the own collections."""
+        return await self._database.command(name, self._prefix + collection, **more)
 
     async def drop(self) -> None:
         """Leave nothing behind."""

@@ -10,6 +10,7 @@ from libs.crypto import DecryptError
 from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.integrity import SeenConversation, SeenMember, SeenMessage
 from services.chat.repository.keys import StoredKeys
+from services.chat.repository.message_documents import place_of
 from services.chat.repository.vault import ConversationVault, KeyNotLoadedError
 
 Document = dict[str, Any]  # what BSON holds
@@ -72,7 +73,7 @@ class MongoInspectionStore:
     ) -> AsyncIterator[SeenMessage]:
         """Yield all messages in the order of seq."""
         query = {"conversation_id": conversation_id}
-        wanted = {"seq": 1, "body": 1, "sender_id": 1, "conversation_id": 1}
+        wanted = ("seq", "body", "sender_id", "conversation_id", "edit_count")
         cursor = self._messages.find(query, wanted, batch_size=_BATCH).sort("seq", 1)
         async with cursor:
             with map_mongo_errors():
@@ -125,9 +126,8 @@ class MongoInspectionStore:
         body = document.get("body")
         if body is None:
             return True
-        ids = (document["conversation_id"], document["_id"], document["sender_id"])
         try:
-            self._vault.open_body(*ids, body)
+            self._vault.open_body(place_of(document), body)
         except _DOES_NOT_OPEN:
             return False
         return True

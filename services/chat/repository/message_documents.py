@@ -23,12 +23,22 @@ from services.chat.domain.message import (
 )
 from services.chat.domain.notice import Notice, decode_notice
 from services.chat.domain.reactions import Reaction
-from services.chat.repository.vault import ConversationVault
+from services.chat.repository.vault import ConversationVault, MessagePlace
 
 Document = dict[str, Any]  # what BSON holds
 
 _log = structlog.get_logger()
 _UNREADABLE = Counter("chat_unreadable_messages_total", "Bodies that did not open")
+
+
+def place_of(document: Document) -> MessagePlace:
+    """Return what a stored message's content is bound to."""
+    return MessagePlace(
+        document["conversation_id"],
+        document["_id"],
+        document["sender_id"],
+        document.get("edit_count", 0),
+    )
 
 
 def message_of(document: Document, vault: ConversationVault) -> Message:
@@ -79,9 +89,13 @@ def message_document(message: Message, vault: ConversationVault) -> Document:
     }
     content = content_of(message)
     if content is not None:
-        document["body"] = vault.seal_body(
-            message.conversation_id, message.message_id, message.sender_id, content
+        place = MessagePlace(
+            message.conversation_id,
+            message.message_id,
+            message.sender_id,
+            message.edit_count,
         )
+        document["body"] = vault.seal_body(place, content)
     document |= {name: value for name, value in _lists(message).items() if value}
     rest = _rest(message)
     return document | {name: value for name, value in rest.items() if value is not None}
@@ -126,9 +140,8 @@ def _said(
     body = document.get("body")
     if body is None:
         return None, None
-    ids = (document["conversation_id"], document["_id"], document["sender_id"])
     try:
-        content = vault.open_body(*ids, body)
+        content = vault.open_body(place_of(document), body)
     except DecryptError:
         _UNREADABLE.inc()
         _log.error("message_unreadable", message_id=document["_id"])

@@ -20,6 +20,7 @@ class MongoRetentionStore:
     def __init__(self, database: AsyncDatabase[Document]) -> None:
         self._conversations = database["conversations"]
         self._messages = database["messages"]
+        self._versions = database["message_edits"]
 
     async def conversations(
         self, *, is_all: bool, after: str, limit: int
@@ -68,5 +69,6 @@ class MongoRetentionStore:
             found = self._messages.find(query, {"_id": 1}, limit=limit)
             ids = [document["_id"] for document in await found.to_list()]
             if ids:
+                await self._versions.delete_many({"message_id": {"$in": ids}})
                 await self._messages.delete_many({"_id": {"$in": ids}})
         return len(ids)

@@ -6,7 +6,7 @@ Source: security.md CR-2, ADR 0013.
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from libs.crypto import DataKeys, DecryptError, additional_data, decrypt, encrypt
 from services.chat.repository.key_chains import (
@@ -22,13 +22,29 @@ __all__ = [
     "ConversationVault",
     "KeyDestroyedError",
     "KeyNotLoadedError",
+    "MessagePlace",
     "RenewalLimits",
 ]
 
 Document = dict[str, Any]  # what BSON holds
 
-_BODY = "parley.chat.body.1"
+_FIRST_BODY = "parley.chat.body.1"
+_BODY = "parley.chat.body.2"
+_BODY_FORMAT = 2
 _DEFAULT_LIMITS = RenewalLimits()
+
+
+class MessagePlace(NamedTuple):
+    """What a message's content is bound to.
+
+    Attributes:
+        version: Edits before it: the content of another version does not open.
+    """
+
+    conversation_id: str
+    message_id: str
+    sender_id: str
+    version: int
 
 
 class ConversationVault:
@@ -107,25 +123,27 @@ class ConversationVault:
         """Drop a conversation's unwrapped keys; reading it brings them back."""
         self._chains.forget(conversation_id)
 
-    def seal_body(
-        self, conversation_id: str, message_id: str, sender_id: str, content: str
-    ) -> Document:
-        """Seal a message's content, bound to conversation, message and sender.
+    def seal_body(self, place: MessagePlace, content: str) -> Document:
+        """Seal a message's content, bound to conversation, message, sender, version.
 
         Raises:
             KeyDestroyedError: The conversation was shredded.
         """
-        return self.seal_text(_BODY, (conversation_id, message_id, sender_id), content)
+        sealed = self.seal_text(_BODY, (*place[:3], str(place.version)), content)
+        return {"f": _BODY_FORMAT, **sealed}
 
-    def open_body(
-        self, conversation_id: str, message_id: str, sender_id: str, body: Document
-    ) -> str:
-        """Open a message's content.
+    def open_body(self, place: MessagePlace, body: Document) -> str:
+        """Open a message's content, of the present format or the first one.
+
+        The first format did not bind the version; what is stored in it stays readable
+        and is sealed in the present one by its next change.
 
         Raises:
             DecryptError: It was altered, or belongs elsewhere.
         """
-        return self.open_text(_BODY, (conversation_id, message_id, sender_id), body)
+        if body.get("f") == _BODY_FORMAT:
+            return self.open_text(_BODY, (*place[:3], str(place.version)), body)
+        return self.open_text(_FIRST_BODY, place[:3], body)
 
     def seal_field(
         self, name: str, conversation_id: str, text: str | None
