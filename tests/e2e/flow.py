@@ -6,6 +6,10 @@ seq; a reader's stream, after its resyncs, must hold every seq once and in order
 
 import asyncio
 import contextlib
+import json
+import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
@@ -172,3 +176,17 @@ def check(
         "H6 read but not stored": [seq for seq in reader.seen if seq not in sequences],
     }
     return {rule: found for rule, found in broken.items() if found}
+
+
+def findings(stack: Any, conversation_id: str) -> dict[str, int]:
+    """Return what chat's own integrity check finds in a stored conversation."""
+    words = ("-m", "services.chat", "verify", "--conversation", conversation_id)
+    done = subprocess.run(
+        [sys.executable, *words],
+        env=os.environ | stack.service_environment("chat"),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    counts: dict[str, int] = json.loads(done.stdout)["counts"]
+    return counts

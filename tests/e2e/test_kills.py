@@ -9,7 +9,7 @@ import pytest
 
 from scripts.demo.house import wait_for
 from tests.e2e.conftest import house_of
-from tests.e2e.flow import Reader, Sender, check, history
+from tests.e2e.flow import Reader, Sender, check, findings, history
 from tests.support import fault_counts, total_queue
 
 pytestmark = [pytest.mark.e2e, pytest.mark.faults, pytest.mark.timeout(300)]
@@ -84,7 +84,7 @@ async def test_kill_loses_nothing(
 
 
 @pytest.mark.parametrize("victim", VICTIMS)
-async def test_live_delivery_survives_a_kill(neighbours, house, victim) -> None:
+async def test_live_delivery_survives_a_kill(neighbours, house, stack, victim) -> None:
     """A reader who stays connected has every message, by the socket or by sync."""
     group = neighbours.names["group"]
     sender = Sender(neighbours.ada, group)
@@ -105,6 +105,7 @@ async def test_live_delivery_survives_a_kill(neighbours, house, victim) -> None:
     stored = [m for m in await history(neighbours.ada, group) if m["client_message_id"]]
     assert check(sender, reader, stored) == {}
     assert reader.live_count > 0
+    assert await asyncio.to_thread(findings, stack, group) == {}
 
 
 async def _all_read(reader: Reader, count: int) -> bool:
