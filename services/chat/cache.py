@@ -1,6 +1,7 @@
 """Redis: presence and typing; all of it may be lost. The one place of its keys."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -9,19 +10,23 @@ from redis.asyncio import Redis
 from libs.chassis.buckets import RedisBuckets
 from libs.chassis.redis import map_redis_errors
 from libs.kernel import Clock, ConversationId, UserId
+from services.chat.ports import PresenceState
 
 TYPING_CHANNEL = "chat:typing"
 REMOVAL_CHANNEL = "chat:removed"
 DUE_KEY = "chat:presence-due"
+LAST_SEEN_SECONDS = 30 * 24 * 3600
 
-# KEYS: devices of the user, users by the time their first device is due.
-# ARGV: now ms, user, device or '', status or '', expiry ms.
+# KEYS: devices of the user, users by the time their first device is due, when the
+#   user was last seen.
+# ARGV: now ms, user, device or '', status or '', expiry ms, '1' or '0' where the user
+#   said whether that time may be kept, else ''.
 # A device's field is "<status>:<expiry ms>"; answers the status before and after.
 _PRESENCE = """
 local function status_of(fields, now)
   local status, first = 'offline', nil
   for i = 1, #fields, 2 do
-    if fields[i] ~= '@last' then
+    if string.sub(fields[i], 1, 1) ~= '@' then
       local split = string.find(fields[i + 1], ':', 1, true)
       local expiry = tonumber(string.sub(fields[i + 1], split + 1))
       if expiry <= now then
@@ -44,8 +49,15 @@ if ARGV[3] ~= '' then
     redis.call('HSET', KEYS[1], ARGV[3], ARGV[4] .. ':' .. ARGV[5])
   end
 end
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], '@shows', ARGV[6]) end
+if ARGV[6] == '0' then redis.call('DEL', KEYS[3]) end
 local after, first = status_of(redis.call('HGETALL', KEYS[1]), now)
 if after == 'offline' then
+  if redis.call('HGET', KEYS[1], '@shows') == '1' then
+    redis.call('SET', KEYS[3], now, 'EX', LAST_SEEN_SECONDS)
+  elseif before ~= 'offline' then
+    redis.call('DEL', KEYS[3])
+  end
   redis.call('DEL', KEYS[1])
   redis.call('ZREM', KEYS[2], ARGV[2])
 else
@@ -53,7 +65,7 @@ else
   redis.call('ZADD', KEYS[2], first, ARGV[2])
 end
 return {before, after}
-"""
+""".replace("LAST_SEEN_SECONDS", str(LAST_SEEN_SECONDS))
 
 
 def open_buckets(redis: Redis) -> RedisBuckets:
@@ -71,6 +83,11 @@ def presence_key(user_id: UserId) -> str:
     return f"chat:presence:{user_id}"
 
 
+def last_seen_key(user_id: UserId) -> str:
+    """Return the key of when a user was last seen, who lets it be known."""
+    return f"chat:last-seen:{user_id}"
+
+
 class RedisPresenceStore:
     """Implements `PresenceStore`; each change is one script, so none is told twice."""
 
@@ -80,11 +97,33 @@ class RedisPresenceStore:
         self._script = redis.register_script(_PRESENCE)
 
     async def beat(
-        self, user_id: UserId, device: str, status: str, *, ttl_seconds: float
+        self,
+        user_id: UserId,
+        device: str,
+        status: str,
+        *,
+        ttl_seconds: float,
+        shows_last_seen: bool | None = None,
     ) -> tuple[str, str]:
         """Record a heartbeat; return the user's status before and after."""
         expiry = self._now_ms() + int(ttl_seconds * 1000)
-        return await self._run(user_id, device, status, expiry)
+        shows = "" if shows_last_seen is None else str(int(shows_last_seen))
+        return await self._run(user_id, device, status, expiry, shows)
+
+    async def states(self, user_ids: Sequence[UserId]) -> dict[UserId, PresenceState]:
+        """Return the presence of each of the users, in one round trip."""
+        pipeline = self._redis.pipeline(transaction=False)
+        for user_id in user_ids:
+            pipeline.hget(presence_key(user_id), "@last")
+            pipeline.get(last_seen_key(user_id))
+        with map_redis_errors():
+            found: list[bytes | None] = await pipeline.execute()
+        return {
+            user_id: _state(status, seen)
+            for user_id, status, seen in zip(
+                user_ids, found[::2], found[1::2], strict=True
+            )
+        }
 
     async def leave(self, user_id: UserId, device: str) -> tuple[str, str]:
         """Forget a device; return the user's status before and after."""
@@ -105,17 +144,30 @@ class RedisPresenceStore:
         return changed
 
     async def _run(
-        self, user_id: UserId, device: str, status: str, expiry_ms: int
+        self,
+        user_id: UserId,
+        device: str,
+        status: str,
+        expiry_ms: int,
+        shows: str = "",
     ) -> tuple[str, str]:
         with map_redis_errors():
             before, after = await self._script(
-                keys=[presence_key(user_id), DUE_KEY],
-                args=[self._now_ms(), user_id, device, status, expiry_ms],
+                keys=[presence_key(user_id), DUE_KEY, last_seen_key(user_id)],
+                args=[self._now_ms(), user_id, device, status, expiry_ms, shows],
             )
         return before.decode(), after.decode()
 
     def _now_ms(self) -> int:
         return int(self._clock.now().timestamp() * 1000)
+
+
+def _state(status: bytes | None, seen: bytes | None) -> PresenceState:
+    """A time is told of those who are gone alone."""
+    if status is not None:
+        return PresenceState(status.decode())
+    at = None if seen is None else datetime.fromtimestamp(int(seen) / 1000, UTC)
+    return PresenceState("offline", at)
 
 
 class RedisTypingChannel:

@@ -470,6 +470,9 @@ SOCKET_EVENTS: list[tuple[str, Any]] = [
     ("typing.start", {"conversation_id": "{foreign}"}),
     ("typing.start", 1),
     ("presence.set", {"status": "everywhere"}),
+    ("presence.set", {"status": "away", "shows_last_seen": "yes"}),
+    ("presence.get", {"conversation_id": "{foreign}", "user_ids": ["{other}"]}),
+    ("presence.get", {"conversation_id": "{group}", "user_ids": []}),
     ("token.renew", {"token": "garbage"}),
     ("token.renew", {"token": {"a": 1}}),
 ]

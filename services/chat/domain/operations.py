@@ -110,6 +110,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _on("socket conversation.subscribe", Action.READ),
     _on("socket receipt.read", Action.READ),
     _on("socket typing.start", Action.SEND),
+    _on("socket presence.get", Action.READ),
     _beyond("socket conversation.unsubscribe", Scope.OWN),
     _beyond("socket own.subscribe", Scope.OWN),
     _beyond("socket sync", Scope.OWN),

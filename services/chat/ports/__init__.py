@@ -5,6 +5,7 @@ from services.chat.ports.conversations import ConversationRepository, JoinedAt
 from services.chat.ports.delivery import (
     ClientSocket,
     MessageWriter,
+    PresenceState,
     PresenceStore,
     RemovalChannel,
     Rooms,
@@ -64,6 +65,7 @@ __all__ = [
     "Page",
     "PersonalRepository",
     "PinnedAt",
+    "PresenceState",
     "PresenceStore",
     "RemovalChannel",
     "RetentionStore",

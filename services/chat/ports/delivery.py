@@ -1,6 +1,8 @@
 """The message writer, sockets, and what is told without being stored."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from libs.crypto.sealed import Sealed
@@ -68,13 +70,45 @@ class Rooms(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class PresenceState:
+    """What others may know of a user's presence.
+
+    Attributes:
+        status: online, away or offline.
+        last_seen_at: When the last device left; None: not told, or not known.
+    """
+
+    status: str
+    last_seen_at: datetime | None = None
+
+
 class PresenceStore(Protocol):
     """Heartbeats of devices; everything in it may be lost and comes back."""
 
     async def beat(
-        self, user_id: UserId, device: str, status: str, *, ttl_seconds: float
+        self,
+        user_id: UserId,
+        device: str,
+        status: str,
+        *,
+        ttl_seconds: float,
+        shows_last_seen: bool | None = None,
     ) -> tuple[str, str]:
-        """Record a heartbeat; return the user's status before and after."""
+        """Record a heartbeat; return the user's status before and after.
+
+        Args:
+            user_id: Whose.
+            device: Which of the user's.
+            status: online or away.
+            ttl_seconds: Without another heartbeat the device is gone then.
+            shows_last_seen: Whether the time of leaving may be kept, from now on;
+                None: as before, and not at first.
+        """
+        ...
+
+    async def states(self, user_ids: Sequence[UserId]) -> dict[UserId, PresenceState]:
+        """Return the presence of each of the users."""
         ...
 
     async def leave(self, user_id: UserId, device: str) -> tuple[str, str]:

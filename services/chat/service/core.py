@@ -72,6 +72,7 @@ def _presence(outside: Outside, limits: CoreLimits) -> Presence:
     return Presence(
         outside.bus,
         outside.presence,
+        outside.conversations,
         outside.clock,
         grace_seconds=limits.presence_grace_seconds,
         heartbeat_seconds=limits.presence_heartbeat_seconds,

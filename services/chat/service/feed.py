@@ -44,6 +44,9 @@ from services.chat.service.items import (
 from services.chat.service.live import LiveDelivery
 from services.chat.service.wire import Wire, notice_wire, reaction_wire
 
+TYPING_SECONDS = 5
+"""How long somebody counts as typing who said so once."""
+
 _log = structlog.get_logger()
 _UNTOUCHED: Wire = {
     "reactions": (),
@@ -307,7 +310,11 @@ class LiveFeed:
 
     def typing(self, conversation_id: ConversationId, user_id: UserId) -> None:
         """Deliver that somebody types, to the others."""
-        payload: Wire = {"conversation_id": conversation_id, "user_id": user_id}
+        payload: Wire = {
+            "conversation_id": conversation_id,
+            "user_id": user_id,
+            "expires_in_seconds": TYPING_SECONDS,
+        }
         rooms = (conversation_room(conversation_id),)
         self._rooms.emit(rooms, "typing.started", payload, except_user=user_id)
 

@@ -28,6 +28,7 @@ from services.chat.sockets.dispatch import Route
 from services.chat.sockets.payloads import (
     CatchUpFrom,
     FollowOwn,
+    GetPresence,
     ReadUpTo,
     RenewToken,
     SendMessage,
@@ -78,7 +79,7 @@ class SocketHandlers:
         markers: For reading.
         live: Watches what is subscribed.
         rooms: Clients of this process.
-        presence: For ``presence.set``.
+        presence: For ``presence.set`` and ``presence.get``.
         typing: For ``typing.start``.
         own: For ``own.subscribe`` and ``sync``.
     """
@@ -132,6 +133,12 @@ class SocketHandlers:
             ),
             "typing.start": Route(StartTyping, self.start_typing, "typing"),
             "presence.set": Route(SetPresence, self.set_presence),
+            "presence.get": Route(
+                GetPresence,
+                self.get_presence,
+                "subscriptions",
+                lambda payload: len(payload.user_ids),
+            ),
             "token.renew": Route(RenewToken, renew),
         }
 
@@ -237,8 +244,24 @@ class SocketHandlers:
 
     async def set_presence(self, client: Client, payload: SetPresence) -> Wire:
         """Say whether the user is at the device."""
-        await self._presence.arrive(client.user_id, client.sid, payload.status)
+        await self._presence.arrive(
+            client.user_id,
+            client.sid,
+            payload.status,
+            shows_last_seen=payload.shows_last_seen,
+        )
         return {"status": payload.status}
+
+    async def get_presence(self, client: Client, payload: GetPresence) -> Wire:
+        """Answer who of a conversation's members is there; others are left out."""
+        wanted = [UserId(user_id) for user_id in dict.fromkeys(payload.user_ids)]
+        conversation_id = ConversationId(payload.conversation_id)
+        found = await self._presence.of_members(client.user_id, conversation_id, wanted)
+        presences = [
+            {"user_id": user_id, "status": s.status, "last_seen_at": s.last_seen_at}
+            for user_id, s in found.items()
+        ]
+        return {"presences": presences}
 
     async def renew_token(
         self, client: Client, payload: RenewToken, admission: Admission

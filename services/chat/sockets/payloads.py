@@ -61,6 +61,14 @@ class SetPresence(Payload):
     """``presence.set``."""
 
     status: Literal["online", "away"]
+    shows_last_seen: bool | None = None
+
+
+class GetPresence(Payload):
+    """``presence.get``."""
+
+    conversation_id: Id
+    user_ids: Ids
 
 
 class RenewToken(Payload):

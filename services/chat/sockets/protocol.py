@@ -110,6 +110,20 @@ class Status(Told):
     status: Literal["online", "away"]
 
 
+class MemberPresence(Told):
+    """One member's presence; a time is told of those who are gone and let it be."""
+
+    user_id: str
+    status: Literal["online", "away", "offline"]
+    last_seen_at: datetime | None
+
+
+class Presences(Told):
+    """Acknowledgement of ``presence.get``; users who are no members are left out."""
+
+    presences: list[MemberPresence]
+
+
 class Renewed(Told):
     """Acknowledgement of ``token.renew``."""
 
@@ -205,10 +219,11 @@ class ReadUpTo(Told):
 
 
 class Typing(Told):
-    """Somebody types; to be forgotten after five seconds."""
+    """Somebody types; to be forgotten after that time."""
 
     conversation_id: str
     user_id: str
+    expires_in_seconds: int
 
 
 class PresenceState(Told):
@@ -243,6 +258,7 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "conversation.unsubscribe": Nothing,
     "message.send": SentMessage,
     "own.subscribe": OwnPlace,
+    "presence.get": Presences,
     "presence.set": Status,
     "receipt.read": Marked,
     "sync": CaughtUpResource,

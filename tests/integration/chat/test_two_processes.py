@@ -223,7 +223,7 @@ async def test_presence_typing_and_receipts_reach_the_other_process(
     assert await ada.statuses_of(grace, 1) == ["online"]
     assert await grace.emit("typing.start", {"conversation_id": group}) == {}
     (typing,) = await ada.until("typing.started")
-    assert typing["user_id"] == grace.user_id
+    assert (typing["user_id"], typing["expires_in_seconds"]) == (grace.user_id, 5)
     assert not grace.live["typing.started"]
     await ada.send(group, "one")
     answer = await grace.emit("receipt.read", {"conversation_id": group, "seq": 1})
@@ -235,6 +235,42 @@ async def test_presence_typing_and_receipts_reach_the_other_process(
     await ada.statuses_of(grace, 2)
     await grace.disconnect()
     assert await ada.statuses_of(grace, 3) == ["online", "away", "offline"]
+
+
+async def test_who_is_there_and_when_somebody_left_is_told_to_members(
+    processes, people, open_group
+) -> None:
+    """A time of leaving is kept of those alone who let it be known."""
+    ada, grace, mallory = await people(3)
+    group = await open_group([ada, grace])
+    asked = {
+        "conversation_id": group,
+        "user_ids": [ada.user_id, grace.user_id, mallory.user_id],
+    }
+
+    async def states(of=ada) -> dict[str, dict[str, object]]:
+        answer = await of.emit("presence.get", asked)
+        return {state["user_id"]: state for state in answer["presences"]}
+
+    await ada.connect(processes[0], group)
+    for turn, shows in enumerate((None, True, False), start=1):
+        await grace.connect(processes[1], group)
+        wish = {"status": "online"} | (
+            {} if shows is None else {"shows_last_seen": shows}
+        )
+        await grace.emit("presence.set", wish)
+        found = await states()
+        assert set(found) == {ada.user_id, grace.user_id}
+        assert found[grace.user_id]["status"] == "online"
+        assert found[grace.user_id]["last_seen_at"] is None
+        await grace.disconnect()
+        assert (await ada.statuses_of(grace, 2 * turn))[-1] == "offline"
+        found = await states()
+        assert found[grace.user_id]["status"] == "offline"
+        assert (found[grace.user_id]["last_seen_at"] is not None) == (shows is True)
+    await mallory.connect(processes[0])
+    refused = await mallory.emit("presence.get", asked)
+    assert refused["error"]["code"] == "conversation_not_found"
 
 
 async def test_a_new_conversation_appears_on_open_sockets(

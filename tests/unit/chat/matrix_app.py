@@ -16,6 +16,7 @@ from libs.chassis.settings import ServiceSettings
 from libs.kernel import ConversationId, SessionId, UserId
 from services.chat import api
 from services.chat.api import ChatState
+from services.chat.ports import PresenceState
 from services.chat.service.core import build_core
 from services.chat.service.items import conversation_room
 from services.chat.service.live import LiveLimits
@@ -44,6 +45,10 @@ class StubPresence:
         return "online", "online"
 
     leave = beat
+
+    async def states(self, user_ids) -> dict[UserId, PresenceState]:
+        """Say that everybody is away from home."""
+        return {user_id: PresenceState("offline") for user_id in user_ids}
 
     async def expired(self, *, limit: int) -> list[tuple[UserId, str]]:
         """Find nobody."""

@@ -89,6 +89,10 @@ def body_of(operation: Operation, place: Place) -> object:
         ("socket conversation.subscribe", ""): {"conversation_ids": [place.place_id]},
         ("socket receipt.read", ""): {"conversation_id": place.place_id, "seq": 1},
         ("socket typing.start", ""): {"conversation_id": place.place_id},
+        ("socket presence.get", ""): {
+            "conversation_id": place.place_id,
+            "user_ids": [new_id()],
+        },
     }
     return bodies.get((_short(operation.name), operation.variant))
 
