@@ -132,6 +132,12 @@ class SocketHandlers:
                 lambda payload: len(payload.conversations),
             ),
             "typing.start": Route(StartTyping, self.start_typing, "typing"),
+            **self._presence_routes(),
+            "token.renew": Route(RenewToken, renew),
+        }
+
+    def _presence_routes(self) -> dict[str, Route]:
+        return {
             "presence.set": Route(SetPresence, self.set_presence),
             "presence.get": Route(
                 GetPresence,
@@ -139,7 +145,6 @@ class SocketHandlers:
                 "subscriptions",
                 lambda payload: len(payload.user_ids),
             ),
-            "token.renew": Route(RenewToken, renew),
         }
 
     async def send_message(self, client: Client, payload: SendMessage) -> Wire:
