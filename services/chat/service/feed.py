@@ -42,10 +42,7 @@ from services.chat.service.items import (
     user_room,
 )
 from services.chat.service.live import LiveDelivery
-from services.chat.service.wire import Wire, notice_wire, reaction_wire
-
-TYPING_SECONDS = 5
-"""How long somebody counts as typing who said so once."""
+from services.chat.service.wire import Wire, notice_wire, reaction_wire, typing_wire
 
 _log = structlog.get_logger()
 _UNTOUCHED: Wire = {
@@ -310,11 +307,7 @@ class LiveFeed:
 
     def typing(self, conversation_id: ConversationId, user_id: UserId) -> None:
         """Deliver that somebody types, to the others."""
-        payload: Wire = {
-            "conversation_id": conversation_id,
-            "user_id": user_id,
-            "expires_in_seconds": TYPING_SECONDS,
-        }
+        payload = typing_wire(conversation_id, user_id)
         rooms = (conversation_room(conversation_id),)
         self._rooms.emit(rooms, "typing.started", payload, except_user=user_id)
 

@@ -20,6 +20,7 @@ from services.chat.domain.notice import Notice
 from services.chat.domain.reactions import USERS_SHOWN_MAX
 
 Wire = dict[str, object]
+TYPING_SECONDS = 5
 
 
 def message_wire(message: Message) -> Wire:
@@ -121,4 +122,13 @@ def message_event(message: Message) -> Wire:
         "conversation_id": message.conversation_id,
         "revision": message.revision,
         "message": message_wire(message),
+    }
+
+
+def typing_wire(conversation_id: str, user_id: str) -> Wire:
+    """Return that somebody types, and how long it counts."""
+    return {
+        "conversation_id": conversation_id,
+        "user_id": user_id,
+        "expires_in_seconds": TYPING_SECONDS,
     }
