@@ -42,6 +42,7 @@ from services.chat.consumers import worker
 from services.chat.listener import SocketLimits, SocketListener
 from services.chat.operations.opening import open_vault
 from services.chat.operations.retention import keeping
+from services.chat.peers import Sharing
 from services.chat.repository import (
     ConversationVault,
     MongoBanRepository,
@@ -50,6 +51,7 @@ from services.chat.repository import (
     MongoInviteRepository,
     MongoJobStore,
     MongoMessageRepository,
+    MongoPartitionStore,
     MongoUserRepository,
     MongoVersionRepository,
     MongoWriterStore,
@@ -91,7 +93,6 @@ class _Adapters:
     """What the core stands on, and what only the edges need."""
 
     outside: Outside
-    writer: GroupCommitWriter
     bus: RabbitBus
     redis: "Redis"
     rooms: LocalRooms
@@ -99,6 +100,7 @@ class _Adapters:
     removals: RedisRemovalChannel
     sender_markers: SenderMarkers
     keep_retention: CoroutineFunction
+    sharing: Sharing
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,7 @@ async def _open_adapters(
     bus = await _open_bus(settings, health, stack, database)
     markers = SenderMarkers(database)
     writer = _writer(settings, bus, MongoWriterStore(database, vault, markers), sealer)
+    sharing = _sharing(settings, database, writer)
     removals = RedisRemovalChannel(redis)
     outside = Outside(
         bus=bus,
@@ -178,7 +181,7 @@ async def _open_adapters(
         own=own_stores(database, vault),
         records=_records(database, vault),
         buckets=open_buckets(redis),
-        writer=writer,
+        writer=sharing.writer,
         presence=RedisPresenceStore(redis, clock),
         rooms=rooms,
         removals=removals,
@@ -187,7 +190,7 @@ async def _open_adapters(
     )
     kept = keeping(settings, outside, database)
     channels = (rooms, RedisTypingChannel(redis), removals)
-    return _Adapters(outside, writer, bus, redis, *channels, markers, kept)
+    return _Adapters(outside, bus, redis, *channels, markers, kept, sharing)
 
 
 async def _open_bus(
@@ -216,6 +219,21 @@ def _writer(
     return GroupCommitWriter(bus, store, sealer, SystemClock(), limits=limits)
 
 
+def _sharing(
+    settings: ChatSettings, database: "Database", writer: GroupCommitWriter
+) -> Sharing:
+    return Sharing(
+        writer,
+        MongoPartitionStore(database),
+        SystemClock(),
+        instance_id=settings.instance_id,
+        listen=(settings.host, settings.peer_port),
+        reached_as=settings.peer_host,
+        key_file=settings.internal_key_file,
+        jwks_file=settings.internal_jwks_file,
+    )
+
+
 async def _open_identity(
     settings: ChatSettings, health: Health, stack: AsyncExitStack, redis: "Redis"
 ) -> _Identity:
@@ -238,7 +256,7 @@ async def _start(
     """Start what runs beside the listeners; it ends in the opposite order."""
     bus, typing = adapters.bus, adapters.typing
     stack.push_async_callback(adapters.sender_markers.flush)
-    await stack.enter_async_context(adapters.writer.running())
+    await stack.enter_async_context(adapters.sharing.running())
     stack.push_async_callback(core.markers.flush)
     app = ConsumerApp(
         core.directory,
@@ -252,6 +270,7 @@ async def _start(
     core.live.watch_unconfirmed(lambda: bus.health()["outbox"]["in_memory"])
     await stack.enter_async_context(bus.run_worker(worker, app))
     tasks = await stack.enter_async_context(TaskSupervisor())
+    tasks.start("partitions", adapters.sharing.partitions.run)
     tasks.start("read-markers", core.markers.run)
     tasks.start("jobs", core.membership.jobs.run)
     tasks.start("sender-markers", adapters.sender_markers.run)

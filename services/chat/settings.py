@@ -176,6 +176,19 @@ class ChatSettings(
         ge=1,
         description="Messages waiting in one lane before senders are told to wait.",
     )
+    peer_port: int = Field(
+        default=0,
+        ge=0,
+        le=65_535,
+        description="Port where other chat processes hand over messages; 0 takes any "
+        "free one. Never reached from outside.",
+    )
+    peer_host: str = Field(
+        default="",
+        max_length=255,
+        description="Name or address under which other chat processes reach this one; "
+        "empty: the host it listens on.",
+    )
     sockets_max: int = Field(
         default=20_000, ge=1, description="Open sockets of this process at most."
     )

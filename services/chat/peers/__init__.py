@@ -5,7 +5,6 @@ leads to, opened with an internal token. Frames are MessagePack; what comes up i
 turn of the loop travels in one frame. Source: ADR 0020.
 """
 
-from services.chat.peers.link import PeerLinks
-from services.chat.peers.listener import PeerListener
+from services.chat.peers.sharing import Sharing
 
-__all__ = ["PeerLinks", "PeerListener"]
+__all__ = ["Sharing"]

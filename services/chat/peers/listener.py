@@ -71,20 +71,17 @@ class PeerListener:
         self._connections: set[_Connection] = set()
 
     @asynccontextmanager
-    async def listening(self, host: str, port: int) -> AsyncIterator[int]:
-        """Listen while the block runs; yields the port, any free one for 0.
+    async def listening(self, bound: socket.socket) -> AsyncIterator[None]:
+        """Listen while the block runs; leaving it answers what was taken, then closes.
 
-        Leaving it answers what was taken, then closes.
-
-        Raises:
-            StartError: The port is taken, or not ours to take.
+        Args:
+            bound: From `bound_socket`; closed with the block.
         """
-        bound = _bound(host, port)
         server = await ws_create_server(
             self._on_handshake, sock=bound, max_frame_size=FRAME_BYTES
         )
         try:
-            yield bound.getsockname()[1]
+            yield
         finally:
             server.close()
             await self._drain()
@@ -188,7 +185,12 @@ def _refusal(status: int) -> WSUpgradeResponseWithListener:
     return WSUpgradeResponseWithListener(response, None)
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int) -> socket.socket:
+    """Take a port before anybody is told of it; any free one for 0.
+
+    Raises:
+        StartError: The port is taken, or not ours to take.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,0 +1,206 @@
+"""Two processes share the conversations: forwarded, followed, handed over."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+import urllib.request
+
+import pytest
+import socketio
+
+from libs.kernel import new_id
+from services.chat.ports.partitions import PARTITIONS
+
+pytestmark = pytest.mark.integration
+LOST = (socketio.exceptions.SocketIOError, ConnectionError, TimeoutError)
+GROUPS = 12
+
+
+def metric(process, name: str) -> float:
+    """Return one number of a process's metrics, 0 where it has none yet."""
+    url = f"{process.url}/metrics"
+    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own process
+        for line in answer.read().decode().splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+    return 0.0
+
+
+def forwarded(process, outcome: str = "stored") -> float:
+    """Return how many messages a process passed on."""
+    name = f'chat_writer_forwarded_messages_total{{outcome="{outcome}"}}'
+    return metric(process, name)
+
+
+def owned(process) -> float:
+    """Return how many partitions a process leases."""
+    return metric(process, "chat_writer_partitions_owned")
+
+
+async def until_shared(processes) -> None:
+    """Wait until both have their part and all is owned."""
+    async with asyncio.timeout(20):
+        while True:
+            parts = [await asyncio.to_thread(owned, process) for process in processes]
+            if sum(parts) == PARTITIONS and min(parts) > 0:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def until_owns_all(process) -> None:
+    """Wait until one process has taken over."""
+    async with asyncio.timeout(20):
+        while await asyncio.to_thread(owned, process) < PARTITIONS:  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.1)
+
+
+@pytest.fixture
+async def shared(processes, people, open_group):
+    """Ada on the first process with some groups of hers, and both processes."""
+    await until_shared(processes)
+    ada, grace = await people(2)
+    groups = [await open_group([ada, grace]) for _ in range(GROUPS)]
+    await ada.connect(processes[0], *groups)
+    await grace.connect(processes[1], *groups)
+    return ada, grace, groups
+
+
+async def texts(member, process, group: str) -> list[tuple[int, str]]:
+    """Return seq and text of a conversation's first 200 messages."""
+    status, page = await member.ask(
+        process, "GET", f"/{group}/messages?after=0&limit=200"
+    )
+    assert status == 200, page
+    return [(message["seq"], message["text"]) for message in page["items"]]
+
+
+async def test_messages_go_to_the_one_that_writes(processes, shared) -> None:
+    """From both sides, in order, and everybody sees them in order."""
+    ada, grace, groups = shared
+    before = [forwarded(process) for process in processes]
+    for number in range(5):
+        for person in (ada, grace):
+            answers = await asyncio.gather(
+                *(person.send(group, f"{number}") for group in groups)
+            )
+            assert all("message" in answer for answer in answers), answers
+    after = [forwarded(process) for process in processes]
+    # Every conversation is foreign to one of the two.
+    assert sum(after) - sum(before) == 5 * GROUPS
+    for group in groups:
+        stored = await texts(ada, processes[0], group)
+        assert [seq for seq, _ in stored] == list(range(1, 11))
+    live = await ada.until("message.sent", 10 * GROUPS)
+    seqs: dict[str, list[int]] = {}
+    for event in live:
+        seqs.setdefault(event["conversation_id"], []).append(event["message"]["seq"])
+    assert all(found == list(range(1, 11)) for found in seqs.values())
+
+
+async def test_a_refusal_of_the_owner_reaches_the_sender(
+    processes, people, shared
+) -> None:
+    """With its code, from whichever process."""
+    _, _, groups = shared
+    (mallory,) = await people(1)
+    for process in processes:
+        await mallory.connect(process)
+        for group in groups[:4]:
+            answer = await mallory.send(group, "hello")
+            assert answer["error"]["code"] == "conversation_not_found"
+
+
+async def send_on(person, groups, acked: dict[str, list[int]], ended) -> None:
+    """Send to all groups in turn until told to end; repeat what was not answered."""
+    number = 0
+    while not ended.is_set():
+        for group in groups:
+            key, answer = new_id(), {}
+            while "message" not in answer:
+                with contextlib.suppress(*LOST):
+                    answer = await person.send(group, f"{number}", key)
+            acked.setdefault(group, []).append(answer["message"]["seq"])
+        number += 1
+
+
+async def while_sending(shared, fault) -> dict[str, list[int]]:
+    """Run a fault while Ada sends; return the seqs that were acknowledged."""
+    ada, _, groups = shared
+    acked: dict[str, list[int]] = {}
+    ended = asyncio.Event()
+    sending = asyncio.create_task(send_on(ada, groups, acked, ended))
+    await asyncio.sleep(0.3)
+    await fault()
+    ended.set()
+    async with asyncio.timeout(30):
+        await sending
+    return acked
+
+
+async def check(shared, process, acked: dict[str, list[int]]) -> None:
+    """What was acknowledged is there once, without a gap."""
+    ada, _, groups = shared
+    for group in groups:
+        assert acked[group] == list(range(1, len(acked[group]) + 1))
+        stored = await texts(ada, process, group)
+        count = min(200, len(acked[group]))
+        assert [seq for seq, _ in stored] == list(range(1, count + 1))
+
+
+async def test_a_killed_owner_is_followed(processes, shared) -> None:
+    """Kill -9: its conversations go on at once, and are leased anew."""
+    survivor, dying = processes
+
+    async def fault() -> None:
+        await asyncio.to_thread(dying.kill)
+        await until_owns_all(survivor)
+
+    lost = forwarded(survivor, "lost")
+    try:
+        acked = await while_sending(shared, fault)
+    finally:
+        await asyncio.to_thread(dying.start)
+    await check(shared, survivor, acked)
+    assert forwarded(survivor, "lost") >= lost
+    await until_shared(processes)
+
+
+async def test_a_drained_process_hands_over(processes, shared) -> None:
+    """SIGTERM: the leases are released, nobody waits until they run out."""
+    survivor, leaving = processes
+
+    async def fault() -> None:
+        await asyncio.to_thread(leaving.stop)
+        started = time.monotonic()
+        await until_owns_all(survivor)
+        assert time.monotonic() - started < 3
+
+    try:
+        acked = await while_sending(shared, fault)
+    finally:
+        await asyncio.to_thread(leaving.start)
+    await check(shared, survivor, acked)
+    await until_shared(processes)
+
+
+async def test_an_owner_that_hangs_holds_nobody_up_for_long(processes, shared) -> None:
+    """SIGSTOP: after some seconds others write, and its return doubles nothing."""
+    survivor, hanging = processes
+
+    async def fault() -> None:
+        os.kill(hanging.pid, signal.SIGSTOP)
+        try:
+            await until_owns_all(survivor)
+        finally:
+            os.kill(hanging.pid, signal.SIGCONT)
+
+    acked = await while_sending(shared, fault)
+    await check(shared, survivor, acked)
+    await until_shared(processes)
+    _, grace, groups = shared
+    with contextlib.suppress(*LOST):  # a hanging process may have lost its sockets
+        await grace.connect(hanging, *groups)
+    answer = await grace.send(groups[0], "back")
+    assert answer["message"]["seq"] == len(acked[groups[0]]) + 1
