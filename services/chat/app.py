@@ -166,8 +166,7 @@ async def _open_adapters(
     database = await stack.enter_async_context(open_mongo(settings))
     health.add("mongodb", lambda: ping_mongo(database))
     await Schema(database, clock).require_current()
-    redis = await stack.enter_async_context(open_redis(settings))
-    health.add("redis", lambda: ping_redis(redis), is_critical=False)
+    redis = await _open_redis(settings, health, stack)
     bus = await _open_bus(settings, health, stack, database)
     markers = SenderMarkers(database)
     writer = _writer(settings, bus, MongoWriterStore(database, vault, markers), sealer)
@@ -191,6 +190,14 @@ async def _open_adapters(
     kept = keeping(settings, outside, database)
     channels = (rooms, RedisTypingChannel(redis), removals)
     return _Adapters(outside, bus, redis, *channels, markers, kept, sharing)
+
+
+async def _open_redis(
+    settings: ChatSettings, health: Health, stack: AsyncExitStack
+) -> "Redis":
+    redis = await stack.enter_async_context(open_redis(settings))
+    health.add("redis", lambda: ping_redis(redis), is_critical=False)
+    return redis
 
 
 async def _open_bus(
