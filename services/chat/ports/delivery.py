@@ -1,6 +1,6 @@
 """The message writer, sockets, and what is told without being stored."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -52,7 +52,7 @@ class Rooms(Protocol):
         event: str,
         payload: Mapping[str, object],
         *,
-        except_user: UserId | None = None,
+        except_users: Collection[UserId] = (),
     ) -> int:
         """Write an event once to every socket of some rooms; return to how many."""
         ...

@@ -309,7 +309,7 @@ class LiveFeed:
         """Deliver that somebody types, to the others."""
         payload = typing_wire(conversation_id, user_id)
         rooms = (conversation_room(conversation_id),)
-        self._rooms.emit(rooms, "typing.started", payload, except_user=user_id)
+        self._rooms.emit(rooms, "typing.started", payload, except_users=(user_id,))
 
     async def presence(self, event: PresenceChanged) -> None:
         """Deliver a presence to those who watch a conversation of the user."""

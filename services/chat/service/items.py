@@ -40,6 +40,13 @@ class LiveItem:
     extra_rooms: tuple[str, ...] = ()
     is_last: bool = False
 
+    @property
+    def seq(self) -> int | None:
+        """Of the message that it is about; None: it is about no message."""
+        message = self.payload.get("message")
+        seq = message.get("seq") if isinstance(message, dict) else None
+        return seq if isinstance(seq, int) else None
+
 
 def items_of(
     conversation_id: ConversationId, changes: Changes

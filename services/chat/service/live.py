@@ -59,6 +59,7 @@ class Watch:
         early: What came in before the buffer was there.
         removed_at: Revision of the last removal of each user, while it is watched.
         admitted_at: Revision at which each subscriber's membership was last read.
+        visible_from: First seq that is not hidden, of subscribers who joined late.
     """
 
     watchers: int = 0
@@ -66,6 +67,14 @@ class Watch:
     early: list[tuple[int, LiveItem]] = field(default_factory=list)
     removed_at: dict[UserId, int] = field(default_factory=dict)
     admitted_at: dict[UserId, int] = field(default_factory=dict)
+    visible_from: dict[UserId, int] = field(default_factory=dict)
+
+    def blind_to(self, item: LiveItem) -> list[UserId]:
+        """Return the subscribers from whom what the item is about is hidden."""
+        if not self.visible_from or item.seq is None:
+            return []
+        seq = item.seq
+        return [user for user, first in self.visible_from.items() if seq < first]
 
 
 class LiveDelivery:
@@ -132,11 +141,17 @@ class LiveDelivery:
             self._holes.discard(conversation_id)
 
     def admit(
-        self, conversation_id: ConversationId, user_id: UserId, revision: int
+        self,
+        conversation_id: ConversationId,
+        user_id: UserId,
+        revision: int,
+        *,
+        visible_from_seq: int = 1,
     ) -> int | None:
         """Decide on a subscriber whose membership was read at a revision.
 
-        To be followed by entering the room with no await in between.
+        To be followed by entering the room with no await in between. What happens
+        to messages below `visible_from_seq` is not delivered to them.
 
         Returns:
             The revision from which on everything is delivered live, or None: the
@@ -150,6 +165,9 @@ class LiveDelivery:
                 self.offer(conversation_id, early_revision, item)
         if watch.removed_at.get(user_id, 0) > revision:  # perhaps by an early one
             return None
+        watch.visible_from.pop(user_id, None)
+        if visible_from_seq > 1:
+            watch.visible_from[user_id] = visible_from_seq
         watch.admitted_at[user_id] = max(revision, watch.admitted_at.get(user_id, 0))
         return max(revision, watch.buffer.delivered)
 
@@ -333,7 +351,13 @@ class LiveDelivery:
 
     def _deliver(self, conversation_id: ConversationId, item: LiveItem) -> None:
         room = conversation_room(conversation_id)
-        self._rooms.emit((room, *item.extra_rooms), item.event, item.payload)
+        watch = self._watches.get(conversation_id)
+        self._rooms.emit(
+            (room, *item.extra_rooms),
+            item.event,
+            item.payload,
+            except_users=watch.blind_to(item) if watch else (),
+        )
         if item.is_last:
             for _ in range(self._rooms.clear(room)):
                 self.release(conversation_id)

@@ -200,7 +200,12 @@ class SocketHandlers:
         if membership is None or self._rooms.client(client.sid) is None:
             return None
         revision = membership.conversation.revision
-        return self._live.admit(conversation_id, client.user_id, revision)
+        return self._live.admit(
+            conversation_id,
+            client.user_id,
+            revision,
+            visible_from_seq=membership.member.visible_from_seq,
+        )
 
     async def unsubscribe(self, client: Client, payload: Subscribe) -> Wire:
         """Stop delivering conversations live."""

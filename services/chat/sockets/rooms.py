@@ -1,6 +1,6 @@
 """Rooms of this process: one encoding, one frame, every socket."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from prometheus_client import Counter
 
@@ -85,7 +85,7 @@ class LocalRooms:
         event: str,
         payload: Mapping[str, object],
         *,
-        except_user: UserId | None = None,
+        except_users: Collection[UserId] = (),
     ) -> int:
         """Write an event once to every socket of some rooms; return to how many."""
         present = [self._rooms[room] for room in rooms if room in self._rooms]
@@ -97,7 +97,7 @@ class LocalRooms:
         frame = encode_event(event, payload)
         count = 0
         for client in clients:
-            if client.user_id != except_user:
+            if client.user_id not in except_users:
                 client.socket.send_frame(frame)
                 count += 1
         _DELIVERED.inc(count)

@@ -86,9 +86,11 @@ class RecordingRooms:
     )
     removed: list[tuple[str, UserId]] = field(default_factory=list)
     cleared: list[str] = field(default_factory=list)
+    excepted: list[object] = field(default_factory=list)
 
-    def emit(self, rooms, event, payload, **_) -> int:
+    def emit(self, rooms, event, payload, *, except_users=()) -> int:
         """Remember."""
+        self.excepted.append(except_users)
         self.emitted.append((rooms, event, payload))
         return 1
 

@@ -19,6 +19,7 @@ from services.chat.service.items import (
     conversation_room,
     user_room,
 )
+from services.chat.service.messages import Edit
 from services.chat.service.wire import message_event
 from services.chat.writer.pending import Pending
 from services.chat.writer.plan import plan_batch
@@ -154,6 +155,35 @@ async def test_a_deleted_conversation_is_told_and_left(chat) -> None:
         assert chat.rooms.emitted[-1] == ((room,), "conversation.deleted", told)
         assert chat.rooms.cleared[-1] == room
         assert not chat.live.is_watched(group)
+
+
+@pytest.mark.parametrize("is_missed", [False, True])
+async def test_what_happens_to_hidden_messages_is_not_told(chat, is_missed) -> None:
+    """AZ-4: an edit of what was said before the joining goes to the others alone."""
+    group = await chat.group(GRACE)
+    await send(chat, group, 2)
+    revision = (await chat.store.get(group)).revision
+    chat.live.acquire(group)
+    chat.live.admit(group, ADA, revision)
+    chat.live.admit(group, GRACE, revision, visible_from_seq=2)
+    for message in list(chat.store.messages.values()):
+        edit = Edit(text="changed")
+        await chat.messages.edit(message.sender_id, group, message.message_id, edit)
+    if is_missed:
+        await chat.live.poll_once()
+    else:
+        feed = LiveFeed(chat.live, chat.rooms, chat.store, chat.sealer)
+        for event in chat.bus.published_of(MessageEdited):
+            feed.take(event, EventId(new_id()))
+    told = [
+        (payload["message"]["seq"], list(blind))
+        for (_, _, payload), blind in zip(
+            chat.rooms.emitted, chat.rooms.excepted, strict=True
+        )
+    ]
+    assert told == [(1, [GRACE]), (2, [])]
+    chat.live.admit(group, GRACE, revision)
+    assert not chat.live._watches[group].visible_from
 
 
 async def test_releasing_the_last_watcher_forgets_the_conversation(chat) -> None:

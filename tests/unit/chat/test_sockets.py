@@ -117,7 +117,7 @@ def test_an_event_is_encoded_once_for_a_room() -> None:
     rooms.enter("b", two)
     assert rooms.emit(("a", "b", "c"), "x", {}) == 2
     assert one.socket.frames[0] is two.socket.frames[0]
-    assert rooms.emit(("a",), "x", {}, except_user=ADA) == 1
+    assert rooms.emit(("a",), "x", {}, except_users=(ADA,)) == 1
     assert rooms.remove_user("a", GRACE) == 1
     assert rooms.emit(("c",), "x", {}) == 0
     rooms.remove(one)
