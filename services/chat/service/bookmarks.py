@@ -1,5 +1,6 @@
 """Bookmarks: messages that a user wants to find again."""
 
+import math
 from collections.abc import Sequence
 
 import msgspec
@@ -7,6 +8,7 @@ import msgspec
 from libs.events import EventBus, Transaction
 from libs.events.catalog.personal import BookmarkAdded, BookmarkRemoved
 from libs.kernel import Clock, ConversationId, MessageId, UserId
+from services.chat.domain.conversation import visible_from
 from services.chat.domain.errors import (
     BookmarkNotFoundError,
     MessageIsDeletedError,
@@ -85,9 +87,11 @@ class Bookmarks:
         Emits: bookmark.added.
         """
         checked = checked_note(note)
-        await require_access(self._conversations, user_id, conversation_id)
+        conversation, member = await require_access(
+            self._conversations, user_id, conversation_id
+        )
         message = await self._messages.get(conversation_id, message_id)
-        if message is None:
+        if message is None or message.seq < visible_from(conversation, member):
             raise MessageNotFoundError
         if message.is_deleted:
             raise MessageIsDeletedError
@@ -141,8 +145,12 @@ class Bookmarks:
         joined = await self._conversations.memberships_in(
             user_id, sorted({bookmark.conversation_id for bookmark in bookmarks})
         )
-        visible = {member.conversation_id for member in joined}
-        wanted = [b.message_id for b in bookmarks if b.conversation_id in visible]
+        first = {member.conversation_id: member.visible_from_seq for member in joined}
+        wanted = [
+            bookmark.message_id
+            for bookmark in bookmarks
+            if bookmark.seq >= first.get(bookmark.conversation_id, math.inf)
+        ]
         found = await self._messages.get_many(wanted)
         return {
             message.message_id: message for message in found if not message.is_deleted

@@ -17,7 +17,8 @@ from libs.events.catalog import (
     DraftSaved,
 )
 from libs.kernel import MessageId, new_id
-from services.chat.domain.conversation import ConversationKind
+from services.chat.domain.amendment import Amendment
+from services.chat.domain.conversation import ConversationKind, HistoryVisibility, Role
 from services.chat.domain.errors import (
     BookmarkNotFoundError,
     ConversationNotFoundError,
@@ -293,3 +294,18 @@ async def test_two_devices_that_read_at_once(chat, own) -> None:
     await chat.messages.send(draft(group))
     await asyncio.gather(*(own.markers.mark(GRACE, group, 1) for _ in range(2)))
     assert await chat.personal.revision(GRACE) == 2
+
+
+async def test_a_hidden_message_has_no_bookmark(chat, own) -> None:
+    """What was said before one's time is as if it were not there, kept or not."""
+    group = await chat.group(GRACE)
+    message = await chat.messages.send(draft(group, ADA))
+    await own.bookmarks.add(GRACE, group, message.message_id, note=None)
+    rule = Amendment(history_visibility=HistoryVisibility.JOINED)
+    await chat.conversations.change(ADA, group, rule)
+    await chat.members.remove(ADA, group, GRACE)
+    await chat.members.add(ADA, group, GRACE, Role.MEMBER)
+    (marked,), _ = await own.bookmarks.page(GRACE, before=None, limit=5)
+    assert marked.message is None
+    with pytest.raises(MessageNotFoundError):
+        await own.bookmarks.add(GRACE, group, message.message_id, note=None)
