@@ -12,6 +12,7 @@ from services.chat.domain.integrity import SeenConversation, SeenMember, SeenMes
 from services.chat.repository.keys import StoredKeys
 from services.chat.repository.message_documents import place_of
 from services.chat.repository.vault import ConversationVault, KeyNotLoadedError
+from services.chat.repository.versions import MongoVersionRepository
 
 Document = dict[str, Any]  # what BSON holds
 
@@ -31,6 +32,7 @@ class MongoInspectionStore:
         self._members = database["members"]
         self._vault = vault
         self._keys = StoredKeys(database, vault)
+        self._versions = MongoVersionRepository(database, vault)
 
     async def count(self) -> int:
         """Return about how many conversations there are, deleted ones too."""
@@ -79,12 +81,11 @@ class MongoInspectionStore:
             with map_mongo_errors():
                 while batch := await cursor.to_list(_BATCH):
                     await self._keys.load(batch)
+                    lost = await self._versions.unreadable(batch)
                     for document in batch:
-                        yield SeenMessage(
-                            MessageId(document["_id"]),
-                            document["seq"],
-                            self._opens_body(document),
-                        )
+                        message_id = MessageId(document["_id"])
+                        opens = message_id not in lost and self._opens_body(document)
+                        yield SeenMessage(message_id, document["seq"], opens)
 
     async def message_revisions(
         self, conversation_id: ConversationId

@@ -1,5 +1,6 @@
 """Earlier versions of edited messages in MongoDB, sealed like the messages."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +14,7 @@ from services.chat.domain.message import Message, Version
 from services.chat.ports import Session
 from services.chat.repository.documents import Document
 from services.chat.repository.keys import StoredKeys
-from services.chat.repository.vault import ConversationVault
+from services.chat.repository.vault import ConversationVault, KeyNotLoadedError
 
 _PURPOSE = "parley.chat.version.1"
 _log = structlog.get_logger()
@@ -73,6 +74,30 @@ class MongoVersionRepository:
     async def remove_all(self, message_id: MessageId, *, session: Session) -> None:
         """Destroy every version of a message."""
         await self._versions.delete_many({"message_id": message_id}, session=session)
+
+    async def unreadable(self, messages: Sequence[Document]) -> set[str]:
+        """Return which of some stored messages have a version that does not open."""
+        senders = {m["_id"]: m["sender_id"] for m in messages if m.get("edit_count")}
+        if not senders:
+            return set()
+        with map_mongo_errors():
+            found = self._versions.find({"message_id": {"$in": list(senders)}})
+            documents = await found.to_list()
+        await self._keys.load(documents)
+        return {
+            document["message_id"]
+            for document in documents
+            if not self._opens(document, senders[document["message_id"]])
+        }
+
+    def _opens(self, document: Document, sender_id: str) -> bool:
+        ids = (document["conversation_id"], document["message_id"], sender_id)
+        place = (*ids, str(document["number"]))
+        try:
+            self._vault.open_text(_PURPOSE, place, document["body"])
+        except (DecryptError, KeyNotLoadedError):  # the latter: no such key is stored
+            return False
+        return True
 
     def _version_of(self, document: Document, message: Message) -> Version:
         place = _place(message, document["number"])

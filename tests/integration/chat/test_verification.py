@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from libs.chassis.mongo import open_mongo
@@ -137,6 +138,27 @@ async def test_each_damage_is_found(database, settings, stored, spoil) -> None:
     await remove(database, stored)
 
 
+async def test_an_earlier_version_is_opened_too(database, settings, stored) -> None:
+    """A message that was edited is whole only with what it said before."""
+    ring = KeyRing.from_file(settings.storage_keys_file)
+    process = Process(database, FileKeyWrapper(ring))
+    page = await process.messages.page(stored, before=None, after=1, limit=1)
+    edited = msgspec.structs.replace(page.messages[0], edit_count=1)
+    await process.messages.replace(edited, session=None)
+    assert (await checked(database, settings, stored)).is_whole
+    known = await database["messages"].find_one({"_id": edited.message_id})
+    version = {
+        "conversation_id": stored,
+        "message_id": edited.message_id,
+        "number": 1,
+        "body": {"k": known["body"]["k"], "c": b"x" * 40},
+    }
+    await database["message_edits"].insert_one(version)
+    verdict = await checked(database, settings, stored)
+    assert verdict.counts == {"message_unreadable": 1}
+    await remove(database, stored)
+
+
 async def test_the_command_tells_by_its_exit_code(database, stack, stored) -> None:
     """0 and a clean verdict, 1 and the findings, 2 where there is nothing to check."""
     environment = os.environ | stack.service_environment("chat")
@@ -165,5 +187,6 @@ async def remove(database, conversation_id: str) -> None:
     """Leave no damage behind: others check the whole store."""
     of = {"conversation_id": conversation_id}
     await database["messages"].delete_many(of)
+    await database["message_edits"].delete_many(of)
     await database["members"].delete_many(of)
     await database["conversations"].delete_one({"_id": conversation_id})
