@@ -59,7 +59,9 @@ class Sharing:
         self._bound = bound_socket(*listen)
         address = f"{reached_as or listen[0]}:{self._bound.getsockname()[1]}"
         me = Peer(f"{instance_id}:{new_id()}", address)
-        self.partitions = Partitions(store, me, self._links, clock)
+        self.partitions = Partitions(
+            store, me, self._links, clock, on_processes=writer.share
+        )
         self.writer = RoutedWriter(writer, self.partitions, self._links)
 
     @asynccontextmanager

@@ -35,7 +35,6 @@ from services.chat.sockets.rates import Gcra, UserRates, require_rate
 IN_FLIGHT_MAX = 256
 _PENALTY_SECONDS = 10.0
 _log = structlog.get_logger()
-_tracer = trace.get_tracer("services.chat")
 
 Handle = Callable[[Client, Any], Awaitable[object]]  # the payload is the route's
 
@@ -92,6 +91,8 @@ class Dispatcher:
         self._decoders = {
             name: msgspec.json.Decoder(route.payload) for name, route in routes.items()
         }
+        # Here, not at import: until a provider is set one gets a go-between.
+        self._tracer = trace.get_tracer("services.chat")
         self._routes = routes
         self._rates = rates
         self._clock = clock
@@ -175,7 +176,7 @@ class Dispatcher:
         correlation_id.set(cause)
         causation_id.set(cause)
         try:
-            with _tracer.start_as_current_span(f"socket {event.name}"):
+            with self._tracer.start_as_current_span(f"socket {event.name}"):
                 result = await self._routes[event.name].handle(client, payload)
                 now = self._clock.monotonic()
                 self._told.handled(

@@ -111,6 +111,7 @@ class GroupCommitWriter:
     ) -> None:
         self._patience = Patience(limits.wait_seconds)
         self._lanes = []
+        self._lanes_used = limits.lanes
         for _ in range(limits.lanes):
             states = StateCache(store, limits.states)
             committer = BatchCommitter(bus, store, states, sealer=sealer, clock=clock)
@@ -166,11 +167,21 @@ class GroupCommitWriter:
         self._patience.add(pending)
         return pending.future
 
+    def share(self, processes: int) -> None:
+        """Use fewer lanes where several processes write to the same database.
+
+        What each has to commit is less then, and a commit costs nearly the same
+        whatever is in it. A conversation that changes its lane while it is written
+        costs a try: the compare-and-set holds.
+        """
+        self._lanes_used = max(1, len(self._lanes) // max(1, processes))
+
     def forget(self, conversation_id: ConversationId) -> None:
         """Drop what is remembered of a conversation that another path changed."""
-        self._lane(conversation_id).states.forget((conversation_id,))
+        for lane in self._lanes:
+            lane.states.forget((conversation_id,))
 
     def _lane(self, conversation_id: ConversationId) -> _Lane:
         # Other bits than the partition's: a process has partitions for each lane.
         number = crc32(conversation_id.encode()) >> 16
-        return self._lanes[number % len(self._lanes)]
+        return self._lanes[number % self._lanes_used]

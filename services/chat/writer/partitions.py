@@ -8,7 +8,7 @@ holds, two writers only cost tries. Source: DESIGN.md section 4, ADR 0020.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from zlib import crc32
@@ -69,6 +69,7 @@ class Partitions:
         links: Kept open to the living.
         clock: Monotonic; how long what is known holds.
         limits: See `LeaseLimits`.
+        on_processes: Told how many processes live, after each beat.
     """
 
     def __init__(
@@ -78,7 +79,9 @@ class Partitions:
         links: Peers,
         clock: Clock,
         limits: LeaseLimits | None = None,
+        on_processes: Callable[[int], None] = lambda _: None,
     ) -> None:
+        self._on_processes = on_processes
         self._store = store
         self._me = me
         self._links = links
@@ -167,6 +170,7 @@ class Partitions:
         if after != before:
             _log.info("partitions_changed", owned=after, processes=len(table.peers))
         _OWNED.set(after)
+        self._on_processes(len(table.peers))
         others = (p for p in table.peers.values() if p != self._me)
         self._links.keep(others)
         self._avoided = {
