@@ -78,6 +78,7 @@ class Partitions:
         me: Peer,
         links: Peers,
         clock: Clock,
+        *,
         limits: LeaseLimits | None = None,
         on_processes: Callable[[int], None] = lambda _: None,
     ) -> None:

@@ -75,7 +75,7 @@ class House:
         self.links[name] = Links()
         clock = Watch(self.wall, pace, offset)
         peer = Peer(name, f"{name}:1")
-        return Partitions(self.store, peer, self.links[name], clock, LIMITS)
+        return Partitions(self.store, peer, self.links[name], clock, limits=LIMITS)
 
 
 def owned(process: Partitions) -> set[int]:
@@ -188,7 +188,7 @@ async def test_beating_goes_on_after_a_failure() -> None:
     house = House()
     limits = LeaseLimits(ttl_seconds=5.0, beat_seconds=0.0)
     one = Partitions(
-        house.store, Peer("one", "one:1"), Links(), Watch(house.wall), limits
+        house.store, Peer("one", "one:1"), Links(), Watch(house.wall), limits=limits
     )
     house.store.is_away = True
     task = asyncio.create_task(one.run())
@@ -208,6 +208,20 @@ def test_only_the_partitions_of_who_leaves_move() -> None:
     del peers["b"]
     after = {p: favourite_of(p, peers) for p in range(PARTITIONS)}
     assert all(after[p] == owner for p, owner in before.items() if owner != "b")
+
+
+async def test_who_writes_is_told_how_many_processes_live() -> None:
+    """So that it can gather more in a commit."""
+    house = House()
+    told: list[int] = []
+    clock = Watch(house.wall)
+    one = Partitions(
+        house.store, Peer("one", "one:1"), Links(), clock, on_processes=told.append
+    )
+    await one.beat()
+    await house.process("two").beat()
+    await one.beat()
+    assert told == [1, 2]
 
 
 class Steps:

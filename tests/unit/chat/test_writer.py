@@ -1,6 +1,7 @@
 """The message writer over memory adapters."""
 
 import asyncio
+import time
 from collections import Counter
 
 import pytest
@@ -253,6 +254,34 @@ async def test_what_waits_is_committed_together() -> None:
     async with chat.writer.running():
         await asyncio.gather(*(chat.writer.submit(draft(group)) for _ in range(230)))
     assert chat.store.batches == [200, 30]
+
+
+async def test_beside_others_a_process_gathers_more_in_a_commit() -> None:
+    """One lane where two processes write; the order in a conversation holds."""
+    chat = Chat(lanes=4)
+    groups = [await chat.group() for _ in range(8)]
+    chat.writer.share(4)
+    assert len({id(chat.writer._lane(group)) for group in groups}) == 1
+    async with chat.writer.running():
+        sent = await asyncio.gather(
+            *(chat.writer.submit(draft(group)) for group in groups for _ in range(3))
+        )
+    assert [message.seq for message in sent] == [1, 2, 3] * 8
+    chat.writer.share(100)
+    assert chat.writer._lane(groups[0]) is chat.writer._lanes[0]
+
+
+async def test_who_waits_too_long_is_told_so() -> None:
+    """The outcome is unknown then, and what nobody waits for is not written."""
+    chat = Chat(lanes=1)
+    group = await chat.group()
+    waiting = asyncio.create_task(chat.writer.submit(draft(group)))
+    await asyncio.sleep(0)
+    chat.writer._patience.look(time.perf_counter() + 1_000)
+    with pytest.raises(SendUnconfirmedError):
+        await waiting
+    async with chat.writer.running():
+        assert (await chat.writer.submit(draft(group, text="later"))).seq == 1
 
 
 async def test_closing_commits_what_is_queued_and_refuses_more() -> None:
