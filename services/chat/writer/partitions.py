@@ -4,7 +4,7 @@ Every process beats once a second, which renews its leases and tells it everybod
 Of the living processes each partition has a favourite (rendezvous hashing): the
 favourite takes the partition when it is free, and an owner hands it to a favourite that
 has come up. Whoever is wrong about it does no harm: the compare-and-set of the commit
-holds, two writers only cost tries. Source: DESIGN.md section 4, ADR 0020.
+holds, two writers only cost tries. Source: DESIGN.md section 4, ADR 0021.
 """
 
 import asyncio
