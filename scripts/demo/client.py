@@ -12,6 +12,7 @@ import socketio
 ACK_SECONDS = 10
 LIVE_EVENTS = (
     "conversation.created",
+    "conversation.deleted",
     "conversation.member_added",
     "conversation.member_removed",
     "conversation.updated",
