@@ -131,12 +131,16 @@ class ConversationRoleChanged(
 class ConversationRead(
     Event, type="conversation.read", version=2, key="conversation_id"
 ):
-    """A member read up to ``read_seq``; at most one a second a member."""
+    """A member read up to ``read_seq``; at most one a second a member.
+
+    Without ``has_receipts`` it is nobody's business but the member's.
+    """
 
     conversation_id: str
     user_id: str
     read_seq: int
     user_revision: int = 0
+    has_receipts: bool = True
 
 
 @upcast(ConversationCreated, from_version=1)

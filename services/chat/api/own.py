@@ -9,6 +9,7 @@ from libs.chassis.pagination import (
     CursorInvalidError,
     Limit,
     Page,
+    cursor_id,
     decode_cursor,
     encode_cursor,
 )
@@ -28,6 +29,7 @@ from services.chat.schemas import (
     DraftResource,
     MuteResource,
     OwnChangesResource,
+    ReceiptResource,
     SaveBookmark,
     SaveDraft,
     SetMute,
@@ -105,6 +107,30 @@ async def put_bookmark(
         caller, conversation_id, message_id, note=body.note
     )
     return BookmarkResource.of(marked)
+
+
+@router.get("/conversations/{conversation_id}/messages/{message_id}/receipts")
+async def list_receipts(
+    conversation_id: ConversationPath,
+    message_id: MessagePath,
+    caller: Caller,
+    own: OwnUse,
+    *,
+    cursor: Cursor = None,
+    limit: Limit = DEFAULT_LIMIT,
+) -> Page[ReceiptResource]:
+    """List who has read a message, by user id; 409 where receipts are off."""
+    found, following = await own.receipts.page(
+        caller,
+        conversation_id,
+        message_id,
+        after=cursor_id(cursor, "after") or "",
+        limit=limit,
+    )
+    return Page[ReceiptResource](
+        items=[ReceiptResource(user_id=m.user_id, read_seq=m.read_seq) for m in found],
+        next_cursor=None if following is None else encode_cursor({"after": following}),
+    )
 
 
 @router.delete("/bookmarks/{message_id}", status_code=204)

@@ -190,3 +190,12 @@ def first_unread_seq(conversation: Conversation, member: Member) -> int | None:
 def visible_from(conversation: Conversation, member: Member) -> int:
     """Return the first seq that a member sees: kept, and not from before their time."""
     return max(conversation.first_seq, member.visible_from_seq)
+
+
+def shown_member(
+    conversation: Conversation, member: Member, viewer_id: UserId | None
+) -> Member:
+    """Return a membership as another sees it: no marker where receipts are off."""
+    if conversation.has_receipts or member.user_id == viewer_id:
+        return member
+    return msgspec.structs.replace(member, read_seq=0)

@@ -134,6 +134,13 @@ class OwnRevisionUnknownError(ConflictError):
         )
 
 
+class ReceiptsAreOffError(ConflictError):
+    """The conversation does not show who has read what."""
+
+    def __init__(self) -> None:
+        super().__init__("receipts_off", "Read receipts are off here.")
+
+
 class BookmarkNotFoundError(NotFoundError):
     """The user has no such bookmark."""
 

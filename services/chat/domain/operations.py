@@ -94,6 +94,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _on(f"DELETE {_MESSAGE}/pin", Action.PIN),
     _on(f"GET {_CONVERSATION}/pins", Action.READ),
     # Catching up, and what is the caller's own.
+    _on(f"GET {_MESSAGE}/receipts", Action.READ),
     _on(f"GET {_CONVERSATION}/changes", Action.READ),
     _on(f"PUT {_CONVERSATION}/read", Action.READ),
     _on(f"PUT {_CONVERSATION}/draft", Action.READ),

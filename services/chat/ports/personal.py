@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from libs.kernel import ConversationId, MessageId, UserId
+from services.chat.domain.conversation import Member
 from services.chat.domain.personal import Bookmark, Mute, OwnMembership, SavedDraft
 from services.chat.ports.session import Session
 
@@ -68,6 +69,18 @@ class PersonalRepository(Protocol):
         Raises:
             MarkerUnmovedError: It is there already; nothing may be committed.
         """
+        ...
+
+    async def readers(
+        self,
+        conversation_id: ConversationId,
+        seq: int,
+        *,
+        except_user: UserId,
+        after: str,
+        limit: int,
+    ) -> list[Member]:
+        """Return active members whose marker is at a seq or above, by user id."""
         ...
 
     async def put_mute(

@@ -7,11 +7,17 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, UserId
+from services.chat.domain.conversation import Member
 from services.chat.domain.errors import MarkerUnmovedError
 from services.chat.domain.personal import Mute
 from services.chat.ports import OwnItem, OwnStores, Session
 from services.chat.repository.bookmarks import MongoBookmarkRepository
-from services.chat.repository.documents import OWN_REVISION, Document, member_key
+from services.chat.repository.documents import (
+    OWN_REVISION,
+    Document,
+    member_key,
+    member_of,
+)
 from services.chat.repository.drafts import MongoDraftRepository
 from services.chat.repository.mentions import MongoMentionCounter
 from services.chat.repository.own_documents import (
@@ -94,6 +100,26 @@ class MongoPersonalRepository:
         if result.matched_count != 1:
             raise MarkerUnmovedError
         return revision
+
+    async def readers(
+        self,
+        conversation_id: ConversationId,
+        seq: int,
+        *,
+        except_user: UserId,
+        after: str,
+        limit: int,
+    ) -> list[Member]:
+        """Return active members whose marker is at a seq or above, by user id."""
+        query: Document = {
+            "conversation_id": conversation_id,
+            "is_active": True,
+            "user_id": {"$gt": after, "$ne": except_user},
+            "read_seq": {"$gte": seq},
+        }
+        with map_mongo_errors():
+            found = self._members.find(query, limit=limit).sort("user_id", 1)
+            return [member_of(document) for document in await found.to_list()]
 
     async def put_mute(
         self,

@@ -18,6 +18,7 @@ from services.chat.schemas.members import (
     AddMember,
     ChangeRole,
     MemberResource,
+    ReceiptResource,
     TransferOwnership,
 )
 from services.chat.schemas.messages import (
@@ -80,6 +81,7 @@ __all__ = [
     "ReactionResource",
     "ReadMarker",
     "ReadUpTo",
+    "ReceiptResource",
     "SaveBookmark",
     "SaveDraft",
     "SendMessage",

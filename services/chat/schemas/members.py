@@ -45,3 +45,10 @@ class MemberResource(BaseModel):
     read_seq: int
     is_active: bool
     revision: int
+
+
+class ReceiptResource(BaseModel):
+    """Who has read a message: the marker is at it or above."""
+
+    user_id: str
+    read_seq: int

@@ -302,8 +302,9 @@ class LiveFeed:
             "user_id": event.user_id,
             "read_seq": event.read_seq,
         }
-        rooms = (conversation_room(event.conversation_id),)
-        self._rooms.emit(rooms, "receipt.read", payload)
+        everybody = conversation_room(event.conversation_id)
+        room = everybody if event.has_receipts else user_room(event.user_id)
+        self._rooms.emit((room,), "receipt.read", payload)
 
     def typing(self, conversation_id: ConversationId, user_id: UserId) -> None:
         """Deliver that somebody types, to the others."""

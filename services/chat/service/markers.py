@@ -76,7 +76,7 @@ class ReadMarkers:
         if is_first:
             self._announced[key] = now
         try:
-            moved = await self._move(key, seq, is_announced=is_first)
+            moved = await self._move(conversation, key, seq, is_announced=is_first)
         except MarkerUnmovedError:  # another device was faster
             return conversation, seq
         if not is_first:
@@ -118,7 +118,7 @@ class ReadMarkers:
             self._waiting[key] = moved
 
     async def _move(
-        self, key: Key, seq: int, *, is_announced: bool
+        self, conversation: Conversation, key: Key, seq: int, *, is_announced: bool
     ) -> ConversationRead:
         conversation_id, user_id = key
 
@@ -131,6 +131,7 @@ class ReadMarkers:
                 user_id=user_id,
                 read_seq=seq,
                 user_revision=revision,
+                has_receipts=conversation.has_receipts,
             )
             if is_announced:
                 transaction.publish(moved)

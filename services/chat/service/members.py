@@ -2,7 +2,7 @@
 
 from libs.events import EventBus, Transaction
 from libs.kernel import ConversationId, UserId
-from services.chat.domain.conversation import Member, Role
+from services.chat.domain.conversation import Member, Role, shown_member
 from services.chat.domain.errors import MemberNotFoundError, UserNotFoundError
 from services.chat.domain.permissions import (
     Action,
@@ -62,11 +62,13 @@ class Members:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
         """
-        await require_access(self._repository, user_id, conversation_id)
+        conversation, _ = await require_access(
+            self._repository, user_id, conversation_id
+        )
         found = await self._repository.members_page(
             conversation_id, after=after, limit=limit + 1
         )
-        shown = found[:limit]
+        shown = [shown_member(conversation, m, user_id) for m in found[:limit]]
         return shown, shown[-1].user_id if len(found) > limit else None
 
     async def add(

@@ -11,6 +11,7 @@ from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_feed import OwnFeed
 from services.chat.service.own_live import OwnDelivery
 from services.chat.service.own_stream import OwnStream
+from services.chat.service.receipts import Receipts
 from services.chat.service.sync import Sync
 
 
@@ -25,6 +26,7 @@ class OwnCore:
     live: OwnDelivery
     feed: OwnFeed
     catchup: CatchUp
+    receipts: Receipts
 
 
 def build_own(
@@ -38,6 +40,7 @@ def build_own(
         outside.rooms, stores.personal, stream, clock=clock, limits=limits.live
     )
     return OwnCore(
+        receipts=Receipts(repository, outside.messages, stores.personal),
         stream=stream,
         drafts=Drafts(bus, repository, stores.drafts, clock),
         bookmarks=Bookmarks(

@@ -1,7 +1,7 @@
 """What changed since a revision, of any age."""
 
 from libs.kernel import ConversationId, UserId
-from services.chat.domain.conversation import Member
+from services.chat.domain.conversation import Member, shown_member
 from services.chat.domain.errors import (
     ConversationNotFoundError,
     RevisionUnknownError,
@@ -81,12 +81,16 @@ class Sync:
         found = await self._messages.changed(
             conversation_id, since=since, limit=limit + 1, viewer=viewer
         )
-        return None if found is None else _changes(found, since, limit)
+        viewer_id = None if viewer is None else viewer.user_id
+        return None if found is None else _changes(found, since, limit, viewer_id)
 
 
-def _changes(found: Changed, since: int, limit: int) -> Changes:
+def _changes(
+    found: Changed, since: int, limit: int, viewer_id: UserId | None
+) -> Changes:
     conversation = found.conversation
-    changed: list[Message | Member] = [*found.messages, *found.members]
+    members = [shown_member(conversation, m, viewer_id) for m in found.members]
+    changed: list[Message | Member] = [*found.messages, *members]
     changed.sort(key=lambda change: change.revision)
     shown = _whole_revisions(changed, limit)
     has_more = len(changed) > len(shown)

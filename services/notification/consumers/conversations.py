@@ -21,6 +21,7 @@ from libs.events.catalog import (
     ConversationDeleted,
     ConversationMemberAdded,
     ConversationMemberRemoved,
+    ConversationMuted,
     ConversationRead,
     ConversationUpdated,
     MessageDeleted,
@@ -37,6 +38,8 @@ from services.notification.domain.conversations import (
     ConversationKind,
     Excerpt,
     MembershipChange,
+    MuteChange,
+    MuteLevel,
     ReadMark,
     SentMessage,
     excerpt_of,
@@ -61,6 +64,7 @@ class _Body(msgspec.Struct):
     ConversationDeleted,
     ConversationMemberAdded,
     ConversationMemberRemoved,
+    ConversationMuted,
     ConversationRead,
     name="conversations",
     max_size=100,
@@ -229,6 +233,18 @@ async def _(
     event: ConversationMemberRemoved, context: Context, inbound: Inbound
 ) -> None:
     await _put_membership(event, context, inbound, is_member=False)
+
+
+@_take.register
+async def _(event: ConversationMuted, context: Context, inbound: Inbound) -> None:
+    change = MuteChange(
+        ConversationId(event.conversation_id),
+        UserId(event.user_id),
+        event.user_revision,
+        MuteLevel(event.level),
+        event.until,
+    )
+    await inbound.conversations.put_mute(change, context.session)
 
 
 async def _put_membership(

@@ -34,6 +34,14 @@ class Conversation:
     is_deleted: bool = False
 
 
+class MuteLevel(StrEnum):
+    """What of a muted conversation is still pushed and mailed."""
+
+    ALL = "all"
+    MENTIONS = "mentions"
+    NONE = "none"
+
+
 @dataclass(frozen=True)
 class Member:
     """A user's place in a conversation.
@@ -41,12 +49,20 @@ class Member:
     Attributes:
         is_member: False after a removal, and while only a read marker is known.
         read_seq: Highest sequence the user has read; 0 where none is known.
+        mute_level: Holds until `muted_until`; None: until it is lifted.
     """
 
     conversation_id: ConversationId
     user_id: UserId
     is_member: bool = True
     read_seq: int = 0
+    mute_level: MuteLevel = MuteLevel.ALL
+    muted_until: datetime | None = None
+
+    def level_at(self, now: datetime) -> MuteLevel:
+        """Return what is pushed and mailed at a time."""
+        is_over = self.muted_until is not None and self.muted_until <= now
+        return MuteLevel.ALL if is_over else self.mute_level
 
 
 @dataclass(frozen=True)
@@ -57,6 +73,21 @@ class MembershipChange:
     user_id: UserId
     revision: int
     is_member: bool
+
+
+@dataclass(frozen=True)
+class MuteChange:
+    """A user muted a conversation, or does not any more.
+
+    Attributes:
+        revision: Of the user's own stream.
+    """
+
+    conversation_id: ConversationId
+    user_id: UserId
+    revision: int
+    level: MuteLevel
+    until: datetime | None
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from services.notification.domain.conversations import (
     ConversationKind,
     Excerpt,
     Member,
+    MuteLevel,
     SentMessage,
     unread,
 )
@@ -91,7 +92,11 @@ def decide(
         person = people.get(user_id) or Person(user_id)
         kind = _kind(message, members[user_id], person, conversation)
         if kind is not None and person.is_reachable:
-            decisions.append(_how(kind, person, conversation, now, timing))
+            member = members[user_id]
+            if _is_muted(kind, person, member, now):
+                decisions.append(Decision(user_id, kind))
+            else:
+                decisions.append(_how(kind, person, now, timing))
     return decisions
 
 
@@ -126,17 +131,24 @@ def _is_mentioned(message: SentMessage, person: Person) -> bool:
     return message.mentions_all or is_here or person.user_id in message.mentions
 
 
+def _is_muted(
+    kind: NotificationKind, person: Person, member: Member, now: datetime
+) -> bool:
+    """Tell whether the conversation is muted, here or in chat, for such a message."""
+    if member.conversation_id in person.preferences.muted_conversation_ids:
+        return True
+    level = member.level_at(now)
+    is_for_mentions = level is MuteLevel.MENTIONS
+    return level is MuteLevel.NONE or (
+        is_for_mentions and kind is not NotificationKind.MENTION
+    )
+
+
 def _how(
-    kind: NotificationKind,
-    person: Person,
-    conversation: Conversation,
-    now: datetime,
-    timing: Timing,
+    kind: NotificationKind, person: Person, now: datetime, timing: Timing
 ) -> Decision:
     """Choose ways and times for somebody who is to be told."""
     preferences = person.preferences
-    if conversation.conversation_id in preferences.muted_conversation_ids:
-        return Decision(person.user_id, kind)
     quiet_until = person.quiet_until(now)
     grace = timing.online_grace if person.presence is Presence.ONLINE else timedelta()
     mail_at = max(now + timing.email_delay, quiet_until or now)
@@ -229,7 +241,7 @@ def _judge_message(
     delivery: Delivery, seen: Circumstances, now: datetime, timing: Timing
 ) -> Verdict:
     person = seen.person or Person(UserId(str(delivery.user_id)))
-    objection = _objection(delivery, seen, person)
+    objection = _objection(delivery, seen, person, now)
     if objection is not None:
         return Cancel(objection)
     excerpts = unread(seen.excerpts, seen.member)
@@ -240,7 +252,9 @@ def _judge_message(
     return _judge_mail(delivery, seen, person, excerpts, now=now, timing=timing)
 
 
-def _objection(delivery: Delivery, seen: Circumstances, person: Person) -> str | None:
+def _objection(
+    delivery: Delivery, seen: Circumstances, person: Person, now: datetime
+) -> str | None:
     """Return why the person is not to be told at all, or None."""
     preferences = person.preferences
     is_enabled = (
@@ -252,7 +266,8 @@ def _objection(delivery: Delivery, seen: Circumstances, person: Person) -> str |
         "account_gone": not person.is_reachable,
         "conversation_gone": seen.conversation is None or seen.conversation.is_deleted,
         "not_a_member": seen.member is None or not seen.member.is_member,
-        "muted": delivery.conversation_id in preferences.muted_conversation_ids,
+        "muted": delivery.conversation_id in preferences.muted_conversation_ids
+        or (seen.member is not None and seen.member.level_at(now) is MuteLevel.NONE),
         "disabled": not is_enabled,
     }
     return next((reason for reason, holds in objections.items() if holds), None)

@@ -11,6 +11,7 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    MuteChange,
     ReadMark,
 )
 from services.notification.domain.people import (
@@ -129,6 +130,10 @@ class ConversationRepository(Protocol):
         self, changes: Sequence[MembershipChange], session: Session = None
     ) -> None:
         """Keep members that came or went, each unless a newer change is known."""
+        ...
+
+    async def put_mute(self, change: MuteChange, session: Session = None) -> None:
+        """Keep how a place is muted, unless a newer change is known."""
         ...
 
     async def put_reads(

@@ -13,6 +13,8 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    MuteChange,
+    MuteLevel,
     ReadMark,
     newest,
 )
@@ -137,6 +139,24 @@ class MongoConversationRepository:
         await self._members.bulk_write(
             [_membership_update(change) for change in changes],
             ordered=False,
+            session=session,
+        )
+
+    async def put_mute(self, change: MuteChange, session: Session = None) -> None:
+        """Keep how a place is muted, unless a newer change is known."""
+        await self._members.update_one(
+            {"_id": _place_id(change.conversation_id, change.user_id)},
+            if_newer(
+                "mute_revision",
+                change.revision,
+                {
+                    "conversation_id": change.conversation_id,
+                    "user_id": change.user_id,
+                    "mute_level": change.level.value,
+                    "muted_until": change.until,
+                },
+            ),
+            upsert=True,
             session=session,
         )
 
@@ -294,6 +314,8 @@ def _member(document: Mapping[str, Any]) -> Member:
     return Member(
         document["conversation_id"],
         document["user_id"],
-        is_member=document["is_member"],
+        is_member=document.get("is_member", False),
         read_seq=document.get("read_seq", 0),
+        mute_level=MuteLevel(document.get("mute_level", MuteLevel.ALL)),
+        muted_until=document.get("muted_until"),
     )

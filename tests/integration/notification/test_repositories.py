@@ -24,6 +24,8 @@ from services.notification.domain.conversations import (
     ConversationKind,
     Excerpt,
     MembershipChange,
+    MuteChange,
+    MuteLevel,
     ReadMark,
 )
 from services.notification.domain.decision import NotificationKind
@@ -253,6 +255,24 @@ async def test_a_read_marker_only_rises(stores: Stores) -> None:
     assert before == {place[0]: {}}
     after = await stores.conversations.members([place[0]])
     assert after[place[0]][place[1]].read_seq == 7
+
+
+async def test_a_mute_is_kept_by_revision(stores: Stores) -> None:
+    """It is kept before the membership is known, and survives it."""
+    place = (ConversationId(new_id()), UserId(new_id()))
+    quiet = MuteChange(*place, revision=5, level=MuteLevel.NONE, until=None)
+    older = MuteChange(*place, revision=4, level=MuteLevel.ALL, until=None)
+
+    await stores.conversations.put_mute(quiet)
+    await stores.conversations.put_mute(older)
+    before = await stores.conversations.members([place[0]])
+    await stores.conversations.put_memberships(
+        [MembershipChange(*place, revision=1, is_member=True)]
+    )
+
+    assert before == {place[0]: {}}
+    after = await stores.conversations.members([place[0]])
+    assert after[place[0]][place[1]].mute_level is MuteLevel.NONE
 
 
 async def test_an_excerpt_is_kept_by_revision(stores: Stores) -> None:

@@ -28,6 +28,7 @@ from services.chat.service.own_feed import OwnFeed
 from services.chat.service.own_items import draft_wire
 from services.chat.service.own_live import OwnDelivery
 from services.chat.service.own_stream import OwnStream
+from services.chat.service.receipts import Receipts
 from services.chat.sockets.handlers import SocketHandlers
 from services.chat.sockets.rooms import LocalRooms
 from tests.unit.chat.client_model import ModelClient, json_of, refused
@@ -66,6 +67,7 @@ class House:
                 stream=stream,
                 mentions=MemoryMentions(chat.store),
             ),
+            receipts=Receipts(chat.store, chat.message_store, chat.personal),
         )
         self.markers = ReadMarkers(*shared, chat.personal, chat.clock)
         self.feed = LiveFeed(self.live, self.rooms, chat.store, chat.sealer)

@@ -26,6 +26,7 @@ from services.chat.domain.errors import (
     MessageIsDeletedError,
     MessageNotFoundError,
     OwnRevisionUnknownError,
+    ReceiptsAreOffError,
     TextTooLongError,
 )
 from services.chat.domain.personal import (
@@ -37,11 +38,14 @@ from services.chat.domain.personal import (
 )
 from services.chat.service.bookmarks import Bookmarks
 from services.chat.service.drafts import Drafts
+from services.chat.service.feed import LiveFeed
+from services.chat.service.items import user_room
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.mutes import Mutes
 from services.chat.service.openings import Opening
 from services.chat.service.own_stream import OwnStream
-from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
+from services.chat.service.receipts import Receipts
+from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft, user
 
 
 @pytest.fixture
@@ -309,3 +313,51 @@ async def test_a_hidden_message_has_no_bookmark(chat, own) -> None:
     assert marked.message is None
     with pytest.raises(MessageNotFoundError):
         await own.bookmarks.add(GRACE, group, message.message_id, note=None)
+
+
+async def test_who_has_read_a_message_is_a_list(chat, own) -> None:
+    """By user id, without its sender, in pages; who may not read it finds nothing."""
+    group = await chat.group(GRACE, MALLORY)
+    first = await chat.messages.send(draft(group))
+    second = await chat.messages.send(draft(group))
+    await own.markers.mark(GRACE, group, 2)
+    await own.markers.mark(MALLORY, group, 1)
+    receipts = Receipts(chat.store, chat.message_store, chat.personal)
+
+    async def readers(message, after="", limit=10):
+        found, following = await receipts.page(
+            ADA, group, message.message_id, after=after, limit=limit
+        )
+        return [member.user_id for member in found], following
+
+    assert await readers(first) == ([GRACE, MALLORY], None)
+    assert await readers(second) == ([GRACE], None)
+    assert await readers(first, limit=1) == ([GRACE], GRACE)
+    assert await readers(first, after=GRACE) == ([MALLORY], None)
+    with pytest.raises(MessageNotFoundError):
+        await receipts.page(ADA, group, MessageId(new_id()), after="", limit=1)
+    with pytest.raises(ConversationNotFoundError):
+        await receipts.page(user(9), group, first.message_id, after="", limit=1)
+
+
+async def test_where_receipts_are_off_nobody_sees_who_read_what(chat, own) -> None:
+    """Neither in the list of members nor in what changed, nor live."""
+    group = await chat.group(GRACE)
+    message = await chat.messages.send(draft(group))
+    off = Amendment(has_receipts=False)
+    await chat.conversations.change(ADA, group, off)
+    await own.markers.mark(GRACE, group, 1)
+    receipts = Receipts(chat.store, chat.message_store, chat.personal)
+    with pytest.raises(ReceiptsAreOffError):
+        await receipts.page(ADA, group, message.message_id, after="", limit=1)
+    shown, _ = await chat.members.page(ADA, group, after="", limit=5)
+    assert {m.user_id: m.read_seq for m in shown}[GRACE] == 0
+    shown, _ = await chat.members.page(GRACE, group, after="", limit=5)
+    assert {m.user_id: m.read_seq for m in shown}[GRACE] == 1
+    changes = await chat.sync.changes(ADA, group, since=0, limit=9)
+    assert {m.user_id: m.read_seq for m in changes.members}[GRACE] == 0
+    (told,) = chat.bus.published_of(ConversationRead)
+    feed = LiveFeed(chat.live, chat.rooms, chat.store, chat.sealer)
+    chat.rooms.emitted.clear()
+    feed.read(told)
+    assert [rooms for rooms, _, _ in chat.rooms.emitted] == [(user_room(GRACE),)]

@@ -12,6 +12,7 @@ from services.notification.domain.conversations import (
     ConversationKind,
     Excerpt,
     Member,
+    MuteLevel,
     SentMessage,
 )
 from services.notification.domain.decision import (
@@ -292,3 +293,33 @@ def test_too_late_and_too_often() -> None:
     assert judged(delivery(), seen(), NOW + timedelta(hours=1)) == Expire()
     killer = delivery(claims=CLAIMS_MAX + 1)
     assert judged(killer, seen()) == GiveUp("abandoned")
+
+
+@pytest.mark.parametrize(
+    ("level", "is_mentioned", "is_pushed"),
+    [
+        (MuteLevel.ALL, False, True),
+        (MuteLevel.MENTIONS, False, False),
+        (MuteLevel.MENTIONS, True, True),
+        (MuteLevel.NONE, False, False),
+        (MuteLevel.NONE, True, False),
+    ],
+)
+def test_who_muted_a_conversation_in_chat_finds_it_in_the_list(
+    level: MuteLevel, *, is_mentioned: bool, is_pushed: bool
+) -> None:
+    """Neither push nor mail but what the level lets through, until it ends."""
+    until = NOW + timedelta(minutes=1)
+    bob = replace(MEMBERS[BOB], mute_level=level, muted_until=until)
+    mentions = frozenset({BOB}) if is_mentioned else frozenset()
+    told = decided(members=MEMBERS | {BOB: bob}, mentions=mentions)[BOB]
+    assert (told.push_due_at is not None) is is_pushed
+    assert (told.email_due_at is not None) is is_pushed
+    over = replace(bob, muted_until=NOW)
+    assert decided(members=MEMBERS | {BOB: over})[BOB].push_due_at == NOW
+
+
+def test_a_mute_cancels_what_waits() -> None:
+    """Between decision and sending the conversation may have been muted."""
+    bob = replace(MEMBERS[BOB], mute_level=MuteLevel.NONE)
+    assert judged(delivery(Channel.PUSH), seen(member=bob)) == Cancel("muted")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from libs.kernel import ConversationId, MessageId, UserId
+from services.chat.domain.conversation import Member
 from services.chat.domain.errors import MarkerUnmovedError
 from services.chat.domain.personal import Bookmark, Mute, OwnMembership, SavedDraft
 from services.chat.ports import OwnItem, Session
@@ -66,6 +67,27 @@ class MemoryPersonal:
         if not await self._store.advance_read(*key, seq, session=session):
             raise MarkerUnmovedError
         return self._issue(key)
+
+    async def readers(
+        self,
+        conversation_id: ConversationId,
+        seq: int,
+        *,
+        except_user: UserId,
+        after: str,
+        limit: int,
+    ) -> list[Member]:
+        """Return active members whose marker is at a seq or above, by user id."""
+        found = [
+            member
+            for (place, user_id), member in self._store.members.items()
+            if place == conversation_id
+            and member.is_active
+            and member.read_seq >= seq
+            and user_id > after
+            and user_id != except_user
+        ]
+        return sorted(found, key=lambda member: member.user_id)[:limit]
 
     async def put_mute(
         self,

@@ -15,6 +15,7 @@ from services.notification.domain.conversations import (
     Excerpt,
     Member,
     MembershipChange,
+    MuteChange,
     ReadMark,
     newest,
 )
@@ -120,6 +121,7 @@ class MemoryConversationRepository:
         self._deleted: set[ConversationId] = set()
         self._members: dict[tuple[ConversationId, UserId], Member] = {}
         self._revisions: dict[tuple[ConversationId, UserId], int] = {}
+        self._mutes: dict[tuple[ConversationId, UserId], int] = {}
         self._excerpts: dict[MessageId, Excerpt] = {}
 
     async def get(
@@ -207,6 +209,17 @@ class MemoryConversationRepository:
                 self._revisions[place] = change.revision
                 known = self._members.get(place) or Member(*place)
                 self._members[place] = replace(known, is_member=change.is_member)
+
+    async def put_mute(self, change: MuteChange, session: Session = None) -> None:
+        """Keep how a place is muted, unless a newer change is known."""
+        del session
+        place = (change.conversation_id, change.user_id)
+        if self._mutes.get(place, -1) < change.revision:
+            self._mutes[place] = change.revision
+            known = self._members.get(place) or Member(*place, is_member=False)
+            self._members[place] = replace(
+                known, mute_level=change.level, muted_until=change.until
+            )
 
     async def put_reads(
         self, marks: Sequence[ReadMark], session: Session = None
