@@ -1,7 +1,7 @@
 """Who has read a message, where the conversation shows it."""
 
 from libs.kernel import ConversationId, MessageId, UserId
-from services.chat.domain.conversation import Member
+from services.chat.domain.conversation import Member, visible_from
 from services.chat.domain.errors import MessageNotFoundError, ReceiptsAreOffError
 from services.chat.ports import (
     ConversationRepository,
@@ -54,7 +54,7 @@ class Receipts:
         if not conversation.has_receipts:
             raise ReceiptsAreOffError
         message = await self._messages.get(conversation_id, message_id)
-        if message is None or message.seq < member.visible_from_seq:
+        if message is None or message.seq < visible_from(conversation, member):
             raise MessageNotFoundError
         found = await self._personal.readers(
             conversation_id,
