@@ -45,6 +45,7 @@ from services.chat.operations.retention import keeping
 from services.chat.peers import Sharing
 from services.chat.repository import (
     ConversationVault,
+    MongoAttachmentRepository,
     MongoBanRepository,
     MongoConversationRepository,
     MongoEraserStore,
@@ -52,6 +53,8 @@ from services.chat.repository import (
     MongoJobStore,
     MongoMessageRepository,
     MongoPartitionStore,
+    MongoScheduledRepository,
+    MongoThreadRepository,
     MongoUserRepository,
     MongoVersionRepository,
     MongoWriterStore,
@@ -59,6 +62,7 @@ from services.chat.repository import (
     SenderMarkers,
     own_stores,
 )
+from services.chat.service.attachments import Attachments
 from services.chat.service.core import Core, build_core
 from services.chat.service.directory import Directory
 from services.chat.service.erasure import Erasure
@@ -73,6 +77,7 @@ from services.chat.sockets import (
     Dispatcher,
     EventRates,
     LocalRooms,
+    MessageHandlers,
     SocketGate,
     SocketHandlers,
     socketio_server,
@@ -117,6 +122,7 @@ class ConsumerApp:
 
     directory: Directory
     erasure: Erasure
+    attachments: Attachments
     channels: ProjectChannels
     feed: LiveFeed
     own_feed: OwnFeed
@@ -216,6 +222,9 @@ def _records(database: "Database", vault: ConversationVault) -> Records:
         jobs=MongoJobStore(database),
         eraser=MongoEraserStore(database),
         versions=MongoVersionRepository(database, vault),
+        threads=MongoThreadRepository(database),
+        attachments=MongoAttachmentRepository(database),
+        scheduled=MongoScheduledRepository(database, vault),
     )
 
 
@@ -268,6 +277,7 @@ async def _start(
     app = ConsumerApp(
         core.directory,
         core.membership.erasure,
+        core.talk.attachments,
         core.membership.projects,
         core.feed,
         core.own.feed,
@@ -279,6 +289,7 @@ async def _start(
     tasks = await stack.enter_async_context(TaskSupervisor())
     tasks.start("partitions", adapters.sharing.partitions.run)
     tasks.start("read-markers", core.markers.run)
+    tasks.start("scheduled", core.talk.sender.run)
     tasks.start("jobs", core.membership.jobs.run)
     tasks.start("sender-markers", adapters.sender_markers.run)
     tasks.start("live-holes", core.live.fill_holes)
@@ -335,7 +346,6 @@ def _dispatcher(
 ) -> Dispatcher:
     handlers = SocketHandlers(
         core.membership.conversations,
-        core.talk.messages,
         core.markers,
         live=core.live,
         rooms=adapters.rooms,
@@ -347,7 +357,11 @@ def _dispatcher(
         events=(settings.socket_events_per_second, settings.socket_events_burst),
         messages=(settings.socket_messages_per_second, settings.socket_messages_burst),
     )
-    return Dispatcher(handlers.routes(gate), rates, adapters.outside.clock)
+    return Dispatcher(
+        handlers.routes(gate) | MessageHandlers(core.talk).routes(),
+        rates,
+        adapters.outside.clock,
+    )
 
 
 def _core_limits(settings: ChatSettings) -> CoreLimits:

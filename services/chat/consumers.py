@@ -19,6 +19,10 @@ from libs.events.catalog import (
     DraftCleared,
     DraftSaved,
     ErasureCompleted,
+    MediaDeleted,
+    MediaProcessed,
+    MediaRejected,
+    MediaUploaded,
     MessageDeleted,
     MessageEdited,
     MessagePinned,
@@ -41,6 +45,7 @@ from libs.events.catalog import (
     UserVerified,
 )
 from libs.kernel import ProjectId, UserId
+from services.chat.service.attachments import Attachments, MediaEvent
 from services.chat.service.directory import Directory, UserEvent
 from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
@@ -99,6 +104,11 @@ class ChatUseCases(Protocol):
         ...
 
     @property
+    def attachments(self) -> Attachments:
+        """The projection of documents."""
+        ...
+
+    @property
     def channels(self) -> ProjectChannels:
         """The channels of projects."""
         ...
@@ -128,6 +138,14 @@ async def project_user(event: UserEvent, context: Context) -> None:
     if isinstance(event, UserDeleted):
         user_id = UserId(event.user_id)
         await _app(context).erasure.request(context.transaction, user_id)
+
+
+@worker.subscribe(
+    MediaUploaded, MediaProcessed, MediaRejected, MediaDeleted, name="documents"
+)
+async def project_document(event: MediaEvent, context: Context) -> None:
+    """Keep who may attach a document, and whether anybody may."""
+    await _app(context).attachments.apply(event, session=context.session)
 
 
 @worker.subscribe(ProjectCreated, name="project-created")

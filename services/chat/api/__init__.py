@@ -9,7 +9,9 @@ from services.chat.api import (
     messages,
     own,
     reactions,
+    scheduled,
     sync,
+    threads,
 )
 from services.chat.api.dependencies import ChatState
 
@@ -22,6 +24,8 @@ ROUTERS = [
     messages.router,
     own.router,
     reactions.router,
+    threads.router,
+    scheduled.router,
     sync.router,
 ]
 

@@ -1,5 +1,7 @@
 """What can go wrong in a conversation, each with the code the API shows."""
 
+from collections.abc import Sequence
+
 from libs.kernel import (
     AppError,
     ConflictError,
@@ -169,6 +171,35 @@ class MessageIsDeletedError(ConflictError):
 
     def __init__(self) -> None:
         super().__init__("message_deleted", "The message was deleted.")
+
+
+class AttachmentUnknownError(ConflictError):
+    """A document cannot be attached: not known yet, gone, or not for the sender.
+
+    What was uploaded a moment ago is known in a moment, so it may be tried again.
+    """
+
+    def __init__(self, document_ids: Sequence[str]) -> None:
+        super().__init__(
+            "attachment_unknown",
+            "There is no such document (yet).",
+            document_ids=list(document_ids),
+            retry_after_seconds=1.0,
+        )
+
+
+class ScheduledNotFoundError(NotFoundError):
+    """The caller has scheduled no such message."""
+
+    def __init__(self) -> None:
+        super().__init__("scheduled_not_found", "There is no such scheduled message.")
+
+
+class ScheduledIsSendingError(ConflictError):
+    """A scheduled message is being sent: it can be changed no more."""
+
+    def __init__(self) -> None:
+        super().__init__("scheduled_sending", "The message is being sent.")
 
 
 class EditWindowClosedError(ForbiddenError):

@@ -12,6 +12,7 @@ from services.chat.domain.permissions import Action
 
 _CONVERSATION = "/api/v1/conversations/{conversation_id}"
 _MESSAGE = f"{_CONVERSATION}/messages/{{message_id}}"
+_THREAD = f"{_CONVERSATION}/threads/{{thread_seq}}"
 
 
 class Scope(StrEnum):
@@ -93,6 +94,17 @@ OPERATIONS: tuple[Operation, ...] = (
     _on(f"PUT {_MESSAGE}/pin", Action.PIN),
     _on(f"DELETE {_MESSAGE}/pin", Action.PIN),
     _on(f"GET {_CONVERSATION}/pins", Action.READ),
+    _on(f"GET {_CONVERSATION}/threads", Action.READ),
+    _on(f"GET {_THREAD}", Action.READ),
+    _on(f"GET {_THREAD}/messages", Action.READ),
+    _on(f"PUT {_THREAD}/follow", Action.READ),
+    _on(f"DELETE {_THREAD}/follow", Action.READ),
+    _on(f"PUT {_THREAD}/read", Action.READ),
+    _on(f"POST {_CONVERSATION}/forwards", Action.SEND),
+    _on(f"POST {_CONVERSATION}/scheduled", Action.SEND),
+    _beyond("GET /api/v1/scheduled", Scope.OWN),
+    _beyond("PATCH /api/v1/scheduled/{scheduled_id}", Scope.OWN),
+    _beyond("DELETE /api/v1/scheduled/{scheduled_id}", Scope.OWN),
     # Catching up, and what is the caller's own.
     _on(f"GET {_MESSAGE}/receipts", Action.READ),
     _on(f"GET {_CONVERSATION}/changes", Action.READ),
@@ -108,6 +120,14 @@ OPERATIONS: tuple[Operation, ...] = (
     _beyond("DELETE /api/v1/bookmarks/{message_id}", Scope.OWN),
     # Sockets.
     _on("socket message.send", Action.SEND),
+    _on("socket message.edit", Action.EDIT_OWN),
+    _on("socket message.delete", Action.DELETE_OWN, "own"),
+    _on("socket message.delete", Action.DELETE_ANY, "other's"),
+    _on("socket message.react", Action.REACT),
+    _on("socket message.pin", Action.PIN),
+    _on("socket message.forward", Action.SEND),
+    _on("socket thread.read", Action.READ),
+    _on("socket thread.follow", Action.READ),
     _on("socket conversation.subscribe", Action.READ),
     _on("socket receipt.read", Action.READ),
     _on("socket typing.start", Action.SEND),

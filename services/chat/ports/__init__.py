@@ -1,5 +1,6 @@
 """What the core of chat needs from outside, as Protocols."""
 
+from services.chat.ports.attachments import AttachmentRepository
 from services.chat.ports.bans import BanRepository
 from services.chat.ports.conversations import ConversationRepository, JoinedAt
 from services.chat.ports.delivery import (
@@ -34,13 +35,16 @@ from services.chat.ports.personal import (
 )
 from services.chat.ports.rates import SharedBuckets
 from services.chat.ports.retention import Lease, RetentionStore
+from services.chat.ports.scheduled import DueAt, ScheduledRepository
 from services.chat.ports.session import Session
+from services.chat.ports.threads import ThreadRepository
 from services.chat.ports.users import UserRepository
 from services.chat.ports.versions import VersionRepository
 from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
 
 __all__ = [
     "Append",
+    "AttachmentRepository",
     "BanRepository",
     "BookmarkRepository",
     "Changed",
@@ -49,6 +53,7 @@ __all__ = [
     "ConversationRepository",
     "DataKeyStore",
     "DraftRepository",
+    "DueAt",
     "EraserStore",
     "InspectionStore",
     "InviteRepository",
@@ -70,10 +75,12 @@ __all__ = [
     "RemovalChannel",
     "RetentionStore",
     "Rooms",
+    "ScheduledRepository",
     "SentKey",
     "Session",
     "SharedBuckets",
     "StoredKey",
+    "ThreadRepository",
     "TransportSealer",
     "TypingChannel",
     "UserRepository",

@@ -99,6 +99,7 @@ class MessageRepository(Protocol):
         after: int | None,
         limit: int,
         visible_from_seq: int = 1,
+        thread_seq: int | None = None,
     ) -> Page:
         """Return up to `limit` messages next to a seq, or the newest ones.
 
@@ -109,6 +110,25 @@ class MessageRepository(Protocol):
                 one of both is given.
             limit: At least 1.
             visible_from_seq: Messages below it are as if they were not there.
+            thread_seq: Only the answers of this thread.
+        """
+        ...
+
+    async def threads(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: int | None,
+        limit: int,
+        visible_from_seq: int = 1,
+    ) -> list[Message]:
+        """Return messages that were answered, the last answered first.
+
+        Args:
+            conversation_id: Whose messages.
+            before: Only those whose last answer has a lower seq; None: all.
+            limit: At least 1.
+            visible_from_seq: See `page`.
         """
         ...
 

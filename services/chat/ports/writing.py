@@ -9,6 +9,7 @@ import msgspec
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Conversation, Role
 from services.chat.domain.message import Message
+from services.chat.domain.thread import Touch
 from services.chat.ports.session import Session
 
 SentKey = tuple[ConversationId, UserId, str]
@@ -34,13 +35,18 @@ class WriteState(msgspec.Struct, kw_only=True):
 
 
 class Append(msgspec.Struct, frozen=True, kw_only=True):
-    """New messages of one conversation, and the state they were planned on."""
+    """New messages of one conversation, and the state they were planned on.
+
+    Attributes:
+        touches: What answers among them do to who follows their threads.
+    """
 
     conversation_id: ConversationId
     expected_seq: int
     expected_revision: int
     expected_members_version: int
     messages: tuple[Message, ...]
+    touches: tuple[Touch, ...] = ()
 
 
 class WriterStore(Protocol):

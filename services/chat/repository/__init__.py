@@ -1,5 +1,6 @@
 """Chat's collections in MongoDB: indexes, documents, and what is private in them."""
 
+from services.chat.repository.attachments import MongoAttachmentRepository
 from services.chat.repository.bans import MongoBanRepository
 from services.chat.repository.bookmarks import MongoBookmarkRepository
 from services.chat.repository.conversations import MongoConversationRepository
@@ -11,7 +12,9 @@ from services.chat.repository.markers import SenderMarkers
 from services.chat.repository.messages import MongoMessageRepository
 from services.chat.repository.partitions import MongoPartitionStore
 from services.chat.repository.personal import MongoPersonalRepository, own_stores
+from services.chat.repository.scheduled import MongoScheduledRepository
 from services.chat.repository.schema import Schema
+from services.chat.repository.threads import MongoThreadRepository
 from services.chat.repository.users import MongoUserRepository
 from services.chat.repository.vault import ConversationVault, RenewalLimits
 from services.chat.repository.versions import MongoVersionRepository
@@ -19,6 +22,7 @@ from services.chat.repository.writing import MongoWriterStore
 
 __all__ = [
     "ConversationVault",
+    "MongoAttachmentRepository",
     "MongoBanRepository",
     "MongoBookmarkRepository",
     "MongoConversationRepository",
@@ -29,6 +33,8 @@ __all__ = [
     "MongoMessageRepository",
     "MongoPartitionStore",
     "MongoPersonalRepository",
+    "MongoScheduledRepository",
+    "MongoThreadRepository",
     "MongoUserRepository",
     "MongoVersionRepository",
     "MongoWriterStore",

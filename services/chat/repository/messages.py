@@ -103,12 +103,15 @@ class MongoMessageRepository:
         after: int | None,
         limit: int,
         visible_from_seq: int = 1,
+        thread_seq: int | None = None,
     ) -> Page:
         """Return up to `limit` messages next to a seq, or the newest ones."""
         bounds = {"$gt": max(after or 0, visible_from_seq - 1)}
         if before is not None:
             bounds["$lt"] = before
         query: Document = {"conversation_id": conversation_id, "seq": bounds}
+        if thread_seq is not None:
+            query["thread_seq"] = thread_seq
         direction = 1 if after is not None else -1
         with map_mongo_errors():
             cursor = self._messages.find(query, limit=limit + 1).sort("seq", direction)
@@ -119,6 +122,29 @@ class MongoMessageRepository:
             shown.reverse()
         messages = tuple(message_of(document, self._vault) for document in shown)
         return Page(messages, has_more=len(documents) > limit)
+
+    async def threads(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: int | None,
+        limit: int,
+        visible_from_seq: int = 1,
+    ) -> list[Message]:
+        """Return messages that were answered, the last answered first."""
+        answered: Document = {"$exists": True}
+        if before is not None:
+            answered["$lt"] = before
+        query: Document = {
+            "conversation_id": conversation_id,
+            "last_reply_seq": answered,
+            "seq": {"$gte": visible_from_seq},
+        }
+        with map_mongo_errors():
+            cursor = self._messages.find(query, limit=limit)
+            documents = await cursor.sort("last_reply_seq", -1).to_list()
+        await self._keys.load(documents)
+        return [message_of(document, self._vault) for document in documents]
 
     async def pinned(
         self,

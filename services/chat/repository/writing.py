@@ -13,6 +13,7 @@ from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message, MessageKind
+from services.chat.domain.thread import growth_of
 from services.chat.ports import Append, SentKey, Session, WriteState
 from services.chat.repository.documents import (
     NOT_DELETED,
@@ -25,6 +26,7 @@ from services.chat.repository.message_documents import (
     message_document,
     message_of,
 )
+from services.chat.repository.threads import growth_update, touch_update
 from services.chat.repository.vault import ConversationVault
 
 _DUPLICATE_KEY = 11000
@@ -123,6 +125,7 @@ class MongoWriterStore:
             "insert", self._messages.name, documents=documents, session=session
         )
         _check(answer)
+        await self._grow_threads(appends, session)
 
     def note_sent(self, messages: Iterable[Message]) -> None:
         """Move the senders' own markers, soon; see `SenderMarkers`."""
@@ -146,6 +149,19 @@ class MongoWriterStore:
         await self._keys.load(documents)
         found = [message_of(document, self._vault) for document in documents]
         return {(m.conversation_id, m.sender_id, m.client_message_id): m for m in found}
+
+    async def _grow_threads(self, appends: Sequence[Append], session: Session) -> None:
+        """Count answers where they belong: one statement a thread and a follower."""
+        messages = [message for append in appends for message in append.messages]
+        grown = [growth_update(one) for one in growth_of(messages)]
+        if not grown:
+            return
+        touches = [touch_update(one) for append in appends for one in append.touches]
+        for name, updates in (("messages", grown), ("thread_follows", touches)):
+            answer = await self._messages.database.command(
+                "update", name, updates=updates, session=session
+            )
+            _check(answer)
 
     async def _advance(self, appends: Sequence[Append], session: Session) -> None:
         updates = [

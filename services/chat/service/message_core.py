@@ -2,11 +2,16 @@
 
 from dataclasses import dataclass
 
+from services.chat.service.attachments import Attachments
+from services.chat.service.draft_checks import DraftChecks
+from services.chat.service.forwarding import Forwarding
 from services.chat.service.message_changes import MessageChanges
 from services.chat.service.messages import Messages
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.pins import Pins
 from services.chat.service.reactions import Reactions
+from services.chat.service.scheduling import ScheduledSender, Scheduling
+from services.chat.service.threads import Threads
 
 
 @dataclass(frozen=True)
@@ -16,30 +21,41 @@ class MessageCore:
     messages: Messages
     reactions: Reactions
     pins: Pins
+    threads: Threads
+    forwarding: Forwarding
+    scheduling: Scheduling
+    sender: ScheduledSender
+    attachments: Attachments
 
 
 def build_messages(outside: Outside, limits: CoreLimits) -> MessageCore:
     """Put the use cases together."""
-    changes = MessageChanges(
-        outside.bus, outside.conversations, outside.messages, outside.writer
+    conversations, stored = outside.conversations, outside.messages
+    records, bounds = outside.records, limits.conversation
+    changes = MessageChanges(outside.bus, conversations, stored, outside.writer)
+    attachments = Attachments(records.attachments, conversations)
+    messages = Messages(
+        changes,
+        conversations,
+        stored,
+        records.versions,
+        DraftChecks(conversations, stored, attachments, bounds),
+        writer=outside.writer,
+        sealer=outside.sealer,
+        clock=outside.clock,
+        limits=bounds,
     )
     return MessageCore(
-        messages=Messages(
-            changes,
-            outside.conversations,
-            outside.messages,
-            outside.records.versions,
-            writer=outside.writer,
-            sealer=outside.sealer,
-            clock=outside.clock,
-            limits=limits.conversation,
-        ),
+        messages=messages,
         reactions=Reactions(changes),
-        pins=Pins(
-            changes,
-            outside.conversations,
-            outside.messages,
-            clock=outside.clock,
-            limits=limits.conversation,
+        pins=Pins(changes, conversations, stored, clock=outside.clock, limits=bounds),
+        threads=Threads(conversations, stored, records.threads),
+        forwarding=Forwarding(changes, messages),
+        scheduling=Scheduling(
+            conversations, records.scheduled, clock=outside.clock, limits=bounds
         ),
+        sender=ScheduledSender(
+            outside.bus, records.scheduled, messages, clock=outside.clock
+        ),
+        attachments=attachments,
     )

@@ -7,9 +7,18 @@ import msgspec
 
 from libs.events import Transaction
 from libs.events.catalog.message import MessageEdited
-from libs.kernel import Clock, ConversationId, EventId, MessageId, UserId, new_id
+from libs.kernel import (
+    AppError,
+    Clock,
+    ConversationId,
+    EventId,
+    MessageId,
+    UserId,
+    new_id,
+)
 from services.chat.domain.conversation import Conversation, Member, visible_from
 from services.chat.domain.errors import (
+    ConversationNotFoundError,
     EditWindowClosedError,
     MessageIsDeletedError,
 )
@@ -36,6 +45,7 @@ from services.chat.ports import (
     VersionRepository,
 )
 from services.chat.service.access import require_access
+from services.chat.service.draft_checks import DraftChecks
 from services.chat.service.message_changes import MessageChanges, Seen
 
 
@@ -70,6 +80,7 @@ class Messages:
         conversations: Conversations and members.
         messages: Stored messages.
         versions: What edited ones said before.
+        checks: Checks what a message refers to.
         writer: Appends new ones.
         sealer: Seals the content of events.
         clock: Gives the times.
@@ -82,6 +93,7 @@ class Messages:
         conversations: ConversationRepository,
         messages: MessageRepository,
         versions: VersionRepository,
+        checks: DraftChecks,
         *,
         writer: MessageWriter,
         sealer: TransportSealer,
@@ -92,6 +104,7 @@ class Messages:
         self._conversations = conversations
         self._messages = messages
         self._versions = versions
+        self._checks = checks
         self._writer = writer
         self._sealer = sealer
         self._clock = clock
@@ -108,12 +121,24 @@ class Messages:
         Raises:
             DraftInvalidError: The draft can never be stored.
             TextTooLongError: It is too long.
-            AppError: Whatever `MessageWriter.submit` tells.
+            AppError: See `DraftChecks.resolved` and `MessageWriter.submit`.
 
         Emits: message.sent. Source: ADR 0009.
         """
         check_draft(draft)
-        return await self._writer.submit(draft)
+        try:
+            resolved = await self._checks.resolved(draft)
+        except ConversationNotFoundError:
+            raise
+        except AppError:
+            # What was sent stays sent, whatever it refers to has become since.
+            stored = await self._messages.find_sent(
+                draft.conversation_id, draft.sender_id, draft.client_message_id
+            )
+            if stored is None:
+                raise
+            return stored
+        return await self._writer.submit(resolved)
 
     async def get(
         self, user_id: UserId, conversation_id: ConversationId, message_id: MessageId
@@ -213,24 +238,18 @@ class Messages:
 
         async def step(transaction: Transaction, seen: Seen) -> Message | None:
             seen.require_own_or(Action.EDIT_OWN, None)
-            message = seen.message
-            self._check_edit(message, edit)
-            edited = msgspec.structs.replace(
-                message,
-                text=edit.text,
-                mentions=edit.mentions,
-                mention_kinds=edit.mention_kinds,
-            )
-            if edited == message:
+            self._check_edit(seen.message, edit)
+            edited = self._edited(seen, edit)
+            if edited is None:
                 return None
-            edited = msgspec.structs.replace(
-                edited,
-                edited_at=self._clock.now(),
-                edit_count=message.edit_count + 1,
-                last_change=MessageChange.EDITED,
-                revision=seen.next_revision,
+            await self._checks.check_mentions(
+                seen.conversation,
+                seen.member,
+                edit.mentions,
+                edit.mention_kinds,
+                session=transaction.session,
             )
-            await self._keep(message, transaction)
+            await self._keep(seen.message, transaction)
             self._publish_edited(transaction, edited)
             return edited
 
@@ -293,6 +312,24 @@ class Messages:
         found = await self._versions.page(seen.message, before=before, limit=limit + 1)
         shown = found[:limit]
         return shown, shown[-1].number if len(found) > limit else None
+
+    def _edited(self, seen: Seen, edit: Edit) -> Message | None:
+        """Return the message as an edit makes it; None: it says so already."""
+        said = msgspec.structs.replace(
+            seen.message,
+            text=edit.text,
+            mentions=edit.mentions,
+            mention_kinds=edit.mention_kinds,
+        )
+        if said == seen.message:
+            return None
+        return msgspec.structs.replace(
+            said,
+            edited_at=self._clock.now(),
+            edit_count=said.edit_count + 1,
+            last_change=MessageChange.EDITED,
+            revision=seen.next_revision,
+        )
 
     def _check_edit(self, message: Message, edit: Edit) -> None:
         if message.is_deleted:

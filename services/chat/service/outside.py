@@ -9,6 +9,7 @@ from libs.kernel.rates import Limit
 from services.chat.domain.limits import Limits
 from services.chat.domain.rates import Rated
 from services.chat.ports import (
+    AttachmentRepository,
     BanRepository,
     ConversationRepository,
     EraserStore,
@@ -20,7 +21,9 @@ from services.chat.ports import (
     PresenceStore,
     RemovalChannel,
     Rooms,
+    ScheduledRepository,
     SharedBuckets,
+    ThreadRepository,
     TransportSealer,
     UserRepository,
     VersionRepository,
@@ -37,6 +40,9 @@ class Records:
     jobs: JobStore
     eraser: EraserStore
     versions: VersionRepository
+    threads: ThreadRepository
+    attachments: AttachmentRepository
+    scheduled: ScheduledRepository
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ answered here, and a broadcast is encoded once. Source: ADR 0012, docs/realtime.
 from services.chat.sockets.dispatch import Dispatcher, EventRates
 from services.chat.sockets.gate import SocketGate
 from services.chat.sockets.handlers import SocketHandlers
+from services.chat.sockets.message_handlers import MessageHandlers
 from services.chat.sockets.rooms import LocalRooms
 from services.chat.sockets.transport import MESSAGE_BYTES, socketio_server
 
@@ -15,6 +16,7 @@ __all__ = [
     "Dispatcher",
     "EventRates",
     "LocalRooms",
+    "MessageHandlers",
     "SocketGate",
     "SocketHandlers",
     "socketio_server",

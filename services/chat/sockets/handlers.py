@@ -4,13 +4,11 @@ from typing import Protocol
 
 from libs.kernel import (
     ConversationId,
-    DocumentId,
     SessionId,
     UnauthenticatedError,
     UserId,
 )
 from services.chat.domain.errors import ConversationNotFoundError
-from services.chat.domain.message import Draft
 from services.chat.ports import TypingChannel
 from services.chat.service.catchup import Known
 from services.chat.service.catchup_wire import caught_up_wire
@@ -18,11 +16,10 @@ from services.chat.service.conversations import Conversations, Membership
 from services.chat.service.items import conversation_room
 from services.chat.service.live import LiveDelivery
 from services.chat.service.markers import ReadMarkers
-from services.chat.service.messages import Messages
 from services.chat.service.own_core import OwnCore
 from services.chat.service.own_items import own_room
 from services.chat.service.presence import Presence
-from services.chat.service.wire import Wire, message_event
+from services.chat.service.wire import Wire
 from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Route
 from services.chat.sockets.payloads import (
@@ -31,7 +28,6 @@ from services.chat.sockets.payloads import (
     GetPresence,
     ReadUpTo,
     RenewToken,
-    SendMessage,
     SetPresence,
     StartTyping,
     Subscribe,
@@ -71,11 +67,10 @@ class Admission(Protocol):
 
 
 class SocketHandlers:
-    """Handlers of every event that clients may send.
+    """Handlers of the events that clients may send, but those about messages.
 
     Args:
         conversations: For subscribing.
-        messages: For sending.
         markers: For reading.
         live: Watches what is subscribed.
         rooms: Clients of this process.
@@ -87,7 +82,6 @@ class SocketHandlers:
     def __init__(
         self,
         conversations: Conversations,
-        messages: Messages,
         markers: ReadMarkers,
         *,
         live: LiveDelivery,
@@ -97,7 +91,6 @@ class SocketHandlers:
         own: OwnCore,
     ) -> None:
         self._conversations = conversations
-        self._messages = messages
         self._markers = markers
         self._live = live
         self._rooms = rooms
@@ -113,7 +106,6 @@ class SocketHandlers:
             return await self.renew_token(client, payload, admission)
 
         return {
-            "message.send": Route(SendMessage, self.send_message, "messages"),
             "conversation.subscribe": Route(
                 Subscribe,
                 self.subscribe,
@@ -146,19 +138,6 @@ class SocketHandlers:
                 lambda payload: len(payload.user_ids),
             ),
         }
-
-    async def send_message(self, client: Client, payload: SendMessage) -> Wire:
-        """Append a message; answer it with its seq and revision."""
-        draft = Draft(
-            conversation_id=ConversationId(payload.conversation_id),
-            sender_id=client.user_id,
-            client_message_id=payload.client_message_id,
-            text=payload.text,
-            attachments=tuple(DocumentId(a) for a in payload.attachments),
-            mentions=tuple(UserId(m) for m in payload.mentions),
-            reply_to_seq=payload.reply_to_seq,
-        )
-        return message_event(await self._messages.send(draft))
 
     async def subscribe(self, client: Client, payload: Subscribe) -> Wire:
         """Begin to deliver conversations live; errors are told one by one.

@@ -104,6 +104,16 @@ class Marked(Told):
     read_seq: int
 
 
+class ThreadState(Told):
+    """Acknowledgement of ``thread.read`` and ``thread.follow``."""
+
+    conversation_id: str
+    thread_seq: int
+    is_following: bool
+    read_seq: int
+    unread: int
+
+
 class Status(Told):
     """Acknowledgement of ``presence.set``."""
 
@@ -256,12 +266,19 @@ class Resync(Told):
 ANSWERS: dict[str, type[BaseModel]] = {
     "conversation.subscribe": Subscribed,
     "conversation.unsubscribe": Nothing,
+    "message.delete": Nothing,
+    "message.edit": SentMessage,
+    "message.forward": SentMessage,
+    "message.pin": SentMessage,
+    "message.react": SentMessage,
     "message.send": SentMessage,
     "own.subscribe": OwnPlace,
     "presence.get": Presences,
     "presence.set": Status,
     "receipt.read": Marked,
     "sync": CaughtUpResource,
+    "thread.follow": ThreadState,
+    "thread.read": ThreadState,
     "token.renew": Renewed,
     "typing.start": Nothing,
 }

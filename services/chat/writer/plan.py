@@ -17,6 +17,7 @@ from services.chat.domain.message import Message, encode_body
 from services.chat.domain.message_events import sent_event
 from services.chat.domain.permissions import Action, require
 from services.chat.domain.slow_mode import is_slowed, wait_seconds
+from services.chat.domain.thread import Touch, touches_of
 from services.chat.ports import Append, SentKey, TransportSealer, WriteState
 from services.chat.writer.pending import Pending
 
@@ -153,10 +154,12 @@ def _number(
     now: datetime,
 ) -> None:
     messages = []
+    touches: list[Touch] = []
     for offset, waiting in enumerate(keys.values(), start=1):
         message = _message(waiting[0], state, offset, now)
         plan.writes.append((message, _event(message, waiting[0], sealer), waiting))
         messages.append(message)
+        touches += touches_of(message, waiting[0].draft.thread_author_id)
     plan.appends.append(
         Append(
             conversation_id=state.conversation.conversation_id,
@@ -164,6 +167,7 @@ def _number(
             expected_revision=state.revision,
             expected_members_version=state.members_version,
             messages=tuple(messages),
+            touches=tuple(touches),
         )
     )
 

@@ -24,6 +24,7 @@ from services.chat.service.outside import CoreLimits, Outside, Records
 from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Dispatcher, EventRates
 from services.chat.sockets.handlers import SocketHandlers
+from services.chat.sockets.message_handlers import MessageHandlers
 from services.chat.sockets.rooms import LocalRooms
 from tests.support.asgi import AsgiClient, InternalCallers
 from tests.unit.chat.support import LIMITS, Chat
@@ -105,7 +106,6 @@ class MatrixApp:
         self._headers: dict[UserId, dict[str, str]] = {}
         handlers = SocketHandlers(
             core.membership.conversations,
-            core.talk.messages,
             core.markers,
             live=core.live,
             rooms=rooms,
@@ -114,7 +114,7 @@ class MatrixApp:
             own=core.own,
         )
         rates = EventRates(FAST, FAST, FAST, FAST, FAST)
-        self.routes = handlers.routes(self)
+        self.routes = handlers.routes(self) | MessageHandlers(core.talk).routes()
         self._dispatcher = Dispatcher(self.routes, rates, chat.clock)
 
     async def http(
@@ -208,6 +208,9 @@ def _outside(chat: Chat, rooms: LocalRooms) -> Outside:
             chat.jobs_store,
             chat.eraser,
             chat.versions,
+            chat.threads_store,
+            chat.attachment_store,
+            chat.scheduled_store,
         ),
         buckets=chat.rates._shared,
         writer=chat.writer,

@@ -8,9 +8,11 @@ from uuid import UUID
 
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import Worker
+from libs.events.catalog import MediaUploaded
 from libs.events.memory import InMemoryBus
 from libs.kernel import (
     ConversationId,
+    DocumentId,
     FrozenClock,
     UnavailableError,
     UserId,
@@ -30,6 +32,7 @@ from services.chat.domain.rates import Rated
 from services.chat.domain.user import User
 from services.chat.ports import OwnStores
 from services.chat.repository.memory import (
+    MemoryAttachments,
     MemoryBans,
     MemoryBookmarks,
     MemoryConversations,
@@ -40,15 +43,20 @@ from services.chat.repository.memory import (
     MemoryMentions,
     MemoryMessages,
     MemoryPersonal,
+    MemoryScheduled,
+    MemoryThreads,
     MemoryUsers,
     MemoryVersions,
 )
 from services.chat.service.announcements import Announcements
+from services.chat.service.attachments import Attachments
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.deletion import Deletion
+from services.chat.service.draft_checks import DraftChecks
 from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
+from services.chat.service.forwarding import Forwarding
 from services.chat.service.invites import Invites
 from services.chat.service.jobs import JobRunner
 from services.chat.service.live import LiveDelivery, LiveLimits
@@ -63,8 +71,10 @@ from services.chat.service.rates import UserLimits
 from services.chat.service.reactions import Reactions
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
+from services.chat.service.scheduling import ScheduledSender, Scheduling
 from services.chat.service.sync import Sync
 from services.chat.service.system_messages import SystemMessages
+from services.chat.service.threads import Threads
 from services.chat.writer import GroupCommitWriter, WriterLimits
 
 
@@ -179,27 +189,7 @@ class Chat:
             limits=LIMITS,
             **shared,
         )
-        self.versions = MemoryVersions()
-        self.message_changes = MessageChanges(
-            self.bus, self.store, self.message_store, self.writer
-        )
-        self.messages = Messages(
-            self.message_changes,
-            self.store,
-            self.message_store,
-            self.versions,
-            sealer=self.sealer,
-            limits=LIMITS,
-            **shared,
-        )
-        self.reactions = Reactions(self.message_changes)
-        self.pins = Pins(
-            self.message_changes,
-            self.store,
-            self.message_store,
-            clock=self.clock,
-            limits=LIMITS,
-        )
+        self._open_messages()
         self.sync = Sync(self.store, self.message_store)
         self.live = LiveDelivery(
             self.rooms,
@@ -266,6 +256,59 @@ class Chat:
         self.jobs = JobRunner(self.bus, self.jobs_store, works, clock=self.clock)
         for known in (ADA, GRACE, MALLORY):
             self.users.users[known] = User(user_id=known, is_verified=True)
+
+    def _open_messages(self) -> None:
+        self.versions = MemoryVersions()
+        self.threads_store = MemoryThreads(self.store)
+        self.attachment_store = MemoryAttachments()
+        self.scheduled_store = MemoryScheduled()
+        self.attachments = Attachments(self.attachment_store, self.store)
+        self.checks = DraftChecks(
+            self.store, self.message_store, self.attachments, LIMITS
+        )
+        self.message_changes = MessageChanges(
+            self.bus, self.store, self.message_store, self.writer
+        )
+        self.messages = Messages(
+            self.message_changes,
+            self.store,
+            self.message_store,
+            self.versions,
+            self.checks,
+            sealer=self.sealer,
+            limits=LIMITS,
+            writer=self.writer,
+            clock=self.clock,
+        )
+        self.reactions = Reactions(self.message_changes)
+        self.threads = Threads(self.store, self.message_store, self.threads_store)
+        self.forwarding = Forwarding(self.message_changes, self.messages)
+        self.scheduling = Scheduling(
+            self.store, self.scheduled_store, clock=self.clock, limits=LIMITS
+        )
+        self.sender = ScheduledSender(
+            self.bus, self.scheduled_store, self.messages, clock=self.clock
+        )
+        self.pins = Pins(
+            self.message_changes,
+            self.store,
+            self.message_store,
+            clock=self.clock,
+            limits=LIMITS,
+        )
+
+    async def uploaded(self, owner: UserId, **place: str) -> DocumentId:
+        """Let media tell of a document that somebody uploaded."""
+        document_id = DocumentId(new_id())
+        event = MediaUploaded(
+            document_id=document_id,
+            owner_id=owner,
+            conversation_id=place.get("conversation_id"),
+            project_id=place.get("project_id"),
+            size_bytes=1,
+        )
+        await self.attachments.apply(event, session=None)
+        return document_id
 
     async def publish(self, conversation_id, user_id, revision: int) -> None:
         """Remember what the other processes would hear (`RemovalChannel`)."""

@@ -73,7 +73,6 @@ class House:
         self.feed = LiveFeed(self.live, self.rooms, chat.store, chat.sealer)
         self.handlers = SocketHandlers(
             chat.conversations,
-            chat.messages,
             self.markers,
             live=self.live,
             rooms=self.rooms,

@@ -5,6 +5,7 @@ in `services/chat/domain/operations.py`, and a request here.
 """
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -24,6 +25,7 @@ from services.chat.domain.operations import OPERATIONS, Operation, Scope
 from services.chat.domain.permissions import require
 from services.chat.domain.user import User
 from tests.unit.chat.matrix_app import MatrixApp, matrix_app, place_path
+from tests.unit.chat.support import draft
 
 ROLES = (*Role, "removed", "never")
 STATES = ("normal", "archived", "announcements", "managed", "deleted", "missing")
@@ -57,6 +59,9 @@ class Place:
     own_message: MessageId
     other_message: MessageId
     exists: bool
+    source: ConversationId
+    source_message: MessageId
+    now: datetime
 
     @property
     def place_id(self) -> ConversationId:
@@ -68,6 +73,8 @@ def body_of(operation: Operation, place: Place) -> object:
     """Return what is sent: a valid request, so that rights alone decide."""
     archive = not place.conversation.is_archived
     message = {"client_message_id": new_id(), "text": "hello"}
+    own = {"conversation_id": place.place_id, "message_id": place.own_message}
+    thread = {"conversation_id": place.place_id, "thread_seq": 1}
     bodies = {
         ("PATCH", "title"): {"title": "Other"},
         ("PATCH", "topic"): {"topic": "Other"},
@@ -85,6 +92,21 @@ def body_of(operation: Operation, place: Place) -> object:
         ("PUT draft", ""): {"text": "draft"},
         ("PUT mute", ""): {"level": "all"},
         ("PUT bookmark", ""): {},
+        ("PUT read", "thread"): {"seq": 1},
+        ("POST forwards", ""): _forward(place),
+        ("POST scheduled", ""): {
+            "due_at": (place.now + timedelta(hours=1)).isoformat(),
+            "text": "later",
+        },
+        ("socket message.edit", ""): own | {"text": "edited"},
+        ("socket message.delete", "own"): own,
+        ("socket message.delete", "other's"): own | {"message_id": place.other_message},
+        ("socket message.react", ""): own | {"emoji": "👍"},
+        ("socket message.pin", ""): own,
+        ("socket message.forward", ""): _forward(place)
+        | {"conversation_id": place.place_id},
+        ("socket thread.read", ""): thread | {"seq": 1},
+        ("socket thread.follow", ""): thread,
         ("socket message.send", ""): message | {"conversation_id": place.place_id},
         ("socket conversation.subscribe", ""): {"conversation_ids": [place.place_id]},
         ("socket receipt.read", ""): {"conversation_id": place.place_id, "seq": 1},
@@ -95,6 +117,15 @@ def body_of(operation: Operation, place: Place) -> object:
         },
     }
     return bodies.get((_short(operation.name), operation.variant))
+
+
+def _forward(place: Place) -> dict[str, str]:
+    """Return what forwards a message of the actor's to the place."""
+    return {
+        "client_message_id": new_id(),
+        "from_conversation_id": place.source,
+        "message_id": place.source_message,
+    }
 
 
 def query_of(operation: Operation) -> str:
@@ -128,11 +159,18 @@ async def ask(app: MatrixApp, operation: Operation, place: Place):
         invite_id=place.invite_id,
         message_id=place.other_message if others else place.own_message,
         emoji="👍",
+        thread_seq="1",
     )
     return await app.http(place.actor, method, path + query_of(operation), body)
 
 
-async def build(app: MatrixApp, kind: ConversationKind, state: str, role) -> Place:
+async def build(
+    app: MatrixApp,
+    kind: ConversationKind,
+    state: str,
+    role,
+    operation: Operation | None = None,
+) -> Place:
     """Store a conversation in a state, with the actor in a role."""
     chat, now = app.chat, app.chat.clock.now()
     actor, keeper, target, stranger, banned = (UserId(new_id()) for _ in range(5))
@@ -206,6 +244,10 @@ async def build(app: MatrixApp, kind: ConversationKind, state: str, role) -> Pla
             expires_at=now.replace(year=now.year + 1),
             uses_max=None,
         )
+    source, source_message = place_id, ids[0]
+    if operation is not None and "forward" in operation.name:
+        source = await chat.group(owner=actor)
+        source_message = (await chat.messages.send(draft(source, actor))).message_id
     if state == "deleted":
         gone = msgspec.structs.replace(conversation, revision=2, members_version=2)
         await chat.store.delete(gone, before=conversation, session=None)
@@ -221,6 +263,9 @@ async def build(app: MatrixApp, kind: ConversationKind, state: str, role) -> Pla
         own_message=ids[0],
         other_message=ids[1],
         exists=state not in ("deleted", "missing"),
+        source=source,
+        source_message=source_message,
+        now=now,
     )
 
 
@@ -269,7 +314,7 @@ async def test_every_cell_is_as_the_table_says(app, operation) -> None:
     wrong, hidden = {}, []
     for kind, state in PLACES:
         for role in ROLES:
-            place = await build(app, kind, state, role)
+            place = await build(app, kind, state, role, operation)
             wanted = expected(operation, place)
             outcome = await ask(app, operation, place)
             if outcome.code != wanted or (wanted is None) != (outcome.status < 400):
@@ -308,10 +353,16 @@ async def ask_beyond(app: MatrixApp, operation: Operation, place: Place):
         return outcome.code, outcome.body
     bodies = {
         "POST /api/v1/conversations": {"kind": "group", "title": " "},
+        "PATCH /api/v1/scheduled/{scheduled_id}": {"text": "later"},
         "POST /api/v1/conversations/invites/accept": {"token": place.invite_id},
     }
     queries = {"/api/v1/sync/own": "?since=0"}
-    path = place_path(operation.name, place.place_id, message_id=place.own_message)
+    path = place_path(
+        operation.name,
+        place.place_id,
+        message_id=place.own_message,
+        scheduled_id=place.invite_id,
+    )
     outcome = await app.http(
         place.actor, method, path + queries.get(path, ""), bodies.get(operation.name)
     )

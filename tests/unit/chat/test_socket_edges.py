@@ -120,7 +120,6 @@ def handlers_of(chat: Chat, rooms: LocalRooms, typing=None) -> SocketHandlers:
     """Return the handlers over memory adapters."""
     return SocketHandlers(
         chat.conversations,
-        chat.messages,
         None,
         live=chat.live,
         rooms=rooms,

@@ -251,7 +251,8 @@ async def test_limits_are_inclusive(chat) -> None:
     group = await chat.group()
     await chat.messages.send(draft(group, text="x" * 16_000))
     await chat.messages.send(draft(group, text="\u00e9" * 16_000))
-    await chat.messages.send(draft(group, text="", attachments=(new_id(),)))
+    picture = await chat.uploaded(ADA)
+    await chat.messages.send(draft(group, text="", attachments=(picture,)))
     assert len(chat.store.messages) == 3
 
 

@@ -4,6 +4,7 @@ Sessions are ignored and nothing rolls back: what can fail is checked before any
 is changed.
 """
 
+from services.chat.repository.memory.attachments import MemoryAttachments
 from services.chat.repository.memory.bans import MemoryBans
 from services.chat.repository.memory.conversations import MemoryConversations, sent_key
 from services.chat.repository.memory.erasing import MemoryEraser
@@ -17,10 +18,13 @@ from services.chat.repository.memory.personal import (
     MemoryDrafts,
     MemoryPersonal,
 )
+from services.chat.repository.memory.scheduled import MemoryScheduled
+from services.chat.repository.memory.threads import MemoryThreads
 from services.chat.repository.memory.users import MemoryUsers
 from services.chat.repository.memory.versions import MemoryVersions
 
 __all__ = [
+    "MemoryAttachments",
     "MemoryBans",
     "MemoryBookmarks",
     "MemoryConversations",
@@ -32,6 +36,8 @@ __all__ = [
     "MemoryMessages",
     "MemoryPartitions",
     "MemoryPersonal",
+    "MemoryScheduled",
+    "MemoryThreads",
     "MemoryUsers",
     "MemoryVersions",
     "sent_key",

@@ -9,6 +9,7 @@ from libs.kernel import ConflictError, ConversationId, MessageId, ProjectId, Use
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message, MessageKind
+from services.chat.domain.thread import Follow, Touch, growth_of
 from services.chat.ports import Append, JoinedAt, SentKey, Session, WriteState
 
 
@@ -19,6 +20,7 @@ class MemoryConversations:
         self.conversations: dict[ConversationId, Conversation] = {}
         self.members: dict[tuple[ConversationId, UserId], Member] = {}
         self.messages: dict[MessageId, Message] = {}
+        self.follows: dict[tuple[ConversationId, int, UserId], Follow] = {}
         self.tombstones: dict[ConversationId, int] = {}
         self.user_revisions: dict[UserId, int] = {}
         self.own_revisions: dict[tuple[ConversationId, UserId], int] = {}
@@ -301,6 +303,28 @@ class MemoryConversations:
             )
         for message in messages:
             self.messages[message.message_id] = message
+        self._grow_threads(messages, [one for a in appends for one in a.touches])
+
+    def _grow_threads(self, messages: list[Message], touches: list[Touch]) -> None:
+        for growth in growth_of(messages):
+            for known in list(self.messages.values()):
+                place = (known.conversation_id, known.seq)
+                if place == (growth.conversation_id, growth.thread_seq):
+                    self.messages[known.message_id] = msgspec.structs.replace(
+                        known,
+                        reply_count=known.reply_count + growth.replies,
+                        last_reply_seq=growth.last_reply_seq,
+                    )
+        for touch in touches:
+            key = (touch.conversation_id, touch.thread_seq, touch.user_id)
+            was = self.follows.get(key)
+            self.follows[key] = Follow(
+                conversation_id=touch.conversation_id,
+                thread_seq=touch.thread_seq,
+                user_id=touch.user_id,
+                is_following=touch.follows or was is None or was.is_following,
+                read_seq=max(touch.read_seq, was.read_seq if was else 0),
+            )
 
     def note_sent(self, messages: Iterable[Message]) -> None:
         """Move the senders' own markers."""

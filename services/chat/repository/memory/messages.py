@@ -66,10 +66,16 @@ class MemoryMessages:
         after: int | None,
         limit: int,
         visible_from_seq: int = 1,
+        thread_seq: int | None = None,
     ) -> Page:
         """Return up to `limit` messages next to a seq, or the newest ones."""
         found = sorted(
-            (m for m in self._of(conversation_id) if m.seq >= visible_from_seq),
+            (
+                m
+                for m in self._of(conversation_id)
+                if m.seq >= visible_from_seq
+                if thread_seq is None or m.thread_seq == thread_seq
+            ),
             key=lambda message: message.seq,
         )
         if after is not None:
@@ -78,6 +84,23 @@ class MemoryMessages:
         if before is not None:
             found = [message for message in found if message.seq < before]
         return Page(tuple(found[-limit:]), has_more=len(found) > limit)
+
+    async def threads(
+        self,
+        conversation_id: ConversationId,
+        *,
+        before: int | None,
+        limit: int,
+        visible_from_seq: int = 1,
+    ) -> list[Message]:
+        """Return messages that were answered, the last answered first."""
+        roots = {
+            message.last_reply_seq: message
+            for message in self._of(conversation_id)
+            if message.last_reply_seq is not None and message.seq >= visible_from_seq
+            if before is None or message.last_reply_seq < before
+        }
+        return [roots[seq] for seq in sorted(roots, reverse=True)][:limit]
 
     async def pinned(
         self,
