@@ -3,6 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from libs.chassis.mongo import open_mongo
@@ -168,6 +169,28 @@ async def test_a_marker_that_does_not_move_is_refused(storage) -> None:
     for seq in (5, 4):
         with pytest.raises(MarkerUnmovedError):
             await storage.personal.mark_read(place, ann, seq, session=None)
+
+
+async def test_readers_are_paged_by_user_id(storage) -> None:
+    """Who is at the seq or above, but the sender and those who left."""
+    users = sorted(UserId(new_id()) for _ in range(5))
+    group, people = group_of(*users)
+    await storage.conversations.insert(group, people, session=None)
+    place = group.conversation_id
+    for number, user_id in enumerate(users):
+        await storage.personal.mark_read(place, user_id, 3 + number % 2, session=None)
+    gone = msgspec.structs.replace(people[4], is_active=False, revision=2)
+    await storage.conversations.put_member(gone, session=None)
+
+    async def readers(seq: int, after: str = "", limit: int = 9) -> list[UserId]:
+        found = await storage.personal.readers(
+            place, seq, except_user=users[0], after=after, limit=limit
+        )
+        return [member.user_id for member in found]
+
+    assert await readers(3) == users[1:4]
+    assert await readers(4) == [users[1], users[3]]
+    assert await readers(3, after=users[1], limit=1) == [users[2]]
 
 
 async def test_drafts_and_bookmarks_come_back_as_stored(storage) -> None:

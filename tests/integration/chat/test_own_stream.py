@@ -101,3 +101,67 @@ async def test_routes_refuse_what_is_not_theirs(processes, people, open_group) -
     past = {"level": "none", "until": "2020-01-01T00:00:00Z"}
     answer = await ann.ask(near, "PUT", f"/{group}/mute", past)
     assert (answer[0], answer[1]["code"]) == (400, "mute_until_invalid")
+
+
+async def test_a_client_catches_up_in_one_call_over_rest_and_socket(
+    processes, people, open_group
+) -> None:
+    """What moved, what is new, what is gone; both ways in answer the same."""
+    near, far = processes
+    ann, ben = await people(2)
+    quiet, loud = [await open_group([ann, ben]) for _ in range(2)]
+    left = await open_group([ann, ben])
+    await ann.connect(near)
+    for number in range(3):
+        await ann.send(loud, f"{number}")
+    await ann.ask(near, "DELETE", f"/{left}/members/{ben.user_id}")
+    known = {quiet: 1, loud: 1, left: 1, new_id(): 4}
+    _, answer = await ben.ask(
+        far, "POST", "/api/v1/sync", {"conversations": known, "user_revision": 0}
+    )
+    assert [moved["conversation_id"] for moved in answer["moved"]] == [loud]
+    (moved,) = answer["moved"]
+    assert (moved["unread"], moved["unread_mentions"]) == (3, 0)
+    assert [m["text"] for m in moved["changes"]["messages"]] == ["0", "1", "2"]
+    assert set(answer["removed"]) == set(known) - {quiet, loud}
+    assert (answer["joined"], answer["reset"], answer["has_more"]) == ([], [], False)
+    own = {m["conversation_id"]: m["is_active"] for m in answer["own"]["memberships"]}
+    assert own == {quiet: True, loud: True, left: False}
+    await ben.connect(far)
+    asked = {"conversations": known, "user_revision": 0}
+    assert await ben.emit("sync", asked) == answer
+    fresh = await ben.emit("sync", {"user_revision": 0})
+    assert {c["conversation_id"] for c in fresh["joined"]} == {quiet, loud}
+    first = {c["conversation_id"]: c["first_unread_seq"] for c in fresh["joined"]}
+    assert first == {quiet: None, loud: 1}
+    many = {"conversations": {new_id(): 0 for _ in range(501)}}
+    assert (await ben.ask(far, "POST", "/api/v1/sync", many))[0] == 422
+    refused = await ben.emit("sync", many)
+    assert refused["error"]["code"] == "payload_invalid"
+
+
+async def test_receipts_are_shown_or_not(processes, people, open_group) -> None:
+    """Where they are off, others are told nothing, live or asked."""
+    near, far = processes
+    ann, ben = await people(2)
+    group = await open_group([ann, ben])
+    await ann.connect(near, group)
+    sent = await ann.send(group, "hello")
+    path = f"/{group}/messages/{sent['message']['message_id']}/receipts"
+    assert (await ann.ask(far, "GET", path))[1]["items"] == []
+    await ben.ask(far, "PUT", f"/{group}/read", {"seq": 1})
+    _, shown = await ann.ask(far, "GET", path)
+    assert shown["items"] == [{"user_id": ben.user_id, "read_seq": 1}]
+    await ann.until("receipt.read")
+    rules = {"has_receipts": False}
+    status, changed = await ann.ask(near, "PATCH", f"/{group}", rules)
+    assert status == 200, changed
+    status, problem = await ann.ask(far, "GET", path)
+    assert (status, problem["code"]) == (409, "receipts_off")
+    await ben.connect(far)
+    again = await ann.send(group, "and again")
+    seq = again["message"]["seq"]
+    await ben.ask(near, "PUT", f"/{group}/read", {"seq": seq})
+    (own,) = await ben.until("receipt.read")
+    assert own["read_seq"] == seq
+    assert [told["read_seq"] for told in ann.live["receipt.read"]] == [1]
