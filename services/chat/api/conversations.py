@@ -1,5 +1,7 @@
 """Routes of conversations: open, list, read, change."""
 
+from typing import Literal
+
 from fastapi import APIRouter, Response
 
 from libs.chassis.pagination import (
@@ -22,12 +24,13 @@ from services.chat.api.dependencies import (
     OpeningsUse,
 )
 from services.chat.domain.amendment import Amendment
-from services.chat.ports import JoinedAt
+from services.chat.ports import ActiveAt, JoinedAt
 from services.chat.schemas import (
     ChangeConversation,
     ConversationResource,
     OpenConversation,
 )
+from services.chat.service.conversations import Membership
 from services.chat.service.openings import Opening
 
 _REMOVABLE = frozenset({"topic", "avatar_document_id", "retention_days"})
@@ -62,11 +65,23 @@ async def list_conversations(
     conversations: ConversationsUse,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
+    order: Literal["joined", "activity"] = "joined",
 ) -> Page[ConversationResource]:
-    """List the caller's conversations, the last joined first."""
+    """List the caller's conversations, the last joined or the last active first.
+
+    A cursor goes on in the order that it was made in.
+    """
     place = time_place(cursor)
-    before = None if place is None else JoinedAt(place[0], ConversationId(place[1]))
-    found, following = await conversations.page(caller, before=before, limit=limit)
+    found: list[Membership]
+    following: JoinedAt | ActiveAt | None
+    if order == "joined":
+        before = None if place is None else JoinedAt(place[0], ConversationId(place[1]))
+        found, following = await conversations.page(caller, before=before, limit=limit)
+    else:
+        below = None if place is None else ActiveAt(place[0], ConversationId(place[1]))
+        found, following = await conversations.page_by_activity(
+            caller, before=below, limit=limit
+        )
     return Page[ConversationResource](
         items=[ConversationResource.of(membership) for membership in found],
         next_cursor=None if following is None else time_cursor(*following),

@@ -43,6 +43,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
         topic: What it is about; private like the title.
         avatar_document_id: Its picture, a document of media.
         last_seq: Ordinal of its newest message, 0 where there is none.
+        last_message_at: When that one was sent.
         revision: Counts every durable change, issued without a gap, from 1.
         members_version: Counts changes of membership and roles.
         changed_revision: Revision of the last change of its own fields.
@@ -68,6 +69,7 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     created_by: UserId | None
     created_at: datetime
     last_seq: int = 0
+    last_message_at: datetime | None = None
     revision: int = 1
     members_version: int = 1
     changed_revision: int = 1

@@ -2,7 +2,7 @@
 
 from services.chat.ports.attachments import AttachmentRepository
 from services.chat.ports.bans import BanRepository
-from services.chat.ports.conversations import ConversationRepository, JoinedAt
+from services.chat.ports.conversations import ActiveAt, ConversationRepository, JoinedAt
 from services.chat.ports.delivery import (
     ClientSocket,
     MessageWriter,
@@ -43,6 +43,7 @@ from services.chat.ports.versions import VersionRepository
 from services.chat.ports.writing import Append, SentKey, WriterStore, WriteState
 
 __all__ = [
+    "ActiveAt",
     "Append",
     "AttachmentRepository",
     "BanRepository",

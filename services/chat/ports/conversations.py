@@ -16,6 +16,13 @@ class JoinedAt(NamedTuple):
     conversation_id: ConversationId
 
 
+class ActiveAt(NamedTuple):
+    """When something was last said in a conversation; else when it began."""
+
+    active_at: datetime
+    conversation_id: ConversationId
+
+
 class ConversationRepository(Protocol):
     """Conversations and their members."""
 
@@ -159,6 +166,13 @@ class ConversationRepository(Protocol):
         self, user_id: UserId, *, before: JoinedAt | None, limit: int
     ) -> list[Member]:
         """Return a user's active memberships, the last joined first."""
+        ...
+
+    async def activity(self, user_id: UserId, *, limit: int) -> list[ActiveAt]:
+        """Return when something was last said in each of a user's conversations.
+
+        Two reads, without titles; in no order. Above the limit the last joined.
+        """
         ...
 
     async def memberships_in(

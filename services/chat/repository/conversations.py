@@ -11,7 +11,7 @@ from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConflictError, ConversationId, ProjectId, UserId
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import StaleConversationError
-from services.chat.ports import JoinedAt, Session
+from services.chat.ports import ActiveAt, JoinedAt, Session
 from services.chat.repository.documents import (
     NOT_DELETED,
     OWN_REVISION,
@@ -290,6 +290,21 @@ class MongoConversationRepository:
         with map_mongo_errors():
             found = self._members.find(query, limit=limit).sort(order)
             return [self._member_of(document) for document in await found.to_list()]
+
+    async def activity(self, user_id: UserId, *, limit: int) -> list[ActiveAt]:
+        """Return when something was last said in each of a user's conversations."""
+        order = [("joined_at", -1), ("conversation_id", -1)]
+        joined: Document = {"user_id": user_id, "is_active": True}
+        wanted = {"last_message_at": 1, "created_at": 1}
+        with map_mongo_errors():
+            members = self._members.find(joined, {"conversation_id": 1}, limit=limit)
+            ids = [m["conversation_id"] for m in await members.sort(order).to_list()]
+            query = {"_id": {"$in": ids}, **NOT_DELETED}
+            found = await self._conversations.find(query, wanted).to_list()
+        return [
+            ActiveAt(d.get("last_message_at") or d["created_at"], d["_id"])
+            for d in found
+        ]
 
     async def memberships_in(
         self, user_id: UserId, conversation_ids: Sequence[ConversationId]

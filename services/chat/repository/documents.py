@@ -68,6 +68,7 @@ def _conversation(document: Document, vault: ConversationVault) -> Conversation:
         created_by=_user_id(document.get("created_by")),
         created_at=document["created_at"],
         last_seq=document["last_seq"],
+        last_message_at=document.get("last_message_at"),
         revision=document["revision"],
         members_version=document["members_version"],
         changed_revision=document["changed_revision"],
@@ -127,6 +128,7 @@ def conversation_state(conversation: Conversation) -> Document:
     """Return the fields of a conversation that may change, but title and topic."""
     return {
         "last_seq": conversation.last_seq,
+        "last_message_at": conversation.last_message_at,
         "revision": conversation.revision,
         "members_version": conversation.members_version,
         "changed_revision": conversation.changed_revision,

@@ -175,6 +175,7 @@ class MongoWriterStore:
                 "u": {
                     "$set": {
                         "last_seq": append.messages[-1].seq,
+                        "last_message_at": append.messages[-1].sent_at,
                         "revision": append.messages[-1].revision,
                     }
                 },

@@ -65,6 +65,7 @@ class ConversationBase(BaseModel):
     created_at: datetime
     first_seq: int
     last_seq: int
+    last_message_at: datetime | None
     revision: int
     is_archived: bool
     retention_days: int | None

@@ -1,5 +1,6 @@
 """Reading and changing conversations."""
 
+import heapq
 from collections.abc import Sequence
 
 import msgspec
@@ -12,6 +13,7 @@ from services.chat.domain.conversation import Conversation, Member
 from services.chat.domain.limits import Limits
 from services.chat.domain.permissions import Action, require
 from services.chat.ports import (
+    ActiveAt,
     ConversationRepository,
     JoinedAt,
     MessageWriter,
@@ -21,6 +23,8 @@ from services.chat.service.announcements import Announcements
 from services.chat.service.collaborators import require_project_open
 from services.chat.service.system_messages import SystemMessages, notices_of
 from services.chat.service.transactions import run_change
+
+_ACTIVE_MAX = 10_000
 
 
 class Membership(msgspec.Struct, frozen=True):
@@ -116,6 +120,22 @@ class Conversations:
         if len(memberships) <= limit:
             return page, None
         return page, JoinedAt(shown[-1].joined_at, shown[-1].conversation_id)
+
+    async def page_by_activity(
+        self, user_id: UserId, *, before: ActiveAt | None, limit: int
+    ) -> tuple[list[Membership], ActiveAt | None]:
+        """Return a user's conversations, the last active first, and where to go on.
+
+        What is said meanwhile moves a conversation to the front, out of a later page.
+        """
+        active = await self._repository.activity(user_id, limit=_ACTIVE_MAX)
+        below = [place for place in active if before is None or place < before]
+        shown = heapq.nlargest(limit + 1, below)
+        seen = await self.get_among(user_id, [p.conversation_id for p in shown[:limit]])
+        page = [
+            seen[p.conversation_id] for p in shown[:limit] if p.conversation_id in seen
+        ]
+        return page, shown[limit - 1] if len(shown) > limit else None
 
     async def change(
         self, user_id: UserId, conversation_id: ConversationId, amendment: Amendment

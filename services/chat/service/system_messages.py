@@ -70,7 +70,10 @@ class SystemMessages:
             return conversation
         message = self._message(conversation, actor_id, notice)
         after = msgspec.structs.replace(
-            conversation, last_seq=message.seq, revision=message.revision
+            conversation,
+            last_seq=message.seq,
+            last_message_at=message.sent_at,
+            revision=message.revision,
         )
         session = transaction.session
         await self._conversations.replace(after, before=conversation, session=session)

@@ -85,6 +85,7 @@ def conversation_wire(conversation: Conversation) -> Wire:
         "created_at": conversation.created_at,
         "first_seq": conversation.first_seq,
         "last_seq": conversation.last_seq,
+        "last_message_at": conversation.last_message_at,
         "revision": conversation.revision,
         "is_archived": conversation.is_archived,
         "direct_user_ids": conversation.pair,

@@ -92,6 +92,14 @@ async def test_a_list_of_a_thousand_needs_no_sort_no_scan_and_two_reads_a_page(
                 assert stages[-1].startswith("IXSCAN"), stages
                 assert not {"SORT", "COLLSCAN"} & set(stages), stages
                 assert max(examined(plan)) <= 2 * PAGE, stages
+        with sent.listening() as queries:
+            page, _ = await listed.page_by_activity(user_id, before=None, limit=PAGE)
+        assert [m.conversation.conversation_id for m in page] == seen[:PAGE]
+        assert len(queries) == 4
+        for query in list(queries):
+            stages = stages_of(await explain(database, query))
+            assert stages[-1].startswith("IXSCAN"), stages
+            assert not {"SORT", "COLLSCAN"} & set(stages), stages
         assert (len(set(seen)), pages) == (CONVERSATIONS, CONVERSATIONS // PAGE)
 
 

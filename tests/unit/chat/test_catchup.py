@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -220,6 +221,25 @@ async def joined(house) -> set:
     """Return where Grace is a member."""
     found = [m for m in house.chat.store.members.values() if m.user_id == GRACE]
     return {m.conversation_id for m in found if m.is_active}
+
+
+async def test_a_list_goes_by_the_last_activity(house) -> None:
+    """A new message moves its conversation to the front; pages touch."""
+    groups = []
+    for _ in range(5):
+        groups.append(await house.chat.group(GRACE))
+        house.chat.clock.advance(timedelta(minutes=1))
+    for group in (groups[1], groups[3], groups[1]):
+        await say(house, group)
+        house.chat.clock.advance(timedelta(minutes=1))
+    listed, before, pages = [], None, 0
+    while pages == 0 or before is not None:
+        page, before = await house.chat.conversations.page_by_activity(
+            ADA, before=before, limit=2
+        )
+        listed += [m.conversation.conversation_id for m in page]
+        pages += 1
+    assert listed == [groups[number] for number in (1, 3, 4, 2, 0)]
 
 
 class World:

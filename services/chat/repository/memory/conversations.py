@@ -10,7 +10,7 @@ from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message, MessageKind
 from services.chat.domain.thread import Follow, Touch, growth_of
-from services.chat.ports import Append, JoinedAt, SentKey, Session, WriteState
+from services.chat.ports import ActiveAt, Append, JoinedAt, SentKey, Session, WriteState
 
 
 class MemoryConversations:
@@ -219,6 +219,15 @@ class MemoryConversations:
         found.sort(key=place, reverse=True)
         return found[:limit]
 
+    async def activity(self, user_id: UserId, *, limit: int) -> list[ActiveAt]:
+        """Return when something was last said in each of a user's conversations."""
+        joined = await self.memberships_page(user_id, before=None, limit=limit)
+        found = await self.get_many([member.conversation_id for member in joined])
+        return [
+            ActiveAt(c.last_message_at or c.created_at, c.conversation_id)
+            for c in found
+        ]
+
     async def memberships_in(
         self, user_id: UserId, conversation_ids: Sequence[ConversationId]
     ) -> list[Member]:
@@ -299,6 +308,7 @@ class MemoryConversations:
             self.conversations[append.conversation_id] = msgspec.structs.replace(
                 self.conversations[append.conversation_id],
                 last_seq=last.seq,
+                last_message_at=last.sent_at,
                 revision=last.revision,
             )
         for message in messages:
