@@ -185,11 +185,16 @@ class MessageIntake:
     async def take_edited(self, edit: Excerpt, session: Session) -> None:
         """Replace the text of a message, even of one that is still to come.
 
+        Nothing is kept of a conversation that is deleted, whatever comes late.
+
         Args:
             edit: An early excerpt (`Excerpt.is_early`).
             session: The transaction that makes it happen once.
         """
-        await self._conversations.put_excerpts([edit], session)
+        place = edit.conversation_id
+        known = (await self._conversations.get([place], session)).get(place)
+        if known is None or not known.is_deleted:
+            await self._conversations.put_excerpts([edit], session)
 
     async def take_deleted(self, tombstone: Excerpt, session: Session) -> None:
         """Forget a message that was taken back; waiting deliveries find it gone."""

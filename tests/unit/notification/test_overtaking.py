@@ -5,7 +5,12 @@ from typing import Any
 
 import pytest
 
-from libs.events.catalog import ConversationCreated, MessageDeleted, MessageEdited
+from libs.events.catalog import (
+    ConversationCreated,
+    ConversationDeleted,
+    MessageDeleted,
+    MessageEdited,
+)
 from libs.kernel import EventId, MessageId, UserId, new_id
 from services.notification.domain.conversations import Excerpt, newest
 from tests.unit.notification.conftest import House
@@ -153,3 +158,16 @@ def test_the_newest_of_two_versions_is_kept(house: House) -> None:
     assert newest(sent, edited) == merged
     assert newest(merged, sent) is None
     assert newest(merged, edited) is None
+
+
+async def test_an_edit_that_comes_after_the_end_leaves_nothing(house: House) -> None:
+    """A deleted conversation's words are not kept, whatever came late."""
+    ada, bob = await house.member("Ada"), await house.member("Bob")
+    conversation = await house.converse(ada, bob)
+    message = await house.say(conversation, ada)
+    await house.take(
+        ConversationDeleted(conversation_id=conversation, revision=9, deleted_by=ada)
+    )
+    await edit(house, message, "too late", revision=8)
+    assert await house.conversations.excerpts([message.message_id]) == {}
+    assert "too late" not in str(vars(house.conversations))
