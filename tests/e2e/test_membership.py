@@ -1,8 +1,10 @@
 """Who comes in, who stays out and what is gone, through the real edge."""
 
 import asyncio
+import time
 
 import pytest
+from pymongo import MongoClient
 
 from libs.kernel import new_id
 from scripts.demo.client import ApiError
@@ -51,7 +53,7 @@ async def test_foreign_and_missing_conversations_are_alike(neighbours) -> None:
 
 
 async def test_a_link_lets_in_a_ban_keeps_out_and_a_deletion_ends_it(
-    neighbours,
+    house, neighbours
 ) -> None:
     """From an invite to the last word, with everybody's sockets open."""
     ada, grace = neighbours.ada, neighbours.grace
@@ -85,6 +87,30 @@ async def test_a_link_lets_in_a_ban_keeps_out_and_a_deletion_ends_it(
         ada, "POST", f"{here}/messages", {"client_message_id": new_id(), "text": "x"}
     )
     assert unsent == gone
+    await asyncio.to_thread(wait_until_purged, house.admin_mongo_url, place)
+
+
+def wait_until_purged(admin_url: str, conversation_id: str) -> None:
+    """Wait until the job has left the tombstone alone, with nothing that opens."""
+    with MongoClient(admin_url) as client:
+        chat = client["parley_chat"]
+        here = {"conversation_id": conversation_id}
+        deadline = time.monotonic() + 20
+        while (
+            chat["messages"].count_documents(here)
+            + chat["invites"].count_documents(here)
+            + chat["bans"].count_documents(here)
+            + chat["members"].count_documents({**here, "is_active": True})
+        ):
+            assert time.monotonic() < deadline, "the job never came to its end"
+            time.sleep(0.1)
+        tombstone = chat["conversations"].find_one({"_id": conversation_id})
+    assert tombstone["is_deleted"]
+    assert (tombstone["keys"], tombstone["title"], tombstone["topic"]) == (
+        [],
+        None,
+        None,
+    )
 
 
 async def test_a_public_channel_is_found_and_joined(neighbours) -> None:
