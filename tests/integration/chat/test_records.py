@@ -269,3 +269,45 @@ async def test_what_a_user_said_is_found(storage) -> None:
         walked.append(after)
     assert walked == ids
     await storage.eraser.forget_versions(found, session=None)
+
+
+async def test_slow_mode_finds_when_somebody_last_sent(storage) -> None:
+    """Each sender's newest message, none of the house's; nothing without slow mode."""
+    ada, grace, eve = new_id(), new_id(), new_id()
+    for seconds in (30, 0):
+        place = channel(slow_mode_seconds=seconds)
+        people = [joined(place, one, Role.MEMBER, CLOCK.now()) for one in (ada, grace)]
+        await storage.conversations.insert(place, people, session=None)
+        said = [
+            Message(
+                message_id=new_id(),
+                conversation_id=place.conversation_id,
+                client_message_id=new_id(),
+                seq=seq,
+                revision=seq + 1,
+                sender_id=sender,
+                sent_at=CLOCK.now(),
+                text="text" if kind is MessageKind.TEXT else None,
+                kind=kind,
+                notice=notice,
+            )
+            for seq, (sender, kind, notice) in enumerate(
+                (
+                    (ada, MessageKind.TEXT, None),
+                    (ada, MessageKind.TEXT, None),
+                    (grace, MessageKind.SYSTEM, Notice(type=NoticeType.MEMBER_JOINED)),
+                ),
+                start=1,
+            )
+        ]
+        batch = Append(
+            conversation_id=place.conversation_id,
+            expected_seq=0,
+            expected_revision=1,
+            expected_members_version=1,
+            messages=tuple(said),
+        )
+        await storage.writing.append([batch], session=None)
+        wanted = {place.conversation_id: [ada, grace, eve]}
+        state = (await storage.writing.load_states(wanted))[place.conversation_id]
+        assert state.sent_at == ({ada: said[1].sent_at} if seconds else {})
