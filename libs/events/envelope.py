@@ -28,6 +28,8 @@ SCHEMA_PREFIX = "urn:parley:event:"
 MAX_EVENT_BYTES = 256 * 1024
 
 _UNSET = msgspec.UNSET
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_MOST_DIGITS = 18  # what fits 64 bits
 
 
 class CloudEvent(msgspec.Struct, kw_only=True, omit_defaults=True, gc=False):
@@ -169,11 +171,11 @@ def decode_frame(body: bytes) -> Sequence[Received | Undecodable]:
         whole = _events_decoder.decode(body)
         if whole:
             return [_receive(part, body, n) for n, part in enumerate(whole)]
-    except (DecodeError, msgspec.DecodeError, UnicodeDecodeError):
+    except (DecodeError, *_UNREADABLE):
         pass  # one of them is bad: each on its own
     try:
         parts = _frame_decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+    except _UNREADABLE as err:
         raise DecodeError("the frame is not a JSON array") from err
     if not parts:
         raise DecodeError("the frame is empty")
@@ -190,7 +192,7 @@ def decode_event(raw: bytes) -> Received:
     """
     try:
         incoming = _event_decoder.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+    except _UNREADABLE as err:
         raise DecodeError(f"not a CloudEvent: {err}") from err
     return _receive(incoming, encode_frame([raw]), 0)
 
@@ -236,7 +238,7 @@ def _decode_payload(incoming: _Incoming) -> Event:
             return event
         payload = _upcast(event_class, version, msgspec.json.decode(incoming.data))
         return msgspec.convert(payload, event_class)
-    except (msgspec.DecodeError, UnicodeDecodeError) as err:
+    except _UNREADABLE as err:
         raise DecodeError(f"{incoming.type} version {version}: {err}") from err
 
 
@@ -249,7 +251,12 @@ def _upcast(
             raise UnknownVersionError(
                 f"no way from version {version} of {event_class.event_type}"
             )
-        payload = upcaster(payload)
+        try:
+            payload = upcaster(payload)
+        except (LookupError, TypeError, ValueError, AttributeError) as err:
+            raise DecodeError(
+                f"{event_class.event_type} version {step} does not become the next one"
+            ) from err
     return payload
 
 
@@ -261,10 +268,14 @@ def _payload_decoder(event_class: type[Event]) -> msgspec.json.Decoder[Any]:
 @lru_cache(maxsize=1024)
 def _parse_version(dataschema: str) -> int:
     _, _, version = dataschema.rpartition(":")
-    if not dataschema.startswith(SCHEMA_PREFIX) or not version.isdecimal():
+    if not dataschema.startswith(SCHEMA_PREFIX) or not _is_number(version):
         raise UnknownVersionError(f"unknown dataschema {dataschema[:100]!r}")
     return int(version)
 
 
 def _parse_sequence(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isdecimal() else None
+    return int(text) if text is not None and _is_number(text) else None
+
+
+def _is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) <= _MOST_DIGITS

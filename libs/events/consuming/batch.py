@@ -249,4 +249,4 @@ class BatchRunner:
 def _trace_ids(items: Iterable[Item]) -> list[str]:
     """Return the traces of a batch: one line stands for all of its events."""
     parents = (item.received.traceparent for item in items)
-    return sorted({parent.split("-")[1] for parent in parents if parent})
+    return sorted({parent[3:35] for parent in parents if parent})

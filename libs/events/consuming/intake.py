@@ -35,7 +35,7 @@ class FrameInHand:
     def __init__(self, delivery: Delivery, count: int) -> None:
         headers = delivery.headers
         self.delivery = delivery
-        self.attempt = max(1, int(headers.get("x-attempt", 1)))
+        self.attempt = _attempt_of(headers.get("x-attempt", 1))
         self.is_replayed = "x-replayed" in headers
         self.first_failure = str(headers.get("x-first-failure", ""))
         self.is_suspect = delivery.delivery_count > _SUSPECT_AFTER_DELIVERIES
@@ -227,6 +227,11 @@ class Intake:
             _log.error("event_not_moved", queue=target, error_type=type(err).__name__)
             return False
         return True
+
+
+def _attempt_of(header: object) -> int:
+    """Return a delivery's attempt; what another sender wrote there counts as none."""
+    return header if isinstance(header, int) and header > 0 else 1
 
 
 async def _is_done(work: Callable[[], Awaitable[None]]) -> bool:

@@ -15,7 +15,12 @@ from itertools import count
 from typing import Any
 
 from aiormq import spec
-from aiormq.abc import AbstractConnection, ChannelFrame, DeliveredMessage
+from aiormq.abc import (
+    AbstractConnection,
+    ChannelFrame,
+    DeliveredMessage,
+    ExceptionType,
+)
 from aiormq.channel import Channel
 from aiormq.exceptions import ChannelInvalidStateError, DeliveryError, PublishError
 from pamqp.common import FieldTable
@@ -60,6 +65,7 @@ class LeanChannel(Channel):
         self._outgoing: list[bytes] = []
         self._settlements = Settlements(number)
         self._is_flushing = False
+        self._is_leaving = False
         self.closing.add_done_callback(self._fail_unconfirmed)
 
     def publish(self, template: Template, body: bytes) -> asyncio.Future[None]:
@@ -71,7 +77,7 @@ class LeanChannel(Channel):
         Raises:
             ChannelInvalidStateError: The channel is closed.
         """
-        if self.is_closed:
+        if self._is_leaving or self.is_closed:
             raise ChannelInvalidStateError("closed")
         self.delivery_tag += 1
         message_id = f"{self._id_prefix}{self.delivery_tag:0{_TAG_DIGITS}x}"
@@ -103,6 +109,8 @@ class LeanChannel(Channel):
         ):
             self._method = frame
         elif self._method is None:
+            if kind is spec.Channel.Close or kind is spec.Channel.CloseOk:
+                self._is_leaving = True
             return False
         else:
             self._take_content(frame)
@@ -170,10 +178,20 @@ class LeanChannel(Channel):
             self._is_flushing = True
             self.loop.call_soon(self._flush)
 
+    async def _on_close(self, exc: ExceptionType | None = None) -> None:
+        """Say what is settled, then nothing more, then that the channel closes."""
+        self._flush()
+        self._is_leaving = True
+        await super()._on_close(exc)
+
     def _flush(self) -> None:
-        """Hand the turn's frames to the writer, in order; a closed one needs none."""
+        """Hand the turn's frames to the writer, in order.
+
+        Nothing on a channel that closes: what the broker reads behind the end of a
+        channel costs the whole connection.
+        """
         self._is_flushing = False
-        if self.is_closed:
+        if self._is_leaving or self.is_closed:
             return
         if self.write_queue.full():
             self._is_flushing = True

@@ -8,6 +8,7 @@ from aiormq import spec
 from aiormq.base import FutureStore
 from aiormq.exceptions import (
     ChannelInvalidStateError,
+    ChannelNotFoundEntity,
     ChannelPreconditionFailed,
     DeliveryError,
     PublishError,
@@ -225,6 +226,36 @@ async def test_what_settles_is_told_in_one_write_before_the_channel_closes(wire)
     assert isinstance(close, spec.Channel.Close)
     await give(channel, spec.Channel.CloseOk())
     await closing
+
+
+async def test_nothing_is_written_behind_the_end_of_a_channel(wire):
+    """The broker would close the connection, and with it everybody's channels."""
+    connection, channel = wire
+    connection.is_opened = True
+    closing = asyncio.create_task(channel.close())
+    assert isinstance((await connection.written())[0], spec.Channel.Close)
+    channel.acknowledge(1)
+    with pytest.raises(ChannelInvalidStateError):
+        channel.publish(TEMPLATE, b"[]")
+    await asyncio.sleep(0.01)
+    assert connection.write_queue.empty()
+    await give(channel, spec.Channel.CloseOk())
+    await closing
+
+
+async def test_nothing_is_written_once_the_broker_has_closed_a_channel(wire):
+    """Neither what waits to be written, nor what is published or settled later."""
+    connection, channel = wire
+    confirm = channel.publish(TEMPLATE, b"[]")
+    await give(channel, spec.Channel.Close(reply_code=404, reply_text="NOT_FOUND"))
+    channel.acknowledge(1)
+    with pytest.raises(ChannelInvalidStateError):
+        channel.publish(TEMPLATE, b"[]")
+    with pytest.raises(ChannelNotFoundEntity):
+        await asyncio.wait_for(confirm, 1)
+    (close_ok,) = await connection.written()
+    assert isinstance(close_ok, spec.Channel.CloseOk)
+    assert connection.write_queue.empty()
 
 
 def test_what_is_open_before_an_ack_stays_open():

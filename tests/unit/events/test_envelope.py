@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -214,6 +215,55 @@ def test_a_foreign_dataschema_is_an_unknown_version(schema):
     event["dataschema"] = schema
     with pytest.raises(UnknownVersionError):
         decode_event(json.dumps(event).encode())
+
+
+def test_a_version_of_too_many_digits_is_unknown():
+    """It costs its event; an error of another kind would leave the frame unsettled."""
+    good = encode(ConversationRead(conversation_id="c", user_id="u", read_seq=1))
+    bad = re.sub(rb"(conversation.read:)\d", rb"\g<1>" + b"9" * 5000, good)
+    one, two = decode_frame(encode_frame([bad, good]))
+    assert isinstance(one.error, UnknownVersionError)
+    assert two.event.conversation_id == "c"
+
+
+def test_a_frame_that_nests_too_deep_is_undecodable():
+    """As any other text that is not a frame."""
+    deep = b"[" * 20_000 + b"]" * 20_000
+    good = encode(ConversationRead(conversation_id="c", user_id="u", read_seq=1))
+    inside = good.replace(b'"data":{', b'"data":{"x":' + deep + b",")
+    for body in (deep, encode_frame([inside])):
+        with pytest.raises(DecodeError):
+            decode_frame(body)
+    with pytest.raises(DecodeError):
+        decode_event(inside)
+
+
+def test_a_sequence_that_is_no_number_is_none():
+    """Nor is one with more digits than a number has here."""
+    event = json.loads(
+        encode(ConversationRead(conversation_id="c", user_id="u", read_seq=1))
+    )
+    for text in ("9" * 5000, "-1", "one"):
+        event["sequence"] = text
+        assert decode_event(json.dumps(event).encode()).sequence is None
+
+
+def test_an_upcaster_that_fails_makes_a_bad_event(registry):
+    """A payload that its version does not explain is undecodable, not a crash."""
+
+    class SampleSent(Event, type="sample.sent", version=2, key="sample_id"):
+        sample_id: str
+
+    @upcast(SampleSent, from_version=1)
+    def with_id(data):
+        return {"sample_id": data["old_id"]}
+
+    old = json.loads(encode(SampleSent(sample_id="s")))
+    old["dataschema"] = "urn:parley:event:sample.sent:1"
+    for payload in ({}, [], None):
+        old["data"] = payload
+        with pytest.raises(DecodeError):
+            decode_event(json.dumps(old).encode())
 
 
 def test_an_event_has_a_size_limit():

@@ -153,6 +153,14 @@ async def test_what_arrives_while_two_are_under_way_waits_and_shares():
     assert effects.sizes == [1, 1, 1, 4]
 
 
+async def test_a_foreign_attempt_header_is_none():
+    """What another sender wrote there costs the frame nothing."""
+    effects = Effects()
+    odd = frame(1, headers={"x-attempt": "many"})
+    await given(runner_with(effects, []), [odd])
+    assert odd.settled == "ack"
+
+
 async def test_leaving_hands_back_what_was_not_started():
     """Also what still waited for a transaction to end."""
     effects = Effects()
