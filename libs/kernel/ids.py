@@ -85,5 +85,13 @@ def _text_of(millisecond: int) -> str:
     return f"{digits[:8]}-{digits[8:]}"
 
 
-# A forked child draws its own: its parent gives out what is in the pool.
-os.register_at_fork(after_in_child=_random.clear)
+def _begin_child() -> None:
+    """Let a forked child draw its own: its parent gives out what is in the pool."""
+    _random.clear()
+    _lock.release()
+
+
+# A fork waits for other threads: a lock that one of them held would stay shut for ever.
+os.register_at_fork(
+    before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_begin_child
+)

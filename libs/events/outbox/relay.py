@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import islice
 from typing import Protocol
 
 import structlog
@@ -17,6 +18,7 @@ from libs.events.settings import BusSettings
 _log = structlog.get_logger(__name__)
 _PAUSE_SECONDS = 0.5
 _GATHER_SECONDS = 0.05  # one statement deletes what was confirmed meanwhile
+_MOST_DELETED = 10_000  # ids in one statement, which has 16 MiB
 
 
 class FramePublisher(Protocol):
@@ -83,8 +85,8 @@ class Relay:
 
     def enqueue(self, rows: Sequence[Row]) -> None:
         """Take rows that were just committed; never waits."""
-        if self._late is not None and len(self._late) < self._settings.relay_max_rows:
-            self._late.extend(rows)
+        if self._late is not None:
+            self._late.extend(rows[: self._settings.relay_max_rows - len(self._late)])
         elif self._is_behind or self._is_full():
             self._is_behind = True
             metrics.outbox_forgotten.inc(len(rows))
@@ -145,7 +147,8 @@ class Relay:
 
     def _finish_own_refill(self, *, is_complete: bool) -> None:
         late, self._late = self._late or [], None
-        if is_complete:
+        is_whole = len(late) < self._settings.relay_max_rows
+        if is_complete and is_whole:
             self._is_behind = False
             self.enqueue(late)
         else:
@@ -243,15 +246,15 @@ class Relay:
         while True:
             await self._has_confirmed.wait()
             await asyncio.sleep(_GATHER_SECONDS)
-            self._has_confirmed.clear()
-            ids = list(self._confirmed)
+            ids = list(islice(self._confirmed, _MOST_DELETED))
             try:
                 await self._store.delete(ids)
             except PyMongoError as err:
                 _log.warning("outbox_not_deleted", error_type=type(err).__name__)
                 await asyncio.sleep(_PAUSE_SECONDS)
-                self._has_confirmed.set()
             else:
                 for event_id in ids:
                     del self._confirmed[event_id]
+                if not self._confirmed:
+                    self._has_confirmed.clear()
                 self._settled.set()

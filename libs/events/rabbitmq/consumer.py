@@ -70,7 +70,9 @@ class Consumer:
             await self._link.wait_until_connected()
             try:
                 lost = await self._start()
-            except (*AMQP_ERRORS, BrokerAwayError) as err:
+            except (*AMQP_ERRORS, BrokerAwayError, asyncio.CancelledError) as err:
+                if _is_cancelled():
+                    raise
                 _log.warning(
                     "subscription_not_started",
                     subscription=self.label,
@@ -131,8 +133,7 @@ class Consumer:
             async with asyncio.timeout(_SETUP_SECONDS):
                 await channel.close()
         except (*AMQP_ERRORS, asyncio.CancelledError):
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if _is_cancelled():
                 raise
 
     def _note(self, *, is_consuming: bool) -> None:
@@ -143,6 +144,12 @@ class Consumer:
         metrics.of(metrics.has_consumer, self.label).set(int(is_consuming))
         if self._on_change is not None:
             self._on_change(is_consuming)
+
+
+def _is_cancelled() -> bool:
+    """Whether this task is; else the driver ended what waited for a dead connection."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _take_nothing(_: DeliveredMessage) -> None:

@@ -96,6 +96,8 @@ class Link:
         transport = connection.transport if connection else None
         if not self._up.is_set() or transport is None:
             raise BrokerAwayError("not connected")
+        if transport.connection.is_closed:
+            self._down.set()  # nobody told: it closed before there was a callback
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 channel = await open_channel(

@@ -91,6 +91,9 @@ class Publisher:
         try:
             async with asyncio.timeout(self._timeout_seconds):
                 channel = await self._channel(exchange)
+                # Blocked by an alarm, the broker reads nothing: what is written, and
+                # written again after each timeout, would pile up in this process.
+                await channel.connection.ready()
                 await channel.publish(template_on(channel.number), body)
         except PublishError as err:
             raise PublishRefusedError("returned: no queue takes it") from err

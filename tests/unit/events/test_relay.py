@@ -58,6 +58,7 @@ class Outbox:
 
     def __init__(self):
         self.deleted = []
+        self.statements = 0
         self.errors = []
 
     async def delete(self, ids):
@@ -65,6 +66,7 @@ class Outbox:
         if self.errors:
             raise self.errors.pop(0)
         self.deleted += ids
+        self.statements += 1
 
     async def refuse(self, rows, error, *, park_after):
         """Park at once, or fail."""
@@ -165,6 +167,33 @@ async def test_a_deletion_that_fails_is_repeated():
         await relay.drain()
 
 
+async def test_many_deletions_are_several_statements(monkeypatch):
+    """Each within what one statement may hold."""
+    monkeypatch.setattr(relay_module, "_MOST_DELETED", 2)
+    broker, outbox = Broker(), Outbox()
+    async with running(broker, outbox) as relay:
+        relay.enqueue([row(number) for number in range(5)])
+        await relay.drain()
+    assert sorted(outbox.deleted) == [f"id-{number}" for number in range(5)]
+    assert outbox.statements == 3
+
+
+async def test_what_was_confirmed_when_a_relay_broke_is_deleted():
+    """By the next run, also when nothing is confirmed any more."""
+    broker, outbox = Broker(), Outbox()
+    outbox.errors = [RuntimeError("odd")]
+    relay = Relay(outbox, broker, SETTINGS)
+    relay.enqueue([row(1)])
+    with pytest.raises(ExceptionGroup):
+        await asyncio.wait_for(relay.run(), 5)
+    relay.recover()
+    task = asyncio.create_task(relay.run())
+    await asyncio.wait_for(relay.drain(), 5)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert outbox.deleted == ["id-1"]
+
+
 async def test_a_relay_that_broke_begins_anew():
     """What it held is read from the outbox."""
     relay = Relay(Outbox(), Broker(), SETTINGS)
@@ -182,19 +211,24 @@ class WireChannel:
 
     def __init__(self, ending):
         self._ending = ending
+        self.published = 0
+        self.unblocked = asyncio.Event()
+        self.unblocked.set()
+        self.connection = SimpleNamespace(ready=self.unblocked.wait)
 
     async def publish(self, template, body):
         """End."""
+        self.published += 1
         if self._ending is None:
             await asyncio.sleep(1)
         raise self._ending
 
 
-def publisher_on(ending):
+def publisher_on(wire):
     """Return a publisher on such a channel."""
 
     async def channel(**_):
-        return WireChannel(ending)
+        return wire
 
     link = SimpleNamespace(channel=channel)
     return Publisher(link, "chat", SETTINGS.publish_timeout / 100)
@@ -212,14 +246,24 @@ def publisher_on(ending):
 )
 async def test_an_ending_has_its_meaning(ending, error):
     """No confirm and a nack: again. A frame that is too large: refused."""
-    publisher = publisher_on(ending)
+    publisher = publisher_on(WireChannel(ending))
     with pytest.raises(error):
         await publisher.publish("a.events", "a.b", b"[]", event_type="a.b", headers={})
 
 
+async def test_nothing_is_written_while_the_broker_blocks():
+    """It reads nothing then: each try would stay in this process's buffer."""
+    wire = WireChannel(None)
+    wire.unblocked.clear()
+    publisher = publisher_on(wire)
+    with pytest.raises(BrokerAwayError):
+        await publisher.publish("a.events", "a.b", b"[]", event_type="a.b", headers={})
+    assert wire.published == 0
+
+
 async def test_a_caller_s_cancellation_is_his_own():
     """It is not taken for a lost connection."""
-    publisher = publisher_on(None)
+    publisher = publisher_on(WireChannel(None))
     task = asyncio.create_task(
         publisher.publish("a.events", "a.b", b"[]", event_type="a.b", headers={})
     )

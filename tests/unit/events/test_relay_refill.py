@@ -6,6 +6,7 @@ import pytest
 from pymongo.errors import NetworkTimeout
 
 from libs.events import BusSettings
+from libs.events.frames import Row
 from libs.events.outbox import Relay
 
 
@@ -53,6 +54,22 @@ async def test_a_suspicion_during_the_refill_is_kept(relay, store) -> None:
     """The reading may have been too early for it."""
     store.while_reading = relay.suspect
     await refill(relay)
+    assert relay.needs_refill
+
+
+async def test_what_commits_during_a_long_refill_overtakes_nothing(store) -> None:
+    """What its memory does not hold is forgotten and read later, never put in front."""
+    settings = BusSettings("chat", "chat-1", "", relay_max_rows=2)
+    relay = Relay(store, None, settings)
+    rows = [Row(f"id-{n}", "a.b", "a.events", "k", n, b"{}") for n in range(4)]
+
+    def commit() -> None:
+        for row in rows:
+            relay.enqueue([row])
+
+    store.while_reading = commit
+    await refill(relay)
+    assert len(relay) == 0
     assert relay.needs_refill
 
 

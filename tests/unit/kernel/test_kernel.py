@@ -1,5 +1,8 @@
 """Ids, clocks and errors."""
 
+import os
+import signal
+import threading
 import uuid
 from datetime import UTC, datetime, timedelta
 
@@ -90,3 +93,32 @@ def test_only_two_kinds_are_transient():
     transient = {kind for kind in ErrorKind if kind.is_transient}
     assert transient == {ErrorKind.RATE_LIMITED, ErrorKind.UNAVAILABLE}
     assert UnavailableError("x", "y", retry_after_seconds=2).retry_after_seconds == 2
+
+
+def test_a_forked_child_makes_ids_of_its_own():
+    """Also when another thread made one at that moment; none is its parent's."""
+    is_held, may_release = threading.Event(), threading.Event()
+
+    def hold():
+        with ids._lock:
+            is_held.set()
+            may_release.wait(0.2)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    is_held.wait()
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        signal.alarm(2)  # a lock that stayed shut ends it
+        os.write(writer, new_id().encode())
+        os._exit(0)
+    holder.join()
+    os.close(writer)
+    mine = {new_id() for _ in range(1000)}
+    with os.fdopen(reader, "rb") as pipe:
+        other = pipe.read().decode()
+    os.waitpid(child, 0)
+    assert is_id(other)
+    assert other not in mine
+    assert other[19:] not in {one[19:] for one in mine}
