@@ -53,8 +53,8 @@ class SingleRunner:
     The events of a frame, and of frames that arrive together or while others are
     handled (`Arrivals`), share one transaction, or a few where handlers are slow
     (`Pace`). If anything in it fails, it is as if it had not been, and each event of
-    it is handled alone. Events that came back, and handlers with effects elsewhere,
-    never share.
+    it is handled alone. Frames that came back share with no other one, and the events
+    of one that came back often, or of handlers with effects elsewhere, never.
     """
 
     def __init__(

@@ -9,6 +9,7 @@ import pytest
 
 from libs.events import Retry
 from libs.events.catalog import ConversationRead, MessageDeleted, UserSuspended
+from libs.events.errors import BrokerAwayError
 from libs.events.inbox import KEPT_FOR
 from libs.events.outbox.store import OutboxStore
 from libs.events.rabbitmq import open_bus
@@ -125,6 +126,30 @@ async def test_a_missing_exchange_disturbs_nobody_else(rig):
             await rig.apply()
             while await outbox.count_documents({}):  # noqa: ASYNC110 - a database
                 await asyncio.sleep(0.05)
+
+
+async def test_a_closed_channel_costs_nobody_the_connection(rig):
+    """What was on its way to a refused exchange is not written behind its end."""
+    link, publisher = rig.bus._publish_link, rig.bus._publisher
+    body = rig.frame_of(deleted(1))
+
+    async def publish(exchange):
+        await publisher.publish(
+            exchange, "message.deleted", body, event_type="message.deleted", headers={}
+        )
+
+    await publish("message.events")
+    connection = link._connection
+    refused, good = [], []
+    for _ in range(500):
+        refused.append(asyncio.create_task(publish("nobody.events")))
+        good.append(asyncio.create_task(publish("message.events")))
+        await asyncio.sleep(0.0005)
+    await asyncio.gather(*good)
+    assert {
+        type(one) for one in await asyncio.gather(*refused, return_exceptions=True)
+    } == {BrokerAwayError}
+    assert link._connection is connection
 
 
 @pytest.mark.parametrize(

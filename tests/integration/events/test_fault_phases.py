@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +22,8 @@ import pytest
 from pymongo.errors import AutoReconnect
 
 from deploy.embedded.servers.rabbitmq import node_environment
+from libs.events.errors import BrokerAwayError
+from libs.events.rabbitmq.publisher import Publisher
 from libs.events.topology.management import ManagementError
 from tests.integration.events import actor
 from tests.support import fault_counts, total_queue
@@ -40,6 +43,7 @@ OWN_AT_ONCE = 3
 PAUSE_SECONDS = 0.01
 LOAD_SECONDS = 0.7
 QUIET_SECONDS = 120.0
+MEMORY = ("set_vm_memory_high_watermark", "absolute", "512MB")  # as the stack has it
 CTL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
 PRODUCER_POINTS = (
@@ -346,3 +350,35 @@ async def test_a_worker_killed_at_a_point(systems, point, tell):
         met = await systems(count)
         async with checked(met, phase, tell):
             await asyncio.gather(*(kill(system) for system in met))
+
+
+async def test_a_blocked_connection_is_not_written_to(systems):
+    """A memory alarm: what is tried meanwhile stays out of this process's buffers."""
+    [system] = await systems(1)
+    link = system.rig.bus._publish_link
+    await link.wait_until_connected()
+    publisher = Publisher(link, "producer", timedelta(seconds=0.2))
+
+    async def publish():
+        await publisher.publish(
+            "message.events", "message.deleted", b"[]", event_type="", headers={}
+        )
+
+    await publish()
+    channel = publisher._channels["message.events"]
+    await asyncio.to_thread(system.ctl, "set_vm_memory_high_watermark", "0.0001")
+    try:
+        for _ in range(5):  # the first one is what the broker answers with its alarm
+            with contextlib.suppress(BrokerAwayError):
+                await publish()
+        written = channel.delivery_tag
+        for _ in range(5):
+            with pytest.raises(BrokerAwayError):
+                await publish()
+        assert channel.delivery_tag == written
+    finally:
+        await asyncio.to_thread(system.ctl, *MEMORY)
+    async with asyncio.timeout(10):
+        await channel.connection.ready()
+    await publish()
+    assert not channel.is_closed

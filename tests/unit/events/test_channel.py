@@ -13,6 +13,8 @@ from aiormq.exceptions import (
     DeliveryError,
     PublishError,
 )
+from hypothesis import given
+from hypothesis import strategies as st
 from pamqp.body import ContentBody
 from pamqp.frame import marshal, unmarshal
 from pamqp.header import ContentHeader
@@ -232,6 +234,9 @@ async def test_nothing_is_written_behind_the_end_of_a_channel(wire):
     """The broker would close the connection, and with it everybody's channels."""
     connection, channel = wire
     connection.is_opened = True
+    channel.receive = lambda *_: None
+    deliver = spec.Basic.Deliver(consumer_tag="c", delivery_tag=1)
+    await give(channel, deliver, ContentHeader())
     closing = asyncio.create_task(channel.close())
     assert isinstance((await connection.written())[0], spec.Channel.Close)
     channel.acknowledge(1)
@@ -246,6 +251,9 @@ async def test_nothing_is_written_behind_the_end_of_a_channel(wire):
 async def test_nothing_is_written_once_the_broker_has_closed_a_channel(wire):
     """Neither what waits to be written, nor what is published or settled later."""
     connection, channel = wire
+    channel.receive = lambda *_: None
+    deliver = spec.Basic.Deliver(consumer_tag="c", delivery_tag=1)
+    await give(channel, deliver, ContentHeader())
     confirm = channel.publish(TEMPLATE, b"[]")
     await give(channel, spec.Channel.Close(reply_code=404, reply_text="NOT_FOUND"))
     channel.acknowledge(1)
@@ -272,6 +280,45 @@ def test_what_is_open_before_an_ack_stays_open():
     settlements.ack(5)
     assert acks_of(settlements) == [(5, False)]
     assert acks_of(settlements) == []
+
+
+def test_a_delivery_is_settled_once():
+    """Neither a second word nor one about an unknown delivery reaches the broker."""
+    settlements = Settlements(1)
+    for tag in (1, 2):
+        settlements.expect(tag)
+        settlements.ack(tag)
+        settlements.ack(tag)
+        settlements.hand_back(tag)
+    settlements.ack(9)
+    assert acks_of(settlements) == [(2, True)]
+    settlements.ack(1)
+    assert acks_of(settlements) == []
+
+
+@given(st.data())
+def test_any_order_of_settling_settles_each_once(data):
+    """What a frame covers is settled: never a delivery that is still under way."""
+    settlements, unsettled, told = Settlements(1), [], set()
+    expected = 0
+    for step in data.draw(st.lists(st.sampled_from(["come", "ack", "back", "tell"]))):
+        if step == "come":
+            expected += 1
+            settlements.expect(expected)
+            unsettled.append(expected)
+        elif step == "tell":
+            for word in acks_of(settlements):
+                tag, is_multiple = word if isinstance(word, tuple) else (word, False)
+                covered = set(range(1, tag + 1)) - told if is_multiple else {tag}
+                assert covered.isdisjoint(unsettled)
+                assert covered.isdisjoint(told)
+                assert covered
+                told |= covered
+            assert told == set(range(1, expected + 1)) - set(unsettled)
+        elif unsettled:
+            index = data.draw(st.integers(0, len(unsettled) - 1))
+            tag = unsettled.pop(index)
+            settlements.ack(tag) if step == "ack" else settlements.hand_back(tag)
 
 
 def test_what_goes_back_is_not_acknowledged():
