@@ -14,7 +14,7 @@ from libs.events.consuming.ports import Delivery, Headers
 from libs.events.errors import BrokerAwayError
 from libs.events.rabbitmq.channel import LeanChannel
 from libs.events.rabbitmq.deliveries import RabbitDelivery
-from libs.events.rabbitmq.link import AMQP_ERRORS, Link
+from libs.events.rabbitmq.link import AMQP_ERRORS, Link, is_cancelled
 
 _log = structlog.get_logger(__name__)
 _SETUP_SECONDS = 10.0
@@ -71,7 +71,7 @@ class Consumer:
             try:
                 lost = await self._start()
             except (*AMQP_ERRORS, BrokerAwayError, asyncio.CancelledError) as err:
-                if _is_cancelled():
+                if is_cancelled():
                     raise
                 _log.warning(
                     "subscription_not_started",
@@ -133,7 +133,7 @@ class Consumer:
             async with asyncio.timeout(_SETUP_SECONDS):
                 await channel.close()
         except (*AMQP_ERRORS, asyncio.CancelledError):
-            if _is_cancelled():
+            if is_cancelled():
                 raise
 
     def _note(self, *, is_consuming: bool) -> None:
@@ -144,12 +144,6 @@ class Consumer:
         metrics.of(metrics.has_consumer, self.label).set(int(is_consuming))
         if self._on_change is not None:
             self._on_change(is_consuming)
-
-
-def _is_cancelled() -> bool:
-    """Whether this task is; else the driver ended what waited for a dead connection."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 async def _take_nothing(_: DeliveredMessage) -> None:

@@ -21,6 +21,15 @@ AMQP_ERRORS = (*CONNECTION_EXCEPTIONS, TimeoutError)
 """Whatever the driver raises when broker, connection or channel do not answer."""
 
 
+def is_cancelled() -> bool:
+    """Whether this task is cancelled.
+
+    Else a `CancelledError` is the driver's: it ended what waited for a dead connection.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class _Connection(aio_pika.Connection):
     """Closes itself if it does not open.
 
@@ -118,7 +127,9 @@ class Link:
                     heartbeat=_HEARTBEAT_SECONDS,
                     connection_class=_Connection,
                 )
-        except AMQP_ERRORS as err:
+        except (*AMQP_ERRORS, asyncio.CancelledError) as err:
+            if is_cancelled():
+                raise
             if self._failures % _LOG_EVERY == 0:
                 _log.warning(
                     "broker_unreachable",

@@ -13,7 +13,7 @@ from libs.events.errors import BrokerAwayError, PublishRefusedError
 from libs.events.frames import Frame
 from libs.events.rabbitmq.channel import LeanChannel
 from libs.events.rabbitmq.encoding import Template, frame_template, make_template
-from libs.events.rabbitmq.link import AMQP_ERRORS, Link
+from libs.events.rabbitmq.link import AMQP_ERRORS, Link, is_cancelled
 from libs.events.tracing import publish_span
 
 
@@ -100,8 +100,7 @@ class Publisher:
         except ChannelPreconditionFailed as err:
             raise PublishRefusedError(str(err)) from err
         except asyncio.CancelledError as err:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_cancelled():
                 raise
             raise BrokerAwayError("the connection closed") from err
         except AMQP_ERRORS as err:

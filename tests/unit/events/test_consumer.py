@@ -3,6 +3,7 @@
 import asyncio
 from types import SimpleNamespace
 
+import aio_pika
 import pytest
 
 from libs.events.errors import BrokerAwayError
@@ -77,3 +78,21 @@ async def test_a_link_notices_a_connection_that_nobody_said_was_closed():
     with pytest.raises(BrokerAwayError):
         await link.channel()
     assert link._down.is_set()
+
+
+async def test_a_link_outlives_a_driver_that_cancels(monkeypatch):
+    """It tries again; its own cancellation ends it."""
+    tries = []
+
+    async def connect(*_, **__):
+        tries.append(1)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(aio_pika, "connect", connect)
+    task = asyncio.create_task(Link("", "test", lambda: 0.0).run())
+    async with asyncio.timeout(2):
+        while len(tries) < 3:  # noqa: ASYNC110 - a count
+            await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
