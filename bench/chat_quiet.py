@@ -4,11 +4,13 @@ Prints the time from emit to acknowledgement and from emit to the other's socket
 clients see them: nginx, chat, MongoDB's majority commit, RabbitMQ's confirm and back.
 """
 
+import argparse
 import asyncio
 import json
 import platform
 import statistics
 import time
+from pathlib import Path
 
 from deploy.embedded.layout import DEFAULT_ROOT, open_stack
 from libs.kernel import new_id
@@ -61,9 +63,9 @@ def delivered(pair: tuple[Person, Person], sent_at: dict[str, float]) -> list[fl
     ]
 
 
-async def run() -> dict[str, float]:
+async def run(root: Path) -> dict[str, float]:
     """Prepare two people and a group; return the figures."""
-    stack = open_stack(DEFAULT_ROOT)
+    stack = open_stack(root)
     house = House(stack.url("edge"), stack.url("smtp_view"), stack.url("fcm_control"))
     story = Story(house)
     async with story.ada, story.grace:
@@ -81,7 +83,10 @@ async def run() -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    figures = {name: round(value, 2) for name, value in asyncio.run(run()).items()}
+    parser = argparse.ArgumentParser(prog="bench.chat_quiet", description=__doc__)
+    parser.add_argument("--stack", type=Path, default=DEFAULT_ROOT)
+    measured = asyncio.run(run(parser.parse_args().stack))
+    figures = {name: round(value, 2) for name, value in measured.items()}
     print(
         f"{SENDS} sends, one every {EVERY_SECONDS * 1000:.0f} ms, {platform.machine()}"
     )
