@@ -100,16 +100,14 @@ async def test_who_never_reads_is_cut_within_five_seconds(
 ) -> None:
     """The connection is reset, so that the kernel keeps nothing for it either."""
     raw, ada, group = slow_reader
-    before, since = evictions(processes[0]), time.monotonic()
+    before = evictions(processes[0])
     await flood(ada, group, 40)  # more than the buffers hold, less than the budget
+    since = time.monotonic()
     await until_evicted(processes[0], before, since)
-    sent_away = time.monotonic()
     socket = raw._writer.get_extra_info("socket")
     while is_established(socket):
-        assert time.monotonic() - since < EVICTED_SECONDS + 3
+        assert time.monotonic() - since < EVICTED_SECONDS
         await asyncio.sleep(0.02)
-    assert time.monotonic() - sent_away < EVICTED_SECONDS - 3.0
-    assert time.monotonic() - since < EVICTED_SECONDS + 3  # the flood took its time
     assert "message" in await ada.send(group, "still here")
 
 
