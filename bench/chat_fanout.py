@@ -46,8 +46,9 @@ class Figures:
 class Load:
     """Sends messages and counts deliveries; so many messages are in flight."""
 
-    def __init__(self) -> None:
+    def __init__(self, in_flight: int) -> None:
         self.delivered = 0
+        self._in_flight = in_flight
         self._sockets: list[RawClient] = []
         self._revision = 0
         self._is_sending = False
@@ -64,7 +65,7 @@ class Load:
     ) -> Figures:
         """Warm up, then measure."""
         self._sockets, self._is_sending = sockets, True
-        for _ in range(IN_FLIGHT):
+        for _ in range(self._in_flight):
             self._send()
         await asyncio.sleep(min(1.0, seconds / 4))
         delivered, cpu = self.delivered, server.cpu_seconds
@@ -115,10 +116,10 @@ def payload_of(conversation_id: str, revision: int) -> dict[str, object]:
     }
 
 
-async def measure(command: Sequence[str], seconds: float) -> Figures:
+async def measure(command: Sequence[str], seconds: float, in_flight: int) -> Figures:
     """Start a server, connect everybody, measure, and end it."""
     async with serving(command) as server:
-        load = Load()
+        load = Load(in_flight)
         tokens = [new_id() for _ in range(SOCKETS)]
         sockets = await open_clients(server.url, tokens, load.take)
         try:
@@ -138,13 +139,14 @@ def commands() -> dict[str, list[str]]:
     return found
 
 
-async def run(rounds: int, seconds: float, only: str) -> dict[str, list[Figures]]:
+async def run(given: argparse.Namespace) -> dict[str, list[Figures]]:
     """Measure every server in turn, round after round."""
-    servers = {name: how for name, how in commands().items() if only in name}
+    servers = {name: how for name, how in commands().items() if given.only in name}
     found: dict[str, list[Figures]] = {name: [] for name in servers}
-    for _ in range(rounds):
+    for _ in range(given.rounds):
         for name, command in servers.items():
-            found[name].append(await measure(command, seconds))
+            figures = await measure(command, given.seconds, given.in_flight)
+            found[name].append(figures)
     return found
 
 
@@ -153,9 +155,9 @@ def median(rounds: list[Figures], figure: str) -> float:
     return float(statistics.median(getattr(one, figure) for one in rounds))
 
 
-def report(found: dict[str, list[Figures]]) -> dict[str, float]:
+def report(found: dict[str, list[Figures]], in_flight: int) -> dict[str, float]:
     """Print the table; return the figures of the last line."""
-    print(f"one message to {SOCKETS} sockets, {IN_FLIGHT} in flight,", end=" ")
+    print(f"one message to {SOCKETS} sockets, {in_flight} in flight,", end=" ")
     print(f"{platform.machine()}, Python {platform.python_version()}")
     print(
         f"{'server':<10}{'CPU us/delivery':>18}{'deliveries/s':>16}{'messages/s':>14}"
@@ -190,9 +192,9 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--only", default="", help="servers whose name has this text")
+    parser.add_argument("--in-flight", type=int, default=IN_FLIGHT, help="messages")
     given = parser.parse_args()
-    found = uvloop.run(run(given.rounds, given.seconds, given.only))
-    print(json.dumps(report(found)))
+    print(json.dumps(report(uvloop.run(run(given)), given.in_flight)))
 
 
 if __name__ == "__main__":
