@@ -106,7 +106,11 @@ class MongoScheduledRepository:
             "lease_until": scheduled.due_at,
         }
         query = {"_id": scheduled.scheduled_id}
-        await self._scheduled.update_one(query, {"$set": settled}, session=session)
+        if session is not None:
+            await self._scheduled.update_one(query, {"$set": settled}, session=session)
+            return
+        with map_mongo_errors():
+            await self._scheduled.update_one(query, {"$set": settled})
 
     async def forget(self, scheduled: Scheduled) -> None:
         """Forget a claimed one: it was sent."""

@@ -8,7 +8,9 @@ import pytest
 from libs.chassis.mongo import open_mongo
 from libs.crypto import DataKeys, FileKeyWrapper, KeyRing
 from libs.kernel import new_id
+from services.chat.domain.attachment import Attachment, AttachmentStatus
 from services.chat.domain.message import (
+    Draft,
     MentionKind,
     MessageChange,
     MessageKind,
@@ -18,17 +20,25 @@ from services.chat.domain.message import (
 )
 from services.chat.domain.notice import Notice, NoticeType
 from services.chat.domain.reactions import Reaction
-from services.chat.ports import PinnedAt
+from services.chat.domain.scheduled import Scheduled, ScheduledState
+from services.chat.domain.thread import Follow, Touch
+from services.chat.ports import DueAt, PinnedAt
 from services.chat.repository import (
     ConversationVault,
+    MongoAttachmentRepository,
     MongoConversationRepository,
     MongoMessageRepository,
+    MongoScheduledRepository,
+    MongoThreadRepository,
     MongoVersionRepository,
     MongoWriterStore,
 )
 from services.chat.repository.memory import (
+    MemoryAttachments,
     MemoryConversations,
     MemoryMessages,
+    MemoryScheduled,
+    MemoryThreads,
     MemoryVersions,
 )
 from tests.integration.chat.test_repositories import (
@@ -45,11 +55,11 @@ pytestmark = pytest.mark.integration
 class MessageStorage:
     """The adapters of messages of one backend."""
 
-    def __init__(self, conversations, messages, writing, versions) -> None:
+    def __init__(self, conversations, messages, writing, *more) -> None:
         self.conversations = conversations
         self.messages = messages
         self.writing = writing
-        self.versions = versions
+        self.versions, self.threads, self.attachments, self.scheduled = more
 
     async def conversation(self, *senders, count: int = 3):
         """Store a conversation with messages; return both."""
@@ -66,7 +76,15 @@ async def storage(request, settings):
     """Each backend in turn."""
     if request.param == "memory":
         store = MemoryConversations()
-        yield MessageStorage(store, MemoryMessages(store), store, MemoryVersions())
+        yield MessageStorage(
+            store,
+            MemoryMessages(store),
+            store,
+            MemoryVersions(),
+            MemoryThreads(store),
+            MemoryAttachments(),
+            MemoryScheduled(),
+        )
         return
     async with open_mongo(settings) as database:
         ring = KeyRing.from_file(settings.storage_keys_file)
@@ -76,6 +94,9 @@ async def storage(request, settings):
             MongoMessageRepository(database, vault),
             MongoWriterStore(database, vault),
             MongoVersionRepository(database, vault),
+            MongoThreadRepository(database),
+            MongoAttachmentRepository(database),
+            MongoScheduledRepository(database, vault),
         )
 
 
@@ -174,3 +195,120 @@ async def test_versions_are_kept_paged_and_destroyed(storage) -> None:
     await storage.versions.remove_all(first.message_id, session=None)
     assert await storage.versions.page(first, before=None, limit=2) == []
     assert len(await storage.versions.page(other, before=None, limit=2)) == 1
+
+
+async def test_answers_are_counted_where_they_belong(storage) -> None:
+    """In the commit of the append: the root's count, and who follows."""
+    ada, grace = new_id(), new_id()
+    stored = group()
+    people = [member(stored, ada), member(stored, grace)]
+    await storage.conversations.insert(stored, people, session=None)
+    place = stored.conversation_id
+    sent = [
+        message(stored, ada, 1),
+        message(stored, ada, 2),
+        *(message(stored, grace, seq, thread_seq=1) for seq in (3, 4)),
+    ]
+    touches = (
+        Touch(
+            conversation_id=place, thread_seq=1, user_id=grace, follows=True, read_seq=4
+        ),
+        Touch(conversation_id=place, thread_seq=1, user_id=ada),
+    )
+    plan = msgspec.structs.replace(append(stored, *sent), touches=touches)
+    await storage.writing.append([plan], session=None)
+    root = await storage.messages.get_by_seq(place, 1)
+    assert (root.reply_count, root.last_reply_seq, root.revision) == (2, 4, 2)
+    (listed,) = await storage.messages.threads(place, before=None, limit=5)
+    assert listed == root
+    assert await storage.messages.threads(place, before=4, limit=5) == []
+    page = await storage.messages.page(
+        place, before=None, after=3, limit=5, thread_seq=1
+    )
+    assert [m.seq for m in page.messages] == [4]
+    follows = await storage.threads.of_user(place, ada, [1, 2])
+    assert follows[1].is_following
+    assert set(follows) == {1}
+    assert (await storage.threads.of_user(place, grace, [1]))[1].read_seq == 4
+    assert await storage.threads.unread(place, {1: 3, 2: 0}) == {1: 1, 2: 0}
+
+
+async def test_a_follow_keeps_its_marker(storage) -> None:
+    """It goes forward alone, whatever is followed; a mention starts no new one."""
+    place, user = new_id(), new_id()
+    for is_following, read_seq in ((True, 7), (False, 0)):
+        follow = Follow(
+            conversation_id=place,
+            thread_seq=1,
+            user_id=user,
+            is_following=is_following,
+            read_seq=read_seq,
+        )
+        await storage.threads.follow(follow)
+    (stored,) = (await storage.threads.of_user(place, user, [1])).values()
+    assert (stored.is_following, stored.read_seq) == (False, 7)
+
+
+async def test_documents_come_back(storage) -> None:
+    """The newest state of each; unknown ones are not there."""
+    known = Attachment(document_id=new_id(), status=AttachmentStatus.UPLOADED)
+    full = msgspec.structs.replace(
+        known,
+        owner_id=new_id(),
+        conversation_id=new_id(),
+        status=AttachmentStatus.READY,
+    )
+    for one in (known, full):
+        await storage.attachments.put(one, session=None)
+    ids = [known.document_id, new_id()]
+    assert await storage.attachments.get_many(ids) == {known.document_id: full}
+
+
+async def test_scheduled_messages_wait_and_are_claimed_once(storage) -> None:
+    """By their time; a lease that ran out is taken over; what is sent stays."""
+    ada = new_id()
+    place, _ = await storage.conversation(ada)
+    now = CLOCK.now() - timedelta(days=365)  # what others scheduled is not due yet
+    made = []
+    for hours in (2, 1):
+        draft = Draft(
+            conversation_id=place,
+            sender_id=ada,
+            client_message_id=new_id(),
+            text=f"in {hours}",
+            mention_kinds=(MentionKind.HERE,),
+        )
+        made.append(
+            Scheduled(
+                scheduled_id=draft.client_message_id,
+                draft=draft,
+                due_at=now + timedelta(hours=hours),
+            )
+        )
+        await storage.scheduled.add(made[-1])
+    late, early = made
+    page = await storage.scheduled.page(ada, after=None, limit=1)
+    assert page == [early]
+    rest = await storage.scheduled.page(
+        ada, after=DueAt(early.due_at, early.scheduled_id), limit=5
+    )
+    assert (rest, await storage.scheduled.count(ada)) == ([late], 2)
+    lease = timedelta(minutes=1)
+    assert await storage.scheduled.claim(now, lease) is None
+    due = early.due_at
+    claimed = await storage.scheduled.claim(due, lease)
+    assert claimed.scheduled_id == early.scheduled_id
+    assert claimed.draft == early.draft
+    assert await storage.scheduled.claim(due, lease) is None
+    assert not await storage.scheduled.remove(ada, early.scheduled_id)
+    assert not await storage.scheduled.replace(early)
+    assert await storage.scheduled.claim(due + lease, lease) == claimed
+    failed = msgspec.structs.replace(
+        claimed, state=ScheduledState.FAILED, code="not_permitted"
+    )
+    await storage.scheduled.settle(failed)
+    assert await storage.scheduled.get(ada, early.scheduled_id) == failed
+    assert await storage.scheduled.claim(due + 2 * lease, lease) is None
+    assert await storage.scheduled.remove(ada, late.scheduled_id)
+    await storage.scheduled.forget(failed)
+    assert await storage.scheduled.count(ada) == 0
