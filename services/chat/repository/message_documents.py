@@ -27,6 +27,18 @@ from services.chat.repository.vault import ConversationVault, MessagePlace
 
 Document = dict[str, Any]  # what BSON holds
 
+_IDS = ("attachments", "mentions", "mention_kinds")
+_WHERE_SET = (
+    "reply_to_seq",
+    "thread_seq",
+    "reply_count",
+    "last_reply_seq",
+    "edit_count",
+    "is_deleted",
+    "edited_at",
+)
+"""Fields that are absent where they are nothing: 0, false or None."""
+
 _log = structlog.get_logger()
 _UNREADABLE = Counter("chat_unreadable_messages_total", "Bodies that did not open")
 
@@ -57,7 +69,7 @@ def message_of(document: Document, vault: ConversationVault) -> Message:
         sender_id=UserId(document["sender_id"]),
         sent_at=document["sent_at"],
         text=text,
-        kind=MessageKind(document.get("kind", MessageKind.TEXT)),
+        kind=_kind_of(document),
         notice=notice,
         attachments=tuple(DocumentId(a) for a in document.get("attachments", ())),
         mentions=tuple(UserId(m) for m in document.get("mentions", ())),
@@ -96,42 +108,34 @@ def message_document(message: Message, vault: ConversationVault) -> Document:
             message.edit_count,
         )
         document["body"] = vault.seal_body(place, content)
-    document |= {name: value for name, value in _lists(message).items() if value}
-    rest = _rest(message)
-    return document | {name: value for name, value in rest.items() if value is not None}
+    for name in _IDS:
+        ids = getattr(message, name)
+        if ids:
+            document[name] = list(map(str, ids))
+    for name in _WHERE_SET:
+        value = getattr(message, name)
+        if value:
+            document[name] = value
+    _put_rest(document, message)
+    return document
 
 
-def _lists(message: Message) -> Document:
-    """Return what is absent where it is empty, nought or false."""
-    return {
-        "attachments": list(message.attachments),
-        "mentions": list(message.mentions),
-        "mention_kinds": [kind.value for kind in message.mention_kinds],
-        "reactions": [
+def _put_rest(document: Document, message: Message) -> None:
+    """Put what few messages have."""
+    if message.last_change is not MessageChange.SENT:
+        document["change"] = message.last_change.value
+    if message.kind is not MessageKind.TEXT:
+        document["kind"] = message.kind.value
+    if message.forwarded_from is not None:
+        document["forwarded_from"] = _origin_document(message.forwarded_from)
+    if message.reactions:
+        document["reactions"] = [
             {"emoji": reaction.emoji, "user_ids": list(reaction.user_ids)}
             for reaction in message.reactions
-        ],
-        "reply_count": message.reply_count,
-        "edit_count": message.edit_count,
-        "is_deleted": message.is_deleted,
-    }
-
-
-def _rest(message: Message) -> Document:
-    """Return what is absent where it is None."""
-    is_text = message.kind is MessageKind.TEXT
-    pin, origin = message.pin, message.forwarded_from
-    return {
-        "kind": None if is_text else message.kind.value,
-        "reply_to_seq": message.reply_to_seq,
-        "thread_seq": message.thread_seq,
-        "last_reply_seq": message.last_reply_seq,
-        "edited_at": message.edited_at,
-        "pinned_at": None if pin is None else pin.pinned_at,
-        "pinned_by": None if pin is None else pin.user_id,
-        "forwarded_from": None if origin is None else _origin_document(origin),
-        "change": _change_document(message),
-    }
+        ]
+    if message.pin is not None:
+        document["pinned_at"] = message.pin.pinned_at
+        document["pinned_by"] = message.pin.user_id
 
 
 def _said(
@@ -151,6 +155,10 @@ def _said(
     return decode_body(content), None
 
 
+def _kind_of(document: Document) -> MessageKind:
+    return MessageKind(document["kind"]) if "kind" in document else MessageKind.TEXT
+
+
 def _change_of(document: Document) -> MessageChange:
     """Return the last change; what was stored before it was written down has one."""
     stored = document.get("change")
@@ -160,11 +168,6 @@ def _change_of(document: Document) -> MessageChange:
         return MessageChange.DELETED
     is_edited = document.get("edited_at") is not None
     return MessageChange.EDITED if is_edited else MessageChange.SENT
-
-
-def _change_document(message: Message) -> str | None:
-    is_sent = message.last_change is MessageChange.SENT
-    return None if is_sent else message.last_change.value
 
 
 def _reaction_of(document: Document) -> Reaction:
