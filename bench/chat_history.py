@@ -9,13 +9,14 @@ the list of a user with 1,000 conversations, with the plans of its queries.
 
 import argparse
 import asyncio
+import inspect
 import json
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pymongo
 from pydantic import SecretStr
@@ -61,7 +62,7 @@ _INSERTED = 1_000
 _INSERT_SECONDS = 60
 _TEXT = "The quick brown fox jumps over the lazy dog, and nobody knows why. "
 _CLOCK = SystemClock()
-_UNUSED: Any = None
+U = TypeVar("U")
 
 Read = Callable[[ConversationId, int], Awaitable[object]]
 
@@ -73,6 +74,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--messages", type=int, default=LARGE)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     return parser.parse_args()
+
+
+def with_only(use_cases: type[U], **needed: object) -> U:
+    """Return use cases that can read: what writing needs is not there."""
+    absent = dict.fromkeys(inspect.signature(use_cases).parameters)
+    return use_cases(**(absent | needed))
 
 
 class Bench:
@@ -87,24 +94,10 @@ class Bench:
         messages = MongoMessageRepository(database, self.vault)
         self.reader = UserId(new_id())
         self.sync = Sync(self.stored, messages)
-        self.messages = Messages(
-            _UNUSED,
-            self.stored,
-            messages,
-            _UNUSED,
-            writer=_UNUSED,
-            sealer=_UNUSED,
-            clock=_CLOCK,
-            limits=_UNUSED,
+        self.messages = with_only(
+            Messages, conversations=self.stored, messages=messages
         )
-        self.conversations = Conversations(
-            _UNUSED,
-            self.stored,
-            writer=_UNUSED,
-            announcements=_UNUSED,
-            system=_UNUSED,
-            limits=_UNUSED,
-        )
+        self.conversations = with_only(Conversations, repository=self.stored)
 
     async def open(self, number: int = 0) -> ConversationId:
         """Store a group with the reader in it."""
