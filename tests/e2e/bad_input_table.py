@@ -203,6 +203,28 @@ ACCOUNTS = [
 ]
 
 CONVERSATIONS = [
+    BadRequest("sync: a list", "POST", "sync", {"conversations": []}),
+    BadRequest("sync: no id", "POST", "sync", {"conversations": {"1": 1}}),
+    BadRequest("sync: below 0", "POST", "sync", {"conversations": {NOTHING: -1}}),
+    BadRequest("sync: a text", "POST", "sync", {"user_revision": "1"}),
+    BadRequest("sync/own: no revision", "GET", "sync/own"),
+    BadRequest(
+        "draft: a time of the client's",
+        "PUT",
+        "conversations/{group}/draft",
+        {"text": "x", "saved_at": "2026-01-01T00:00:00Z"},
+    ),
+    BadRequest(
+        "draft: a stranger's",
+        "PUT",
+        "conversations/{foreign}/draft",
+        {"text": "x"},
+        statuses=(404,),
+    ),
+    BadRequest(
+        "mute: no such level", "PUT", "conversations/{group}/mute", {"level": "some"}
+    ),
+    BadRequest("bookmarks: bad cursor", "GET", "bookmarks?cursor=%7B%7D"),
     BadRequest(
         "conversation: unknown kind",
         "POST",

@@ -288,13 +288,16 @@ async def test_a_new_conversation_appears_on_open_sockets(
 async def test_nothing_private_is_readable_in_mongod(
     stack, processes, people, open_group
 ) -> None:
-    """A byte scan of the data folder finds neither text nor title (CR-6)."""
+    """A byte scan of the data folder finds no text, title, draft or note (CR-6)."""
     ada, grace = await people(2)
     group = await open_group([ada, grace], "Zanzibar-title-marker")
     body = {"client_message_id": new_id(), "text": "Quetzalcoatl-body-marker"}
     _, sent = await ada.ask(processes[0], "POST", f"/{group}/messages", body)
     path = f"/{group}/messages/{sent['message']['message_id']}"
     await ada.ask(processes[0], "PATCH", path, {"text": "Quetzalcoatl-edit-marker"})
+    draft, note = {"text": "Quetzalcoatl-draft"}, {"note": "Quetzalcoatl-note"}
+    assert (await ada.ask(processes[0], "PUT", f"/{group}/draft", draft))[0] == 200
+    assert (await ada.ask(processes[0], "PUT", f"{path}/bookmark", note))[0] == 200
     await asyncio.to_thread(stack.flush_to_disk)
     markers = (b"Zanzibar-title", b"Quetzalcoatl")
     for file in stack.stack.data("mongod").rglob("*"):
