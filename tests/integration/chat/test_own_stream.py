@@ -33,7 +33,7 @@ async def test_a_second_device_hears_of_everything_in_order(
     place = await ann.emit("own.subscribe", {})
     first = place["user_revision"]
     path = f"/{group}/draft"
-    for text in ("h", "he", "hel"):
+    for text in ("h", "he", "hey"):
         status, draft = await ann.ask(near, "PUT", path, {"text": text})
         assert (status, draft["text"]) == (200, text)
     message_id = sent["message"]["message_id"]

@@ -79,7 +79,7 @@ async def test_every_change_of_ones_own_counts_one_up(chat, own) -> None:
     group = await chat.group(GRACE)
     message = await chat.messages.send(draft(group))
     await own.markers.mark(GRACE, group, 1)
-    await own.drafts.save(GRACE, group, "hel")
+    await own.drafts.save(GRACE, group, "hey")
     await own.bookmarks.add(GRACE, group, message.message_id, note="later")
     await own.mutes.mute(GRACE, group, MuteLevel.NONE, None)
     changes = await own.stream.changes(GRACE, since=0, limit=50)
@@ -87,7 +87,7 @@ async def test_every_change_of_ones_own_counts_one_up(chat, own) -> None:
     assert (changes.revision, changes.has_more) == (5, False)
     a_draft, a_bookmark, a_membership = changes.items
     assert isinstance(a_draft, SavedDraft)
-    assert a_draft.text == "hel"
+    assert a_draft.text == "hey"
     assert isinstance(a_bookmark, Bookmark)
     assert a_bookmark.note == "later"
     assert isinstance(a_membership, OwnMembership)
