@@ -30,6 +30,7 @@ class Client:
     def __init__(self) -> None:
         self.revision = 1
         self.messages: dict[str, dict] = {}
+        self._counted_up_to: dict[int, int] = {}
 
     def take(self, revision: int, payload: dict) -> None:
         """Merge a live event, or one that was filled in."""
@@ -46,16 +47,22 @@ class Client:
         if "edited_at" in told and "edit_count" not in told:
             told["edit_count"] = known["edit_count"] + 1
         known |= told
+        if "last_reply_seq" in told:
+            self._counted_up_to[known["seq"]] = told["last_reply_seq"] or 0
         if is_new and known.get("thread_seq") is not None:
             self._answered(known)
 
     def _answered(self, answer: dict) -> None:
-        """Count an answer on what it answers, unless its state counted it already."""
+        """Count an answer on what it answers, unless the state told counts it.
+
+        Answers come out of order: one that was edited comes with its edit.
+        """
+        counted = self._counted_up_to.get(answer["thread_seq"], 0)
         for root in self.messages.values():
-            newest = root["last_reply_seq"] or 0
-            if root["seq"] == answer["thread_seq"] and answer["seq"] > newest:
+            if root["seq"] == answer["thread_seq"] and answer["seq"] > counted:
+                newest = max(root["last_reply_seq"] or 0, answer["seq"])
                 root["reply_count"] += 1
-                root["last_reply_seq"] = answer["seq"]
+                root["last_reply_seq"] = newest
 
 
 def merged(reactions, one) -> tuple:
