@@ -13,9 +13,11 @@ from libs.kernel import (
     ConversationId,
     ProjectId,
     UserId,
+    new_id,
 )
 from services.chat.api.cursors import time_cursor, time_place
 from services.chat.api.dependencies import (
+    AvatarsUse,
     Caller,
     ConversationPath,
     ConversationsUse,
@@ -43,6 +45,7 @@ async def open_conversation(
     body: OpenConversation,
     caller: Caller,
     openings: OpeningsUse,
+    avatars: AvatarsUse,
     response: Response,
 ) -> ConversationResource:
     """Open a conversation; 200 with the one that a pair has already."""
@@ -53,6 +56,8 @@ async def open_conversation(
         project_id=None if body.project_id is None else ProjectId(body.project_id),
         amendment=_amendment(body, {"title"}),
     )
+    to_come = ConversationId(new_id())
+    await avatars.require_usable(caller, to_come, opening.amendment)
     membership, is_new = await openings.open(caller, opening)
     if not is_new:
         response.status_code = 200
@@ -102,9 +107,11 @@ async def change_conversation(
     body: ChangeConversation,
     caller: Caller,
     conversations: ConversationsUse,
+    avatars: AvatarsUse,
 ) -> ConversationResource:
     """Change title, topic, avatar or rules; archive it or bring it back."""
     amendment = _amendment(body, set())
+    await avatars.require_usable(caller, conversation_id, amendment)
     changed = await conversations.change(caller, conversation_id, amendment)
     return ConversationResource.of(changed)
 

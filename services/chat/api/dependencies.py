@@ -21,6 +21,7 @@ from services.chat.domain.errors import (
     MemberNotFoundError,
     MessageNotFoundError,
 )
+from services.chat.service.avatars import Avatars
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.deletion import Deletion
@@ -53,6 +54,11 @@ async def _conversations(request: Request) -> Conversations:
 
 async def _openings(request: Request) -> Openings:
     found: Openings = request.state.membership.openings
+    return found
+
+
+async def _avatars(request: Request) -> Avatars:
+    found: Avatars = request.state.membership.avatars
     return found
 
 
@@ -145,6 +151,7 @@ async def _caller(principal: CurrentPrincipal) -> UserId:
 
 ConversationsUse = Annotated[Conversations, Depends(_conversations)]
 OpeningsUse = Annotated[Openings, Depends(_openings)]
+AvatarsUse = Annotated[Avatars, Depends(_avatars)]
 MembersUse = Annotated[Members, Depends(_members)]
 RolesUse = Annotated[Roles, Depends(_roles)]
 BansUse = Annotated[Bans, Depends(_bans)]

@@ -58,6 +58,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _on(f"GET {_CONVERSATION}", Action.READ),
     _on(f"PATCH {_CONVERSATION}", Action.UPDATE, "title"),
     _on(f"PATCH {_CONVERSATION}", Action.UPDATE, "topic"),
+    _on(f"PATCH {_CONVERSATION}", Action.UPDATE, "avatar"),
     _on(f"PATCH {_CONVERSATION}", Action.CONFIGURE, "rules"),
     _on(f"PATCH {_CONVERSATION}", Action.ARCHIVE, "is_archived"),
     _on(f"DELETE {_CONVERSATION}", Action.DELETE),

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 
 from services.chat.service.announcements import Announcements
+from services.chat.service.attachments import Attachments
+from services.chat.service.avatars import Avatars
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.deletion import Deletion
@@ -27,6 +29,7 @@ class MembershipCore:
 
     conversations: Conversations
     openings: Openings
+    avatars: Avatars
     members: Members
     roles: Roles
     bans: Bans
@@ -53,8 +56,10 @@ def build_membership(
     moving = _Moving(outside, limits, changes, rates)
     deletion = _deletion(outside)
     erasure = _erasure(outside, changes, removals)
+    documents = Attachments(outside.records.attachments, outside.conversations)
     return MembershipCore(
         conversations=conversations,
+        avatars=Avatars(documents),
         openings=_openings(outside, limits, conversations, rates),
         members=_members(outside, changes, removals),
         roles=Roles(

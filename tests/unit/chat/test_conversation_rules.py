@@ -16,12 +16,14 @@ from services.chat.domain.conversation import (
 )
 from services.chat.domain.errors import (
     AnnouncementOnlyError,
+    AttachmentUnknownError,
     ConversationIsArchivedError,
     DraftInvalidError,
     MessageNotFoundError,
     NotPermittedError,
     SlowModeError,
 )
+from services.chat.service.avatars import Avatars
 from services.chat.service.messages import Edit
 from services.chat.service.openings import Opening
 from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
@@ -207,3 +209,20 @@ async def test_slow_mode_that_was_turned_off_slows_nobody(chat) -> None:
     quick = msgspec.structs.replace(stored, slow_mode_seconds=0)
     await chat.store.replace(quick, before=stored, session=None)
     await chat.messages.send(draft(group, GRACE))
+
+
+async def test_a_picture_is_ones_own_to_give(chat) -> None:
+    """Or one may read it where it lies; unknown and foreign ones are alike."""
+    avatars = Avatars(chat.attachments)
+    group, secret = await chat.group(GRACE), await chat.group(owner=MALLORY)
+    own = await chat.uploaded(ADA)
+    shared = await chat.uploaded(GRACE, conversation_id=group)
+    foreign = await chat.uploaded(MALLORY, conversation_id=secret)
+    for fine in (own, shared, None):
+        asked = Amendment(avatar_document_id=fine)
+        await avatars.require_usable(ADA, group, asked)
+    await avatars.require_usable(ADA, group, Amendment(title="x"))
+    for wrong in (foreign, new_id()):
+        asked = Amendment(avatar_document_id=wrong)
+        with pytest.raises(AttachmentUnknownError):
+            await avatars.require_usable(ADA, group, asked)

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from libs.kernel import AppError, ConversationId, MessageId, UserId, new_id
+from libs.kernel import AppError, ConversationId, DocumentId, MessageId, UserId, new_id
 from services.chat import api
 from services.chat.domain.ban import Ban
 from services.chat.domain.conversation import (
@@ -59,6 +59,7 @@ class Place:
     own_message: MessageId
     other_message: MessageId
     exists: bool
+    avatar: DocumentId
     source: ConversationId
     source_message: MessageId
     now: datetime
@@ -78,6 +79,7 @@ def body_of(operation: Operation, place: Place) -> object:
     bodies = {
         ("PATCH", "title"): {"title": "Other"},
         ("PATCH", "topic"): {"topic": "Other"},
+        ("PATCH", "avatar"): {"avatar_document_id": place.avatar},
         ("PATCH", "rules"): {"slow_mode_seconds": 5},
         ("PATCH", "is_archived"): {"is_archived": archive},
         ("POST invites", ""): {},
@@ -263,6 +265,7 @@ async def build(
         own_message=ids[0],
         other_message=ids[1],
         exists=state not in ("deleted", "missing"),
+        avatar=await chat.uploaded(actor),
         source=source,
         source_message=source_message,
         now=now,
