@@ -322,6 +322,15 @@ def medians(rounds: Sequence[dict[int, Figures]]) -> dict[int, Figures]:
     }
 
 
+def compared(one: dict[int, Figures], several: dict[int, Figures]) -> Figures:
+    """Return several processes' share of one's, at the highest level of both."""
+    alone, together = one[max(one)], several[max(several)]
+    return {
+        "processes_throughput_ratio": together["acked_per_s"] / alone["acked_per_s"],
+        "processes_cpu_ratio": together["chat_cpu_us"] / alone["chat_cpu_us"],
+    }
+
+
 async def main(options: argparse.Namespace) -> None:
     """Make a place, measure, report."""
     stack = open_stack(options.stack)
@@ -335,11 +344,7 @@ async def main(options: argparse.Namespace) -> None:
     levels = {count: medians(found) for count, found in rounds.items()}
     best = best_of(levels[1])
     if options.processes > 1:
-        several = best_of(levels[options.processes])
-        best["processes_throughput_ratio"] = (
-            several["acked_per_s"] / best["acked_per_s"]
-        )
-        best["processes_cpu_ratio"] = several["chat_cpu_us"] / best["chat_cpu_us"]
+        best |= compared(levels[1], levels[options.processes])
     print(
         json.dumps({n: round(v, 2) for n, v in best.items()} | {"machine": machine()})
     )
