@@ -210,6 +210,10 @@ class ModelClient:
         if kind == "membership":
             known = self.memberships.get(place, {})
             merged = known | item
+            # What was read when nobody had sent yet comes late: markers never go back.
+            merged["read_seq"] = max(
+                known.get("read_seq", 0), merged.get("read_seq", 0)
+            )
             if merged.get("joined_revision") != known.get("joined_revision"):
                 self._rejoined.add(place)  # out in between, and out of the room
             self.memberships[place] = merged
