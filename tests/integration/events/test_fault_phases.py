@@ -42,7 +42,7 @@ AT_ONCE = {
 OWN_AT_ONCE = 3
 PAUSE_SECONDS = 0.01
 LOAD_SECONDS = 0.7
-QUIET_SECONDS = 120.0
+STALLED_SECONDS = 60.0
 MEMORY = ("set_vm_memory_high_watermark", "absolute", "512MB")  # as the stack has it
 CTL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 
@@ -258,20 +258,34 @@ async def checked(systems, phase, tell):
     await asyncio.gather(*(forget(system.rig) for system in systems))
 
 
+async def quiet(producer, consumer):
+    """Wait until everything has come out, however long that takes while it goes on."""
+    before, since = None, time.monotonic()
+    while True:
+        committed, effects, ordered, outbox = [
+            await rows.count_documents({})
+            for rows in (
+                producer.committed,
+                consumer.effects,
+                consumer.ordered,
+                producer.outbox,
+            )
+        ]
+        if min(effects, ordered) >= committed and not outbox:
+            return
+        if (state := (effects, ordered, outbox)) != before:
+            before, since = state, time.monotonic()
+        assert time.monotonic() - since < STALLED_SECONDS, (
+            f"stalled: {committed=} {effects=} {ordered=} {outbox=}"
+        )
+        await asyncio.sleep(0.1)
+
+
 async def result(system):
     """Wait until everything has come out, and compare."""
     producer = system.rig.database("producer")
     consumer = system.rig.database("consumer")
-    async with asyncio.timeout(QUIET_SECONDS):
-        while True:
-            count = await producer.committed.count_documents({})
-            if (
-                await consumer.effects.count_documents({}) >= count
-                and await consumer.ordered.count_documents({}) >= count
-                and not await producer.outbox.count_documents({})
-            ):
-                break
-            await asyncio.sleep(0.1)
+    await quiet(producer, consumer)
     await asyncio.sleep(0.5)
     for process in system.processes:
         if process.returncode is None:
