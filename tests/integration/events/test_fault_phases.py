@@ -120,7 +120,7 @@ class System:
         """Wait until so many more commits were acknowledged."""
         rows = self.rig.database("producer").acknowledged
         wanted = await rows.estimated_document_count() + count
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(180):
             while await rows.estimated_document_count() < wanted:  # noqa: ASYNC110 - a database
                 await asyncio.sleep(0.05)
 
