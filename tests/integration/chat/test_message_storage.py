@@ -32,6 +32,7 @@ from services.chat.repository import (
     MongoThreadRepository,
     MongoVersionRepository,
     MongoWriterStore,
+    SenderMarkers,
 )
 from services.chat.repository.memory import (
     MemoryAttachments,
@@ -89,10 +90,11 @@ async def storage(request, settings):
     async with open_mongo(settings) as database:
         ring = KeyRing.from_file(settings.storage_keys_file)
         vault = ConversationVault(DataKeys(FileKeyWrapper(ring)))
+        markers = SenderMarkers(database)
         yield MessageStorage(
-            MongoConversationRepository(database, vault),
+            MongoConversationRepository(database, vault, markers),
             MongoMessageRepository(database, vault),
-            MongoWriterStore(database, vault),
+            MongoWriterStore(database, vault, markers),
             MongoVersionRepository(database, vault),
             MongoThreadRepository(database),
             MongoAttachmentRepository(database),
