@@ -170,6 +170,7 @@ def tombstone(message: Message, revision: int) -> Message:
     return msgspec.structs.replace(
         message,
         text=None,
+        notice=None,
         attachments=(),
         mentions=(),
         mention_kinds=(),

@@ -14,8 +14,8 @@ from libs.kernel import Clock
 from services.chat.domain.errors import WriterBusyError
 from services.chat.domain.message import Draft, Message
 from services.chat.peers.wire import (
-    DRAFTS_MAX,
     FRAME_BYTES,
+    MESSAGES_MAX,
     PATH,
     Asked,
     decode_answered,
@@ -191,8 +191,8 @@ class _Link(WSListener):
         transport = self._transport
         if transport is None:
             return
-        for start in range(0, len(asked), DRAFTS_MAX):
-            part = asked[start : start + DRAFTS_MAX]
+        for start in range(0, len(asked), MESSAGES_MAX):
+            part = asked[start : start + MESSAGES_MAX]
             transport.send(WSMsgType.BINARY, encode(part))
 
     def _lose_all(self) -> None:

@@ -30,6 +30,7 @@ from services.chat.domain.errors import SendUnconfirmedError
 from services.chat.domain.message import Draft, Message
 from services.chat.peers.wire import (
     FRAME_BYTES,
+    MESSAGES_MAX,
     PATH,
     Answered,
     Asked,
@@ -176,8 +177,11 @@ class _Connection(WSListener):
 
     def _flush(self) -> None:
         answers, self._answers = self._answers, []
-        if self._transport is not None and answers:
-            self._transport.send(WSMsgType.BINARY, encode(answers))
+        if self._transport is None:
+            return
+        for start in range(0, len(answers), MESSAGES_MAX):
+            part = answers[start : start + MESSAGES_MAX]
+            self._transport.send(WSMsgType.BINARY, encode(part))
 
 
 def _refusal(status: int) -> WSUpgradeResponseWithListener:

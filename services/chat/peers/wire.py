@@ -23,8 +23,8 @@ from services.chat.domain.message import Draft, Message
 
 PATH = "/messages"
 FRAME_BYTES = 16 * 1024 * 1024
-DRAFTS_MAX = 100
-"""Drafts of one frame: the largest ones together are far below `FRAME_BYTES`."""
+MESSAGES_MAX = 100
+"""Of one frame, either way: the largest ones together are far below `FRAME_BYTES`."""
 
 _CLASSES: Mapping[int, type[AppError]] = {
     cls.kind.value: cls

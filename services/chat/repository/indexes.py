@@ -99,12 +99,16 @@ INDEXES: dict[str, list[IndexModel]] = {
     "thread_follows": [
         # The threads of a conversation that a user follows.
         IndexModel([("conversation_id", 1), ("user_id", 1), ("thread_seq", -1)]),
+        # What a user follows who is erased.
+        IndexModel([("user_id", 1)]),
     ],
     "scheduled_messages": [
         # What is due, or was left by a process that died.
         IndexModel([("state", 1), ("due_at", 1)]),
         # What a user has scheduled, the next first.
         IndexModel([("user_id", 1), ("due_at", 1), ("_id", 1)]),
+        # What goes with a deleted conversation.
+        IndexModel([("conversation_id", 1)]),
     ],
     "bans": [
         # A conversation's bans.

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from services.chat.domain.message import MentionKind, Message, MessageKind
 from services.chat.domain.notice import NoticeType
 from services.chat.schemas.fields import IdText, RequestModel, SeqNumber
-from services.chat.service.messages import History
+from services.chat.service.history import History
 from services.chat.service.wire import message_event, message_wire
 
 

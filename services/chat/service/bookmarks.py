@@ -127,7 +127,7 @@ class Bookmarks:
     ) -> tuple[list[Marked], int | None]:
         """Return a user's bookmarks, the last changed first, and where to go on.
 
-        Three reads, however many they are.
+        Four reads, however many they are.
         """
         found = await self._bookmarks.page(user_id, before=before, limit=limit + 1)
         shown = found[:limit]
@@ -142,18 +142,21 @@ class Bookmarks:
     ) -> dict[MessageId, Message]:
         if not bookmarks:
             return {}
-        joined = await self._conversations.memberships_in(
-            user_id, sorted({bookmark.conversation_id for bookmark in bookmarks})
-        )
-        first = {member.conversation_id: member.visible_from_seq for member in joined}
-        wanted = [
-            bookmark.message_id
-            for bookmark in bookmarks
-            if bookmark.seq >= first.get(bookmark.conversation_id, math.inf)
-        ]
-        found = await self._messages.get_many(wanted)
+        found = await self._messages.get_many([b.message_id for b in bookmarks])
+        # Read after the messages: nothing is shown that is newer than a removal.
+        places = sorted({message.conversation_id for message in found})
+        stored = await self._conversations.get_many(places)
+        there = {conversation.conversation_id: conversation for conversation in stored}
+        joined = await self._conversations.memberships_in(user_id, list(there))
+        first = {
+            member.conversation_id: visible_from(there[member.conversation_id], member)
+            for member in joined
+        }
         return {
-            message.message_id: message for message in found if not message.is_deleted
+            message.message_id: message
+            for message in found
+            if not message.is_deleted
+            and message.seq >= first.get(message.conversation_id, math.inf)
         }
 
     async def _stored(self, bookmark: Bookmark) -> Bookmark:

@@ -57,6 +57,7 @@ _UNTOUCHED: Wire = {
 }
 """What nobody has done yet to a message that was just sent."""
 _GONE: Wire = {
+    "notice": None,
     "attachments": (),
     "mentions": (),
     "mention_kinds": (),

@@ -1,6 +1,6 @@
 """Forwarding messages: a copy, sealed anew, that names its origin."""
 
-from libs.kernel import ConversationId, MessageId, UserId
+from libs.kernel import AppError, ConversationId, MessageId, UserId
 from services.chat.domain.errors import DraftInvalidError, MessageIsDeletedError
 from services.chat.domain.message import Draft, Message, MessageKind, Origin
 from services.chat.service.message_changes import MessageChanges
@@ -50,22 +50,35 @@ class Forwarding:
 
         Emits: message.sent.
         """
-        seen = await self._changes.see(user_id, *source)
-        message = seen.message
-        if message.is_deleted or message.text is None:
-            if message.kind is MessageKind.SYSTEM:
-                raise DraftInvalidError("forward_invalid", "That cannot be forwarded.")
-            raise MessageIsDeletedError
+        try:
+            message, text = await self._source(user_id, source)
+        except AppError:
+            key = (user_id, conversation_id, client_message_id)
+            stored = await self._messages.sent(*key)
+            if stored is None:
+                raise
+            return stored
         draft = Draft(
             conversation_id=conversation_id,
             sender_id=user_id,
             client_message_id=client_message_id,
-            text=message.text,
+            text=text,
             attachments=message.attachments,
             thread_seq=thread_seq,
             forwarded_from=message.forwarded_from or _origin(message),
         )
         return await self._messages.send(draft)
+
+    async def _source(
+        self, user_id: UserId, source: tuple[ConversationId, MessageId]
+    ) -> tuple[Message, str]:
+        """Return what is forwarded, and its text."""
+        message = (await self._changes.see(user_id, *source)).message
+        if message.kind is MessageKind.SYSTEM:
+            raise DraftInvalidError("forward_invalid", "That cannot be forwarded.")
+        if message.is_deleted or message.text is None:
+            raise MessageIsDeletedError
+        return message, message.text
 
 
 def _origin(message: Message) -> Origin:

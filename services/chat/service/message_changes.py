@@ -16,7 +16,7 @@ from services.chat.ports import (
     MessageWriter,
     Session,
 )
-from services.chat.service.access import require_access
+from services.chat.service.access import require_access, require_shown
 from services.chat.service.transactions import run_change
 
 
@@ -149,4 +149,6 @@ class MessageChanges:
         message = await self._messages.get(conversation_id, message_id, session=session)
         if message is None or message.seq < visible_from(conversation, member):
             raise MessageNotFoundError
+        if session is None:  # a transaction sees one moment
+            await require_shown(self._conversations, conversation, member, [message])
         return Seen(conversation, member, message)

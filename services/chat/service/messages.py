@@ -18,7 +18,6 @@ from libs.kernel import (
 )
 from services.chat.domain.conversation import Conversation, Member, visible_from
 from services.chat.domain.errors import (
-    ConversationNotFoundError,
     EditWindowClosedError,
     MessageIsDeletedError,
 )
@@ -44,8 +43,9 @@ from services.chat.ports import (
     TransportSealer,
     VersionRepository,
 )
-from services.chat.service.access import require_access
+from services.chat.service.access import require_access, require_shown
 from services.chat.service.draft_checks import DraftChecks
+from services.chat.service.history import History, history_of
 from services.chat.service.message_changes import MessageChanges, Seen
 
 
@@ -55,21 +55,6 @@ class Edit(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     mentions: tuple[UserId, ...] = ()
     mention_kinds: tuple[MentionKind, ...] = ()
-
-
-class History(msgspec.Struct, frozen=True, kw_only=True):
-    """A page of messages in the order of their seq.
-
-    Attributes:
-        has_before: Whether the member sees more before it.
-        has_after: Whether there is more after it.
-        has_more: Whether there is more on the side that was asked for.
-    """
-
-    messages: tuple[Message, ...]
-    has_before: bool
-    has_after: bool
-    has_more: bool
 
 
 class Messages:
@@ -128,17 +113,27 @@ class Messages:
         check_draft(draft)
         try:
             resolved = await self._checks.resolved(draft)
-        except ConversationNotFoundError:
-            raise
         except AppError:
-            # What was sent stays sent, whatever it refers to has become since.
-            stored = await self._messages.find_sent(
-                draft.conversation_id, draft.sender_id, draft.client_message_id
-            )
+            key = (draft.sender_id, draft.conversation_id, draft.client_message_id)
+            stored = await self.sent(*key)
             if stored is None:
                 raise
             return stored
         return await self._writer.submit(resolved)
+
+    async def sent(
+        self, user_id: UserId, conversation_id: ConversationId, client_message_id: str
+    ) -> Message | None:
+        """Return what a client's message became; None: nothing is stored.
+
+        What was sent stays sent, whatever it refers to has become since.
+
+        Raises:
+            ConversationNotFoundError: Missing, or the user is not a member.
+        """
+        await require_access(self._conversations, user_id, conversation_id)
+        key = (conversation_id, user_id, client_message_id)
+        return await self._messages.find_sent(*key)
 
     async def get(
         self, user_id: UserId, conversation_id: ConversationId, message_id: MessageId
@@ -176,11 +171,12 @@ class Messages:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
         """
-        conversation, member = await require_access(
-            self._conversations, user_id, conversation_id
-        )
+        seen = await require_access(self._conversations, user_id, conversation_id)
+        conversation, member = seen
         if around is not None:
-            return await self._around(conversation, member, around, limit)
+            history = await self._around(conversation, member, around, limit)
+            await require_shown(self._conversations, *seen, history.messages)
+            return history
         page = await self._messages.page(
             conversation_id,
             before=before,
@@ -188,8 +184,9 @@ class Messages:
             limit=limit,
             visible_from_seq=visible_from(conversation, member),
         )
+        await require_shown(self._conversations, *seen, page.messages)
         edges = (before, after)
-        return _history(page.messages, page.has_more, edges, conversation, member)
+        return history_of(page.messages, page.has_more, edges, conversation, member)
 
     async def _around(
         self, conversation: Conversation, member: Member, around: int, limit: int
@@ -211,7 +208,7 @@ class Messages:
             )
             messages += upper.messages
             has_more |= upper.has_more
-        return _history(messages, has_more, (None, None), conversation, member)
+        return history_of(messages, has_more, (None, None), conversation, member)
 
     async def edit(
         self,
@@ -363,28 +360,3 @@ class Messages:
             encode_body(message.text or ""), *context, message.conversation_id
         )
         transaction.publish(edited_event(message, content), event_id=event_id)
-
-
-def _history(
-    messages: tuple[Message, ...],
-    has_more: bool,  # noqa: FBT001 - of the same page
-    edges: tuple[int | None, int | None],
-    conversation: Conversation,
-    member: Member,
-) -> History:
-    """Tell what is on both sides: seqs have no gap, so the ends of it say it all."""
-    first_seq = visible_from(conversation, member)
-    before, after = edges
-    if messages:
-        lowest, highest = messages[0].seq, messages[-1].seq
-    elif after is not None:
-        lowest, highest = after + 1, conversation.last_seq
-    else:
-        lowest = first_seq
-        highest = conversation.last_seq if before is None else before - 1
-    return History(
-        messages=messages,
-        has_before=lowest > first_seq,
-        has_after=highest < conversation.last_seq,
-        has_more=has_more,
-    )

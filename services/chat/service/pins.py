@@ -17,7 +17,7 @@ from services.chat.domain.limits import Limits
 from services.chat.domain.message import Message, MessageChange, MessageKind, Pin
 from services.chat.domain.permissions import Action
 from services.chat.ports import ConversationRepository, MessageRepository, PinnedAt
-from services.chat.service.access import require_access
+from services.chat.service.access import require_access, require_shown
 from services.chat.service.message_changes import MessageChanges, Seen
 
 
@@ -70,6 +70,7 @@ class Pins:
             visible_from_seq=visible_from(conversation, member),
         )
         shown = found[:limit]
+        await require_shown(self._conversations, conversation, member, shown)
         last = shown[-1] if len(found) > limit else None
         if last is None or last.pin is None:
             return shown, None

@@ -5,7 +5,11 @@ from collections.abc import Sequence
 import msgspec
 
 from libs.kernel import ConversationId, UserId
-from services.chat.domain.conversation import Member, visible_from
+from services.chat.domain.conversation import (
+    Conversation,
+    Member,
+    visible_from,
+)
 from services.chat.domain.errors import MessageNotFoundError
 from services.chat.domain.message import Message
 from services.chat.domain.thread import Follow
@@ -14,8 +18,8 @@ from services.chat.ports import (
     MessageRepository,
     ThreadRepository,
 )
-from services.chat.service.access import require_access
-from services.chat.service.messages import History
+from services.chat.service.access import require_access, require_shown
+from services.chat.service.history import History
 
 
 class Thread(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +87,7 @@ class Threads:
             visible_from_seq=visible_from(conversation, member),
         )
         roots = found[:limit]
+        await require_shown(self._conversations, conversation, member, roots)
         has_more = len(found) > limit
         following = roots[-1].last_reply_seq if has_more else None
         return await self._seen_by(member, roots), following
@@ -96,7 +101,7 @@ class Threads:
             ConversationNotFoundError: Missing, or the user is not a member.
             MessageNotFoundError: No such message, or hidden, or itself an answer.
         """
-        member, root = await self._root(user_id, conversation_id, thread_seq)
+        _, member, root = await self._root(user_id, conversation_id, thread_seq)
         (thread,) = await self._seen_by(member, [root])
         return thread
 
@@ -116,7 +121,9 @@ class Threads:
             ConversationNotFoundError: Missing, or the user is not a member.
             MessageNotFoundError: No such message, or hidden, or itself an answer.
         """
-        _, root = await self._root(user_id, conversation_id, thread_seq)
+        conversation, member, root = await self._root(
+            user_id, conversation_id, thread_seq
+        )
         page = await self._messages.page(
             conversation_id,
             before=before,
@@ -126,6 +133,7 @@ class Threads:
         )
         last = root.last_reply_seq or 0
         shown = page.messages
+        await require_shown(self._conversations, conversation, member, shown)
         has_before = page.has_more
         if after is not None:
             first = shown[0].seq if shown else after + 1
@@ -159,7 +167,7 @@ class Threads:
             ConversationNotFoundError: Missing, or the user is not a member.
             MessageNotFoundError: No such message, or hidden, or itself an answer.
         """
-        member, root = await self._root(user_id, conversation_id, thread_seq)
+        _, member, root = await self._root(user_id, conversation_id, thread_seq)
         await self._threads.follow(
             Follow(
                 conversation_id=conversation_id,
@@ -192,7 +200,7 @@ class Threads:
             ConversationNotFoundError: Missing, or the user is not a member.
             MessageNotFoundError: No such message, or hidden, or itself an answer.
         """
-        member, root = await self._root(user_id, conversation_id, thread_seq)
+        _, member, root = await self._root(user_id, conversation_id, thread_seq)
         (before,) = await self._seen_by(member, [root])
         await self._threads.follow(
             Follow(
@@ -208,7 +216,7 @@ class Threads:
 
     async def _root(
         self, user_id: UserId, conversation_id: ConversationId, thread_seq: int
-    ) -> tuple[Member, Message]:
+    ) -> tuple[Conversation, Member, Message]:
         conversation, member = await require_access(
             self._conversations, user_id, conversation_id
         )
@@ -217,7 +225,8 @@ class Threads:
             raise MessageNotFoundError
         if root.thread_seq is not None:
             raise MessageNotFoundError
-        return member, root
+        await require_shown(self._conversations, conversation, member, [root])
+        return conversation, member, root
 
     async def _seen_by(self, member: Member, roots: Sequence[Message]) -> list[Thread]:
         place = member.conversation_id

@@ -18,7 +18,12 @@ from services.chat.domain.errors import (
 from services.chat.ports import TransportSealer, WriterStore
 from services.chat.writer.metrics import note_commit, stage
 from services.chat.writer.pending import Pending
-from services.chat.writer.plan import Plan, apply_plan, plan_batch, slowed
+from services.chat.writer.plan import (
+    Plan,
+    apply_plan,
+    plan_batch,
+    refused_members,
+)
 from services.chat.writer.states import StateCache
 
 TRIES_MAX = 6
@@ -102,8 +107,8 @@ class BatchCommitter:
     async def _write(self, batch: Batch) -> None:
         now = self._clock.now()
         states = await self._states.load(batch, now)
-        if too_soon := slowed(batch, states, now):
-            await self._settle_stored(too_soon)  # it answers a resend, at any time
+        if refused := refused_members(batch, states, now):
+            await self._settle_stored(refused)  # it answers a resend, at any time
         with stage("plan"):
             plan = plan_batch(batch, states, self._sealer, now)
         if not plan.writes:

@@ -125,6 +125,7 @@ class Partitions:
                 await self.beat()
             except AppError as error:
                 _log.warning("partitions_not_renewed", code=error.code)
+                self._keep_links()  # late answers are given up all the same
             await asyncio.sleep(self._limits.beat_seconds)
 
     async def beat(self) -> None:
@@ -172,10 +173,12 @@ class Partitions:
             _log.info("partitions_changed", owned=after, processes=len(table.peers))
         _OWNED.set(after)
         self._on_processes(len(table.peers))
-        others = (p for p in table.peers.values() if p != self._me)
-        self._links.keep(others)
+        self._keep_links()
         self._avoided = {
             process_id: until
             for process_id, until in self._avoided.items()
             if process_id in table.peers
         }
+
+    def _keep_links(self) -> None:
+        self._links.keep(p for p in self._table.peers.values() if p != self._me)

@@ -76,17 +76,20 @@ def apply_plan(plan: Plan, states: dict[ConversationId, WriteState]) -> None:
                 state.sent_at[message.sender_id] = message.sent_at
 
 
-def slowed(
+def refused_members(
     batch: Sequence[Pending], states: dict[ConversationId, WriteState], now: datetime
 ) -> list[Pending]:
-    """Return what slow mode would refuse: a resend of what is stored is among it."""
-    return [
-        pending
-        for pending in batch
-        if (state := states.get(pending.draft.conversation_id)) is not None
-        and state.conversation.slow_mode_seconds
-        and isinstance(refusal(pending, state, now), SlowModeError)
-    ]
+    """Return what would be refused though its sender is a member.
+
+    Slow mode, an archive, another role: what is stored already may be sent again
+    all the same, and is answered with its first result.
+    """
+    refused = []
+    for pending in batch:
+        error = refusal(pending, states.get(pending.draft.conversation_id), now)
+        if error is not None and not isinstance(error, ConversationNotFoundError):
+            refused.append(pending)
+    return refused
 
 
 def refusal(

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from libs.events.catalog import ConversationArchived, ConversationUpdated
-from libs.kernel import new_id
+from libs.kernel import AppError, new_id
 from services.chat.domain.amendment import Amendment
 from services.chat.domain.conversation import (
     ConversationKind,
@@ -18,6 +18,7 @@ from services.chat.domain.errors import (
     AnnouncementOnlyError,
     AttachmentUnknownError,
     ConversationIsArchivedError,
+    ConversationNotFoundError,
     DraftInvalidError,
     MessageNotFoundError,
     NotPermittedError,
@@ -199,6 +200,27 @@ async def test_a_resend_is_answered_in_slow_mode(chat) -> None:
     again = draft(group, GRACE)
     first = await chat.messages.send(again)
     assert await chat.messages.send(again) == first
+
+
+@pytest.mark.parametrize("is_cold", [True, False])
+@pytest.mark.parametrize(
+    "rule", [Amendment(is_archived=True), Amendment(is_announcement_only=True)]
+)
+async def test_a_resend_is_answered_where_nothing_new_is_taken(
+    chat, rule, is_cold
+) -> None:
+    """An answer that was lost is had again, whatever the rules have become."""
+    group = await chat.group(GRACE)
+    again = draft(group, GRACE)
+    first = await chat.messages.send(again)
+    await chat.conversations.change(ADA, group, rule)
+    if not is_cold:
+        with pytest.raises(AppError):
+            await chat.messages.send(draft(group, GRACE))
+    assert await chat.messages.send(again) == first
+    await chat.members.remove(GRACE, group, GRACE)
+    with pytest.raises(ConversationNotFoundError):
+        await chat.messages.send(again)
 
 
 async def test_slow_mode_that_was_turned_off_slows_nobody(chat) -> None:

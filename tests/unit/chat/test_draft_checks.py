@@ -144,3 +144,18 @@ async def test_what_cannot_be_forwarded(chat) -> None:
         await chat.forwarding.forward(
             ADA, target, (source, notice.message_id), client_message_id=new_id()
         )
+
+
+async def test_a_forward_is_repeated_after_its_source_is_gone(chat) -> None:
+    """The first copy answers, to who is still where it went."""
+    source, target = await chat.group(), await chat.group(GRACE)
+    first = await chat.messages.send(draft(source))
+    place, name = (source, first.message_id), new_id()
+    copy = await chat.forwarding.forward(ADA, target, place, client_message_id=name)
+    await chat.messages.delete(ADA, *place)
+    again = await chat.forwarding.forward(ADA, target, place, client_message_id=name)
+    assert again == copy
+    await give(chat, target, GRACE, Role.OWNER)
+    await chat.members.remove(ADA, target, ADA)
+    with pytest.raises(ConversationNotFoundError):
+        await chat.forwarding.forward(ADA, target, place, client_message_id=name)

@@ -240,6 +240,16 @@ async def test_a_bookmark_comes_with_its_message_while_it_is_visible(chat, own) 
     assert len(chat.bus.published_of(BookmarkRemoved)) == 1
 
 
+async def test_a_bookmark_shows_nothing_of_a_deleted_conversation(chat, own) -> None:
+    """At once, though its memberships end a little later."""
+    group = await chat.group(owner=GRACE)
+    message = await chat.messages.send(draft(group, GRACE))
+    await own.bookmarks.add(GRACE, group, message.message_id, note=None)
+    await chat.deletion.delete(GRACE, group)
+    (marked,), _ = await own.bookmarks.page(GRACE, before=None, limit=5)
+    assert marked.message is None
+
+
 async def test_a_bookmark_keeps_its_time_and_changes_its_note(chat, own) -> None:
     """The same note again changes nothing."""
     group = await chat.group()

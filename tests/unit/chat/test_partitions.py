@@ -183,6 +183,24 @@ async def test_what_is_known_runs_out_while_the_database_is_away() -> None:
     assert owned(one) == set()
 
 
+async def test_links_are_looked_after_while_the_database_is_away() -> None:
+    """Whoever waits for a silent owner is told so all the same."""
+    house = House()
+    first, second = house.process("first"), house.process("second")
+    await first.beat()
+    await second.beat()
+    await first.beat()
+    house.links["first"].kept.clear()
+    house.store.is_away = True
+    running = asyncio.create_task(first.run())
+    async with asyncio.timeout(5):
+        while not house.links["first"].kept:  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.wait([running])
+    assert house.links["first"].kept == {"second"}
+
+
 async def test_beating_goes_on_after_a_failure() -> None:
     """The task outlives a database that is away."""
     house = House()

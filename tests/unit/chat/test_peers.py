@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from libs.chassis.principals import Principal
@@ -22,9 +23,17 @@ from services.chat.domain.errors import (
     TextTooLongError,
     WriterBusyError,
 )
+from services.chat.domain.message import TEXT_MAX_BYTES, Message
 from services.chat.peers.link import PeerLinks
 from services.chat.peers.listener import PeerListener, bound_socket
-from services.chat.peers.wire import Answered, Asked, Refused, decode_asked, encode
+from services.chat.peers.wire import (
+    FRAME_BYTES,
+    Answered,
+    Asked,
+    Refused,
+    decode_asked,
+    encode,
+)
 from services.chat.ports.partitions import Peer, PeerLostError
 from services.chat.writer import RoutedWriter
 from tests.unit.chat.support import GRACE, MALLORY, Chat, draft
@@ -82,6 +91,38 @@ class Silent:
     def begin(self, _draft) -> asyncio.Future:
         """Take it."""
         return asyncio.get_running_loop().create_future()
+
+
+class AllAtOnce:
+    """A writer that answers once it has so many, in one turn of the loop."""
+
+    def __init__(self, count: int, message: Message) -> None:
+        self.count = count
+        self.message = message
+        self.waiting: list[asyncio.Future] = []
+
+    def begin(self, _draft) -> asyncio.Future:
+        """Take it; the last one answers all."""
+        self.waiting.append(asyncio.get_running_loop().create_future())
+        if len(self.waiting) == self.count:
+            for future in self.waiting:
+                future.set_result(self.message)
+        return self.waiting[-1]
+
+
+async def test_many_large_answers_of_one_turn_fit_their_frames() -> None:
+    """A frame that is too large would end the link, and all that waits on it."""
+    chat = Chat()
+    group = await chat.group()
+    async with chat.writer.running():
+        stored = await chat.messages.send(draft(group))
+    large = msgspec.structs.replace(stored, text="x" * TEXT_MAX_BYTES)
+    count = FRAME_BYTES // TEXT_MAX_BYTES + 1
+    async with linked(AllAtOnce(count, large)) as (links, peer):
+        answers = await asyncio.gather(
+            *(links.send(peer, draft(group)) for _ in range(count))
+        )
+    assert answers == [large] * count
 
 
 async def test_forwarded_messages_are_stored_in_their_order() -> None:

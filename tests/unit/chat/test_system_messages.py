@@ -10,7 +10,7 @@ from libs.events.catalog import (
 from services.chat.domain.amendment import Amendment
 from services.chat.domain.conversation import Role, unread_count
 from services.chat.domain.errors import NotPermittedError
-from services.chat.domain.message import MessageKind
+from services.chat.domain.message import MessageKind, content_of
 from services.chat.domain.notice import Notice, NoticeType
 from services.chat.service.messages import Edit
 from services.chat.service.wire import message_event
@@ -110,3 +110,16 @@ async def unread(chat, group, user_id) -> int:
     """Return what a member has not read."""
     conversation = await chat.store.get(group)
     return unread_count(conversation, await chat.store.get_member(group, user_id))
+
+
+async def test_a_deleted_notice_leaves_nothing_of_what_it_told(chat) -> None:
+    """A title is private, and is gone with the message that told it."""
+    group = await chat.group(GRACE)
+    await chat.conversations.change(ADA, group, Amendment(title="Secret plans"))
+    notice = await newest(chat, group)
+    async with chat.watching(group):
+        await chat.messages.delete(ADA, group, notice.message_id)
+    gone = await newest(chat, group)
+    assert (gone.is_deleted, gone.notice, content_of(gone)) == (True, None, None)
+    *_, (_, event, payload) = chat.rooms.emitted
+    assert (event, payload["message"]["notice"]) == ("message.deleted", None)
