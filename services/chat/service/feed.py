@@ -42,31 +42,16 @@ from services.chat.service.items import (
     user_room,
 )
 from services.chat.service.live import LiveDelivery
-from services.chat.service.wire import Wire, notice_wire, reaction_wire, typing_wire
+from services.chat.service.wire import (
+    GONE,
+    UNTOUCHED,
+    Wire,
+    notice_wire,
+    reaction_wire,
+    typing_wire,
+)
 
 _log = structlog.get_logger()
-_UNTOUCHED: Wire = {
-    "reactions": (),
-    "pinned_by": None,
-    "pinned_at": None,
-    "reply_count": 0,
-    "last_reply_seq": None,
-    "edit_count": 0,
-    "is_deleted": False,
-    "edited_at": None,
-}
-"""What nobody has done yet to a message that was just sent."""
-_GONE: Wire = {
-    "notice": None,
-    "attachments": (),
-    "mentions": (),
-    "mention_kinds": (),
-    "forwarded_from": None,
-    "reactions": (),
-    "pinned_by": None,
-    "pinned_at": None,
-}
-"""What goes with a deleted message's text."""
 
 
 class LiveFeed:
@@ -147,7 +132,7 @@ class LiveFeed:
             "reply_to_seq": event.reply_to_seq,
             "thread_seq": event.thread_seq,
             "forwarded_from": origin and msgspec.structs.asdict(origin),
-            **_UNTOUCHED,
+            **UNTOUCHED,
         }
         self._offer(event.conversation_id, event, {"message": message})
 
@@ -175,7 +160,7 @@ class LiveFeed:
             "seq": event.seq,
             "revision": event.revision,
             "text": None,
-            **_GONE,
+            **GONE,
             "is_deleted": True,
         }
         self._offer(

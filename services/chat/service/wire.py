@@ -21,6 +21,28 @@ from services.chat.domain.reactions import USERS_SHOWN_MAX
 
 Wire = dict[str, object]
 TYPING_SECONDS = 5
+UNTOUCHED: Wire = {
+    "reactions": (),
+    "pinned_by": None,
+    "pinned_at": None,
+    "reply_count": 0,
+    "last_reply_seq": None,
+    "edit_count": 0,
+    "is_deleted": False,
+    "edited_at": None,
+}
+"""What nobody has done yet to a message that was just sent."""
+GONE: Wire = {
+    "notice": None,
+    "attachments": (),
+    "mentions": (),
+    "mention_kinds": (),
+    "forwarded_from": None,
+    "reactions": (),
+    "pinned_by": None,
+    "pinned_at": None,
+}
+"""What goes with a deleted message's text."""
 
 
 def message_wire(message: Message) -> Wire:
