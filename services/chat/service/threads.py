@@ -136,10 +136,9 @@ class Threads:
         await require_shown(self._conversations, conversation, member, shown)
         has_before = page.has_more
         if after is not None:
-            first = shown[0].seq if shown else after + 1
             earlier = await self._messages.page(
                 conversation_id,
-                before=first,
+                before=shown[0].seq if shown else after + 1,
                 after=None,
                 limit=1,
                 thread_seq=thread_seq,
