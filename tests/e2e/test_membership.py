@@ -29,6 +29,7 @@ def read_paths(conversation_id: str) -> list[str]:
         "{message_id}": new_id(),
         "{emoji}": "%F0%9F%91%8D",
         "{seq}": "1",
+        "{thread_seq}": "1",
     }
     paths = []
     for operation in OPERATIONS:
