@@ -86,7 +86,9 @@ FORGERIES = {
     "no exp": lambda tokens: tokens.access(exp=None),
     "no iat": lambda tokens: tokens.access(iat=None),
     "exp text": lambda tokens: tokens.access(exp="soon"),
-    "future": lambda tokens: tokens.access(iat=NOW + 600, exp=NOW + 900),
+    "future": lambda tokens: tokens.access(
+        iat=int(time.time()) + 600, exp=int(time.time()) + 900
+    ),
     "cut signature": lambda tokens: tokens.access()[:-8],
     "cut claims": lambda tokens: tokens.access().replace(".", ".A", 1),
     "huge": lambda tokens: tokens.access(extra="x" * 20_000),
