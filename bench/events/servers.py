@@ -59,7 +59,8 @@ class Place:
         """
         deadline = time.monotonic() + _REST_SECONDS
         while time.monotonic() < deadline:
-            if not self.management("GET", "nodes")[0]["mem_alarm"]:
+            # Right after its start the broker knows nothing of itself yet.
+            if self.management("GET", "nodes")[0].get("mem_alarm") is False:
                 return
             await asyncio.sleep(0.5)
 
