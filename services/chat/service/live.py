@@ -9,10 +9,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
-import structlog
 from prometheus_client import Counter
 
-from libs.kernel import AppError, Clock, ConversationId, UserId
+from libs.kernel import Clock, ConversationId, UserId
 from services.chat.ports import Changes, ConversationRepository, Rooms
 from services.chat.service.items import (
     LiveItem,
@@ -20,13 +19,12 @@ from services.chat.service.items import (
     deleted_item,
     items_of,
 )
+from services.chat.service.polling import fill_behind, fill_safely
 from services.chat.service.revisions import RevisionBuffer
 from services.chat.service.sync import Sync
 
-_log = structlog.get_logger()
 _FILLED = Counter("chat_live_filled_holes", "Holes filled from the database")
 _FILL_LIMIT = 500
-_POLL_CHUNK = 1_000
 
 
 @dataclass(frozen=True)
@@ -229,7 +227,7 @@ class LiveDelivery:
             elif watch.buffer.is_overdue(
                 self._clock.monotonic(), self._limits.patience_seconds
             ):
-                await self._fill_safely(conversation_id)
+                await fill_safely("live", self._fill, conversation_id)
 
     def live_changed(self, is_live: bool) -> None:  # noqa: FBT001 - a callback's argument
         """Hear that the live queue lost its consumer, or has a new one.
@@ -286,31 +284,17 @@ class LiveDelivery:
         Returns:
             Whether every comparison and every fill succeeded.
         """
-        watched, is_complete = list(self._watches), True
-        for start in range(0, len(watched), _POLL_CHUNK):
-            try:
-                found = await self._conversations.revisions(
-                    watched[start : start + _POLL_CHUNK]
-                )
-            except AppError as error:
-                _log.warning("live_poll_failed", code=error.code)
-                return False
-            for conversation_id, revision in found.items():
-                watch = self._watches.get(conversation_id)
-                if watch and watch.buffer and watch.buffer.delivered < revision:
-                    is_complete &= await self._fill_safely(conversation_id)
-        return is_complete
+        return await fill_behind(
+            "live",
+            list(self._watches),
+            revisions=self._conversations.revisions,
+            delivered=self._delivered,
+            fill=self._fill,
+        )
 
-    async def _fill_safely(self, conversation_id: ConversationId) -> bool:
-        try:
-            await self._fill(conversation_id)
-        except AppError as error:
-            _log.warning("live_fill_failed", code=error.code)
-        except Exception as error:  # noqa: BLE001 - one bad conversation never starves the others
-            _log.error("live_fill_failed", error=type(error).__name__)
-        else:
-            return True
-        return False
+    def _delivered(self, conversation_id: ConversationId) -> int | None:
+        watch = self._watches.get(conversation_id)
+        return watch.buffer.delivered if watch and watch.buffer else None
 
     async def _fill(self, conversation_id: ConversationId) -> None:
         """Deliver the current state of what changed after the last delivered one."""

@@ -9,19 +9,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import structlog
-
 from libs.kernel import AppError, Clock, UserId
 from services.chat.ports import PersonalRepository, Rooms
 from services.chat.service.live import LiveLimits
 from services.chat.service.own_items import OWN_EVENT, own_event, own_room
 from services.chat.service.own_stream import OwnStream
+from services.chat.service.polling import fill_behind, fill_safely
 from services.chat.service.revisions import RevisionBuffer
 from services.chat.service.wire import Wire
 
-_log = structlog.get_logger()
 _FILL_LIMIT = 200
-_POLL_CHUNK = 1_000
 
 
 @dataclass
@@ -151,7 +148,7 @@ class OwnDelivery:
             now = self._clock.monotonic()
             is_overdue = watch.buffer.is_overdue(now, self._limits.patience_seconds)
             if watch.is_untold or is_overdue:
-                await self._fill_safely(user_id)
+                await fill_safely("own", self._fill, user_id)
             if not watch.is_untold and not watch.buffer.has_hole:
                 self._behind.discard(user_id)
 
@@ -164,19 +161,17 @@ class OwnDelivery:
         watched = [
             user_id for user_id in list(self._watches) if self._is_watched(user_id)
         ]
-        is_complete = True
-        for start in range(0, len(watched), _POLL_CHUNK):
-            chunk = watched[start : start + _POLL_CHUNK]
-            try:
-                found = await self._personal.revisions(chunk)
-            except AppError as error:
-                _log.warning("own_poll_failed", code=error.code)
-                return False
-            for user_id, revision in found.items():
-                watch = self._watches.get(user_id)
-                if watch and watch.buffer and watch.buffer.delivered < revision:
-                    is_complete &= await self._fill_safely(user_id)
-        return is_complete
+        return await fill_behind(
+            "own",
+            watched,
+            revisions=self._personal.revisions,
+            delivered=self._delivered,
+            fill=self._fill,
+        )
+
+    def _delivered(self, user_id: UserId) -> int | None:
+        watch = self._watches.get(user_id)
+        return watch.buffer.delivered if watch and watch.buffer else None
 
     def _is_watched(self, user_id: UserId) -> bool:
         """Tell whether anybody here listens; forget a user whose sockets have left."""
@@ -187,17 +182,6 @@ class OwnDelivery:
             return True
         del self._watches[user_id]
         self._behind.discard(user_id)
-        return False
-
-    async def _fill_safely(self, user_id: UserId) -> bool:
-        try:
-            await self._fill(user_id)
-        except AppError as error:
-            _log.warning("own_fill_failed", code=error.code)
-        except Exception as error:  # noqa: BLE001 - one bad stream never starves the others
-            _log.error("own_fill_failed", error=type(error).__name__)
-        else:
-            return True
         return False
 
     async def _fill(self, user_id: UserId) -> None:
