@@ -14,6 +14,7 @@ from services.chat.domain.operations import OPERATIONS, Operation, Scope
 from services.chat.domain.permissions import (
     ANNOUNCED,
     PERMISSIONS,
+    SLOWED,
     SPEAKERS,
     WHEN_ARCHIVED,
     WHEN_MANAGED,
@@ -31,7 +32,8 @@ Who is no member (never was, left, was removed or banned) gets the same answer a
 conversation that never was or is deleted: 404 `conversation_not_found`. Otherwise the
 first of these that holds: the role does not allow it (403 `not_permitted`), a project
 decides (409 `membership_managed`), it is archived (409 `conversation_archived`), only
-announcements are made (403 `announcement_only`).
+announcements are made (403 `announcement_only`), slow mode makes one wait (429
+`slow_mode`).
 """
 
 
@@ -43,7 +45,7 @@ def render() -> str:
 
 def _actions() -> Iterator[str]:
     kinds = list(ConversationKind)
-    states = ("archived", "managed by a project", "announcements")
+    states = ("archived", "managed by a project", "announcements", "slow mode")
     yield f"| action | {' | '.join((*kinds, *states))} |"
     yield f"|---|{'---|' * (len(kinds) + len(states))}"
     for action in Action:
@@ -52,6 +54,7 @@ def _actions() -> Iterator[str]:
         cells.append("yes" if action in WHEN_MANAGED else "no")
         speakers = ", ".join(role for role in Role if role in SPEAKERS)
         cells.append(speakers if action in ANNOUNCED else "yes")
+        cells.append(f"{speakers}; others wait" if action in SLOWED else "yes")
         yield f"| `{action}` | {' | '.join(cells)} |"
 
 
@@ -75,7 +78,7 @@ def _asked(operation: Operation) -> str:
         return "nothing: the caller's own"
     if operation.scope is Scope.OPEN:
         return "a rule of its own: see [chat](chat.md)"
-    return f"`{operation.action}`"
+    return f"`{operation.action}`" + (", slow mode" if operation.is_paced else "")
 
 
 def main(arguments: list[str]) -> int:

@@ -66,14 +66,14 @@ class NotPermittedError(ForbiddenError):
 
 
 class AnnouncementOnlyError(ForbiddenError):
-    """Only owners and admins send here."""
+    """Only owners and admins send here, and edit what they sent."""
 
     def __init__(self) -> None:
         super().__init__("announcement_only", "Only owners and admins send here.")
 
 
 class SlowModeError(RateLimitedError):
-    """The sender's last message is not old enough."""
+    """The sender's last message, or last edit, is not old enough."""
 
     def __init__(self, retry_after_seconds: float) -> None:
         super().__init__(

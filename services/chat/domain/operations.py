@@ -35,12 +35,18 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         name: Method and path of a route, or ``socket`` and the event.
         action: What a member's role must allow; None outside `Scope.CONVERSATION`.
         variant: Which of the things it can do, where they ask for other actions.
+        is_paced: Whether slow mode makes its callers wait.
     """
 
     name: str
     action: Action | None = None
     variant: str = ""
     scope: Scope = Scope.CONVERSATION
+    is_paced: bool = False
+
+
+def _said(name: str, action: Action) -> Operation:
+    return Operation(name=name, action=action, is_paced=True)
 
 
 def _on(name: str, action: Action, variant: str = "") -> Operation:
@@ -82,8 +88,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _on(f"DELETE {_CONVERSATION}/bans/{{user_id}}", Action.BAN),
     # Messages.
     _on(f"GET {_CONVERSATION}/messages", Action.READ),
-    _on(f"POST {_CONVERSATION}/messages", Action.SEND),
-    _on(f"PATCH {_MESSAGE}", Action.EDIT_OWN),
+    _said(f"POST {_CONVERSATION}/messages", Action.SEND),
+    _said(f"PATCH {_MESSAGE}", Action.EDIT_OWN),
     _on(f"DELETE {_MESSAGE}", Action.DELETE_OWN, "own"),
     _on(f"DELETE {_MESSAGE}", Action.DELETE_ANY, "other's"),
     _on(f"GET {_MESSAGE}", Action.READ),
@@ -101,7 +107,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _on(f"PUT {_THREAD}/follow", Action.READ),
     _on(f"DELETE {_THREAD}/follow", Action.READ),
     _on(f"PUT {_THREAD}/read", Action.READ),
-    _on(f"POST {_CONVERSATION}/forwards", Action.SEND),
+    _said(f"POST {_CONVERSATION}/forwards", Action.SEND),
     _on(f"POST {_CONVERSATION}/scheduled", Action.SEND),
     _beyond("GET /api/v1/scheduled", Scope.OWN),
     _beyond("PATCH /api/v1/scheduled/{scheduled_id}", Scope.OWN),
@@ -120,13 +126,13 @@ OPERATIONS: tuple[Operation, ...] = (
     _beyond("GET /api/v1/bookmarks", Scope.OWN),
     _beyond("DELETE /api/v1/bookmarks/{message_id}", Scope.OWN),
     # Sockets.
-    _on("socket message.send", Action.SEND),
-    _on("socket message.edit", Action.EDIT_OWN),
+    _said("socket message.send", Action.SEND),
+    _said("socket message.edit", Action.EDIT_OWN),
     _on("socket message.delete", Action.DELETE_OWN, "own"),
     _on("socket message.delete", Action.DELETE_ANY, "other's"),
     _on("socket message.react", Action.REACT),
     _on("socket message.pin", Action.PIN),
-    _on("socket message.forward", Action.SEND),
+    _said("socket message.forward", Action.SEND),
     _on("socket thread.read", Action.READ),
     _on("socket thread.follow", Action.READ),
     _on("socket conversation.subscribe", Action.READ),

@@ -99,8 +99,14 @@ WHEN_MANAGED = frozenset(Action) - {
 }
 """What a conversation whose members a project decides still allows."""
 
-ANNOUNCED = frozenset({Action.SEND})
-"""What only `SPEAKERS` do in an announcement-only conversation."""
+ANNOUNCED = frozenset({Action.SEND, Action.EDIT_OWN})
+"""What only `SPEAKERS` do in an announcement-only conversation.
+
+What was said before it became one may be deleted by its author, not said anew.
+"""
+
+SLOWED = frozenset({Action.SEND, Action.EDIT_OWN})
+"""What all but `SPEAKERS` wait for in slow mode; see `domain.slow_mode`."""
 
 SPEAKERS = frozenset({Role.OWNER, Role.ADMIN})
 """Who sends where only announcements are made; slow mode does not slow them."""
@@ -124,7 +130,7 @@ def require(conversation: Conversation, member: Member | None, action: Action) -
         NotPermittedError: The role does not allow it.
         MembershipIsManagedError: A project decides.
         ConversationIsArchivedError: It is read-only.
-        AnnouncementOnlyError: Only owners and admins send.
+        AnnouncementOnlyError: Only owners and admins send and edit.
     """
     if member is None or not member.is_active:
         raise ConversationNotFoundError

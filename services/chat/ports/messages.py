@@ -91,6 +91,15 @@ class MessageRepository(Protocol):
         """Store a changed message."""
         ...
 
+    async def last_said_at(
+        self, conversation: Conversation, user_id: UserId, *, session: Session
+    ) -> datetime | None:
+        """Return when a user last sent or edited a message here.
+
+        Looked for among the newest `SLOW_SCAN_MESSAGES` alone; None: not there.
+        """
+        ...
+
     async def page(
         self,
         conversation_id: ConversationId,

@@ -1,6 +1,7 @@
 """Messages in MongoDB."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
@@ -9,8 +10,9 @@ from pymongo.read_concern import ReadConcern
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, MessageId, UserId
-from services.chat.domain.conversation import Member
-from services.chat.domain.message import Message
+from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.message import Message, MessageKind
+from services.chat.domain.slow_mode import SLOW_SCAN_MESSAGES
 from services.chat.ports import Changed, Page, PinnedAt, Session
 from services.chat.repository.documents import (
     NOT_DELETED,
@@ -94,6 +96,21 @@ class MongoMessageRepository:
             message_document(message, self._vault),
             session=session,
         )
+
+    async def last_said_at(
+        self, conversation: Conversation, user_id: UserId, *, session: Session
+    ) -> datetime | None:
+        """Return when a user last sent or edited a message here."""
+        query: Document = {
+            "conversation_id": conversation.conversation_id,
+            "seq": {"$gt": conversation.last_seq - SLOW_SCAN_MESSAGES},
+            "sender_id": user_id,
+            "kind": {"$ne": MessageKind.SYSTEM.value},
+        }
+        wanted = {"sent_at": 1, "edited_at": 1}
+        found = self._messages.find(query, wanted, session=session)
+        times = [one.get("edited_at") or one["sent_at"] async for one in found]
+        return max(times, default=None)
 
     async def page(
         self,

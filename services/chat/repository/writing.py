@@ -13,6 +13,7 @@ from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message, MessageKind
+from services.chat.domain.slow_mode import SLOW_SCAN_MESSAGES
 from services.chat.domain.thread import growth_of
 from services.chat.ports import Append, SentKey, Session, WriteState
 from services.chat.repository.documents import (
@@ -30,8 +31,6 @@ from services.chat.repository.threads import growth_update, touch_update
 from services.chat.repository.vault import ConversationVault
 
 _DUPLICATE_KEY = 11000
-_SLOW_SCAN = 2_000
-"""Newest messages in which a sender's last one is looked for."""
 
 
 class MongoWriterStore:
@@ -100,7 +99,7 @@ class MongoWriterStore:
         """Learn when senders last sent, from the newest messages alone."""
         query = {
             "conversation_id": state.conversation.conversation_id,
-            "seq": {"$gt": state.last_seq - _SLOW_SCAN},
+            "seq": {"$gt": state.last_seq - SLOW_SCAN_MESSAGES},
             "sender_id": {"$in": list(state.roles)},
             "kind": {"$ne": MessageKind.SYSTEM.value},
         }

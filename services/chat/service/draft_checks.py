@@ -1,6 +1,7 @@
 """What a message refers to: who is mentioned, what is attached, which thread."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -10,6 +11,7 @@ from services.chat.domain.errors import DraftInvalidError, NotPermittedError
 from services.chat.domain.limits import Limits
 from services.chat.domain.message import Draft, MentionKind, MessageKind
 from services.chat.domain.permissions import Action, require
+from services.chat.domain.slow_mode import is_slowed, require_waited
 from services.chat.ports import ConversationRepository, MessageRepository, Session
 from services.chat.service.access import require_access
 from services.chat.service.attachments import Attachments
@@ -101,6 +103,26 @@ class DraftChecks:
         count = await self._conversations.count_members(place, session=session)
         if count > self._limits.mention_all_members:
             raise NotPermittedError(Action.MENTION_ALL)
+
+    async def check_pace(
+        self,
+        conversation: Conversation,
+        member: Member,
+        now: datetime,
+        *,
+        session: Session = None,
+    ) -> None:
+        """Check that slow mode lets a member edit now.
+
+        Raises:
+            SlowModeError: The member sent or edited something not long ago.
+        """
+        if not is_slowed(conversation, member.role, Action.EDIT_OWN):
+            return
+        said_at = await self._messages.last_said_at(
+            conversation, member.user_id, session=session
+        )
+        require_waited(conversation, member.role, Action.EDIT_OWN, said_at, now)
 
     async def _author(
         self, conversation: Conversation, member: Member, thread_seq: int

@@ -219,7 +219,8 @@ class Messages:
     ) -> Message:
         """Change an own message; what it said before is kept as a version.
 
-        An edit that says the same changes nothing.
+        Whoever may not send now may not edit either. An edit that says the same changes
+        nothing.
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
@@ -227,6 +228,7 @@ class Messages:
             NotPermittedError: It is somebody else's.
             MessageIsDeletedError: It is a tombstone.
             EditWindowClosedError: It is too old.
+            SlowModeError: The user has said something not long ago.
             DraftInvalidError: The new text can never be stored.
 
         Emits: message.edited.
@@ -239,6 +241,12 @@ class Messages:
             edited = self._edited(seen, edit)
             if edited is None:
                 return None
+            await self._checks.check_pace(
+                seen.conversation,
+                seen.member,
+                self._clock.now(),
+                session=transaction.session,
+            )
             await self._checks.check_mentions(
                 seen.conversation,
                 seen.member,

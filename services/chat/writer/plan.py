@@ -16,7 +16,7 @@ from services.chat.domain.errors import (
 from services.chat.domain.message import Message, encode_body
 from services.chat.domain.message_events import sent_event
 from services.chat.domain.permissions import Action, require
-from services.chat.domain.slow_mode import is_slowed, wait_seconds
+from services.chat.domain.slow_mode import is_slowed, require_waited
 from services.chat.domain.thread import Touch, touches_of
 from services.chat.ports import Append, SentKey, TransportSealer, WriteState
 from services.chat.writer.pending import Pending
@@ -120,7 +120,7 @@ def _is_too_soon(
     conversation = states[pending.draft.conversation_id].conversation
     role = states[pending.draft.conversation_id].roles[pending.draft.sender_id]
     sender_id = pending.draft.sender_id
-    if not is_slowed(conversation, role):
+    if not is_slowed(conversation, role, Action.SEND):
         return False
     if all(sender_id != other_id for _, other_id, _ in keys):
         return False
@@ -142,9 +142,7 @@ def _check(pending: Pending, state: WriteState | None, now: datetime) -> None:
     )
     require(state.conversation, member, Action.SEND)
     sent_at = state.sent_at.get(draft.sender_id)
-    wait = wait_seconds(state.conversation, role, sent_at, now)
-    if wait > 0:
-        raise SlowModeError(round(wait, 3))
+    require_waited(state.conversation, role, Action.SEND, sent_at, now)
     if draft.reply_to_seq is not None and draft.reply_to_seq > state.last_seq:
         raise DraftInvalidError("reply_not_found", "There is no message to reply to.")
 

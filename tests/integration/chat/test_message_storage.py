@@ -134,6 +134,25 @@ async def test_everything_of_a_message_comes_back(storage) -> None:
     assert await storage.messages.find_sent(conversation_id, sender, new_id()) is None
 
 
+async def test_it_is_known_when_somebody_last_said_something(storage) -> None:
+    """A later edit counts; another's words and those of the house do not."""
+    ada, grace = new_id(), new_id()
+    place_id, (first, second, third) = await storage.conversation(ada, grace)
+    notice = Notice(type=NoticeType.MEMBER_JOINED)
+    of_house = {"kind": MessageKind.SYSTEM, "notice": notice, "text": None}
+    later = third.sent_at + timedelta(seconds=5)
+    for changed in (
+        msgspec.structs.replace(second, edited_at=later, revision=11),
+        msgspec.structs.replace(third, sender_id=grace, revision=12, **of_house),
+    ):
+        await storage.messages.replace(changed, session=None)
+    place = await storage.conversations.get(place_id)
+    assert await storage.messages.last_said_at(place, ada, session=None) == later
+    assert await storage.messages.last_said_at(place, grace, session=None) is None
+    long_ago = msgspec.structs.replace(place, last_seq=first.seq + 2_002)
+    assert await storage.messages.last_said_at(long_ago, ada, session=None) is None
+
+
 async def test_a_notice_comes_back(storage) -> None:
     """A system message has a notice and no text."""
     sender = new_id()

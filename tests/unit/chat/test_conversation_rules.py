@@ -182,6 +182,49 @@ async def test_slow_mode_makes_a_sender_wait(chat, is_cold) -> None:
     await chat.messages.send(draft(group, GRACE))
 
 
+async def test_slow_mode_slows_edits_too(chat) -> None:
+    """From the last message or edit on; what says the same already is answered."""
+    group = await slow_group(chat)
+    sent = await chat.messages.send(draft(group, GRACE))
+
+    async def say(text: str):
+        edit = Edit(text=text)
+        return await chat.messages.edit(GRACE, group, sent.message_id, edit)
+
+    chat.clock.advance(timedelta(seconds=10))
+    with pytest.raises(SlowModeError) as caught:
+        await say("sooner")
+    assert caught.value.retry_after_seconds == 20
+    chat.clock.advance(timedelta(seconds=20))
+    edited = await say("in time")
+    assert await say("in time") == edited
+    chat.clock.advance(timedelta(seconds=29))
+    with pytest.raises(SlowModeError):
+        await say("again")
+    await chat.messages.send(draft(group, GRACE))  # an edit slows no message
+    await chat.messages.delete(GRACE, group, sent.message_id)
+
+
+async def test_slow_mode_slows_no_owners_edits(chat) -> None:
+    """Who is not slowed in sending is not slowed in editing."""
+    group = await slow_group(chat)
+    sent = await chat.messages.send(draft(group, ADA))
+    for text in ("once", "twice"):
+        edit = Edit(text=text)
+        edited = await chat.messages.edit(ADA, group, sent.message_id, edit)
+        assert edited.text == text
+
+
+async def test_who_was_silenced_edits_nothing(chat) -> None:
+    """What was said before only announcements were made may be taken back alone."""
+    group = await chat.group(GRACE)
+    sent = await chat.messages.send(draft(group, GRACE))
+    await chat.conversations.change(ADA, group, Amendment(is_announcement_only=True))
+    with pytest.raises(AnnouncementOnlyError):
+        await chat.messages.edit(GRACE, group, sent.message_id, Edit(text="new"))
+    await chat.messages.delete(GRACE, group, sent.message_id)
+
+
 async def test_slow_mode_lets_one_of_many_through(chat) -> None:
     """Messages that wait for the same commit are counted too."""
     group = await slow_group(chat)

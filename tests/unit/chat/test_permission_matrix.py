@@ -23,14 +23,24 @@ from services.chat.domain.invite import Invite
 from services.chat.domain.message import Message
 from services.chat.domain.operations import OPERATIONS, Operation, Scope
 from services.chat.domain.permissions import require
+from services.chat.domain.slow_mode import require_waited
 from services.chat.domain.user import User
 from tests.unit.chat.matrix_app import MatrixApp, matrix_app, place_path
 from tests.unit.chat.support import draft
 
 ROLES = (*Role, "removed", "never")
-STATES = ("normal", "archived", "announcements", "managed", "deleted", "missing")
+STATES = (
+    "normal",
+    "archived",
+    "announcements",
+    "slow",
+    "managed",
+    "deleted",
+    "missing",
+)
 IMPOSSIBLE = {
     ("direct", "announcements"),
+    ("direct", "slow"),
     ("direct", "managed"),
     ("direct", "deleted"),
     ("group", "managed"),
@@ -191,6 +201,7 @@ async def build(
         last_seq=2,
         is_archived=state == "archived",
         is_announcement_only=state == "announcements",
+        slow_mode_seconds=30 if state == "slow" else 0,
         is_managed=state == "managed",
     )
     place_id = conversation.conversation_id
@@ -278,7 +289,12 @@ def expected(operation: Operation, place: Place) -> str | None:
         return None
     member = place.member if place.exists else None
     try:
-        require(place.conversation, member, operation.action)
+        role = require(place.conversation, member, operation.action)
+        if operation.is_paced:  # the actor has just sent a message
+            said_at = place.now
+            require_waited(
+                place.conversation, role, operation.action, said_at, place.now
+            )
     except AppError as error:
         return error.code
     return None

@@ -140,14 +140,15 @@ def test_a_projects_channel_leaves_membership_to_the_project(action) -> None:
 
 @pytest.mark.parametrize("role", Role)
 def test_only_speakers_send_where_only_announcements_are_made(role) -> None:
-    """Owners and admins send; the others still read and edit their own."""
+    """Owners and admins send and edit; the others read and take back their own."""
     announcing = conversation(ConversationKind.CHANNEL, is_announcement_only=True)
-    require(announcing, member(role), Action.EDIT_OWN)
-    if role in SPEAKERS:
-        require(announcing, member(role), Action.SEND)
-    else:
-        with pytest.raises(AnnouncementOnlyError):
-            require(announcing, member(role), Action.SEND)
+    require(announcing, member(role), Action.DELETE_OWN)
+    for action in (Action.SEND, Action.EDIT_OWN):
+        if role in SPEAKERS:
+            require(announcing, member(role), action)
+        else:
+            with pytest.raises(AnnouncementOnlyError):
+                require(announcing, member(role), action)
 
 
 def test_nobody_gives_more_than_they_have() -> None:

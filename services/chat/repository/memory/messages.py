@@ -1,10 +1,12 @@
 """Messages in memory."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from libs.kernel import ConversationId, MessageId, UserId
-from services.chat.domain.conversation import Member
-from services.chat.domain.message import Message
+from services.chat.domain.conversation import Conversation, Member
+from services.chat.domain.message import Message, MessageKind
+from services.chat.domain.slow_mode import SLOW_SCAN_MESSAGES
 from services.chat.ports import Changed, Page, PinnedAt, Session
 from services.chat.repository.memory.conversations import MemoryConversations
 
@@ -57,6 +59,20 @@ class MemoryMessages:
         """Store a changed message."""
         del session
         self._store.messages[message.message_id] = message
+
+    async def last_said_at(
+        self, conversation: Conversation, user_id: UserId, *, session: Session
+    ) -> datetime | None:
+        """Return when a user last sent or edited a message here."""
+        del session
+        first_seq = conversation.last_seq - SLOW_SCAN_MESSAGES + 1
+        times = [
+            message.edited_at or message.sent_at
+            for message in self._of(conversation.conversation_id)
+            if message.sender_id == user_id and message.kind is MessageKind.TEXT
+            if message.seq >= first_seq
+        ]
+        return max(times, default=None)
 
     async def page(
         self,
