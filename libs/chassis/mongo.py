@@ -143,6 +143,23 @@ def map_mongo_errors() -> Iterator[None]:
         raise unavailable from error
 
 
+@contextmanager
+def driver_errors(session: object | None) -> Iterator[None]:
+    """Map transient failures to `UnavailableError`, but not in a transaction.
+
+    There the bus must see the driver's own labels: they say whether to run the
+    transaction again.
+
+    Args:
+        session: The transaction's, None outside of one.
+    """
+    if session is not None:
+        yield
+        return
+    with map_mongo_errors():
+        yield
+
+
 def _has_transient_label(error: PyMongoError) -> bool:
     return error.has_error_label("TransientTransactionError") or error.has_error_label(
         "RetryableWriteError"

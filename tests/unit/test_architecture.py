@@ -89,7 +89,7 @@ def test_service_has_its_mandatory_modules(service: str) -> None:
     """Every service has the modules that all have, and a docstring that tells it."""
     folder = ROOT / "services" / service
     for name in MANDATORY:
-        assert (folder / f"{name}.py").is_file()
+        assert (folder / f"{name}.py").is_file() or (folder / name).is_dir()
     tree = ast.parse((folder / "__init__.py").read_text(encoding="utf-8"))
     assert ast.get_docstring(tree)
 

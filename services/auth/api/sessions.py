@@ -17,6 +17,7 @@ from services.auth.api.cookie import (
 )
 from services.auth.api.state import RenewalUse, SessionControlUse, SignInUse
 from services.auth.domain import (
+    ClientDevice,
     RefreshTokenInvalidError,
     RevokeReason,
     SessionMissingError,
@@ -50,9 +51,7 @@ async def login(
     signed_in = await sign_in.login(
         email=body.email,
         password=body.password,
-        device_name=body.device_name,
-        client_address=client_address,
-        use_cookie=body.use_cookie,
+        device=ClientDevice(body.device_name, client_address, body.use_cookie),
     )
     return token_response(signed_in, response)
 

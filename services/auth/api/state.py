@@ -11,6 +11,7 @@ from services.auth.service import (
     SessionControl,
     SessionRenewal,
     SignIn,
+    StepUp,
 )
 
 
@@ -21,6 +22,7 @@ class AuthState(TypedDict):
     sign_in: SignIn
     renewal: SessionRenewal
     session_control: SessionControl
+    step_up: StepUp
     profiles: Profiles
     access_tokens: AccessTokens
     public_origin: str
@@ -46,6 +48,11 @@ def _session_control(request: Request) -> SessionControl:
     return found
 
 
+def _step_up(request: Request) -> StepUp:
+    found: StepUp = request.state.step_up
+    return found
+
+
 def _profiles(request: Request) -> Profiles:
     found: Profiles = request.state.profiles
     return found
@@ -60,5 +67,6 @@ RegistrationUse = Annotated[AccountRegistration, Depends(_registration)]
 SignInUse = Annotated[SignIn, Depends(_sign_in)]
 RenewalUse = Annotated[SessionRenewal, Depends(_renewal)]
 SessionControlUse = Annotated[SessionControl, Depends(_session_control)]
+StepUpUse = Annotated[StepUp, Depends(_step_up)]
 ProfilesUse = Annotated[Profiles, Depends(_profiles)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]

@@ -13,6 +13,7 @@ SESSION_IDLE = timedelta(days=7)
 SESSION_ABSOLUTE = timedelta(days=30)
 SESSIONS_PER_USER_MAX = 20
 REFRESH_GRACE = timedelta(seconds=10)
+STEP_UP_FRESH = timedelta(minutes=5)
 
 
 class RevokeReason(StrEnum):
@@ -25,6 +26,34 @@ class RevokeReason(StrEnum):
     SUSPENDED = "suspended"
     DELETED = "deleted"
     EXPIRED = "expired"
+
+
+class AuthMethod(StrEnum):
+    """How somebody proved who they are; the values of ``amr`` (RFC 8176).
+
+    ``oidc`` is ours: another provider vouched for the person.
+    """
+
+    PASSWORD = "pwd"  # noqa: S105 - a kind, no password
+    ONE_TIME_CODE = "otp"
+    RECOVERY_CODE = "kba"
+    PASSKEY = "hwk"
+    PROVIDER = "oidc"
+
+
+@dataclass(frozen=True)
+class ClientDevice:
+    """Where a sign-in comes from.
+
+    Attributes:
+        name: As the client calls itself; cleaned, shown in the list of sessions.
+        address: IP address as the gateway saw it; empty where it is not known.
+        has_cookie: Whether the refresh token goes into the browser's cookie.
+    """
+
+    name: str
+    address: str
+    has_cookie: bool
 
 
 class TokenFit(Enum):
@@ -49,6 +78,11 @@ class Session:
         parent_hash: SHA-256 of the token before; None before the first refresh.
         rotated_at: When that token was spent.
         is_cookie: Whether the token lives in the browser's cookie.
+        client_address: IP address of the sign-in; empty where it is not known.
+        authenticated_at: When its owner last proved who they are; `STEP_UP_FRESH`
+            later a sensitive action asks for it again. None for sessions from
+            before this was kept: never fresh.
+        methods: How they proved it.
     """
 
     session_id: SessionId
@@ -62,6 +96,9 @@ class Session:
     parent_hash: str | None = None
     rotated_at: datetime | None = None
     is_cookie: bool = False
+    client_address: str = ""
+    authenticated_at: datetime | None = None
+    methods: tuple[AuthMethod, ...] = ()
     revoked_at: datetime | None = None
     revoke_reason: RevokeReason | None = None
 
@@ -69,6 +106,11 @@ class Session:
         """Tell whether the session is neither revoked nor expired."""
         is_expired = at >= self.expires_at or at >= self.last_used_at + SESSION_IDLE
         return self.revoked_at is None and not is_expired
+
+    def is_fresh(self, at: datetime) -> bool:
+        """Tell whether its owner proved who they are a short while ago (MF-6)."""
+        proved_at = self.authenticated_at
+        return proved_at is not None and at - proved_at <= STEP_UP_FRESH
 
     def fit_of(self, token_hash: str, at: datetime) -> TokenFit:
         """Tell what a genuine token of this family is worth now.

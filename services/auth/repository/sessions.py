@@ -7,10 +7,10 @@ from typing import Any
 from pymongo import ASCENDING, DESCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
+from libs.chassis.mongo import driver_errors
 from libs.kernel import SessionId, UserId
-from services.auth.domain import SESSION_IDLE, RevokeReason, Session
+from services.auth.domain import SESSION_IDLE, AuthMethod, RevokeReason, Session
 from services.auth.ports import DatabaseSession
-from services.auth.repository.driver_errors import driver_errors
 
 Document = dict[str, Any]
 
@@ -141,6 +141,9 @@ def _document(session: Session) -> Document:
         "parent_hash": session.parent_hash,
         "rotated_at": session.rotated_at,
         "is_cookie": session.is_cookie,
+        "client_address": session.client_address,
+        "authenticated_at": session.authenticated_at,
+        "methods": [method.value for method in session.methods],
         "revoked_at": session.revoked_at,
         "revoke_reason": session.revoke_reason,
         "purge_at": session.expires_at + _KEPT_AFTER_END,
@@ -161,6 +164,10 @@ def _session(document: Document) -> Session:
         parent_hash=document["parent_hash"],
         rotated_at=document["rotated_at"],
         is_cookie=document["is_cookie"],
+        # Sessions from before these were kept live for 30 days at most.
+        client_address=document.get("client_address", ""),
+        authenticated_at=document.get("authenticated_at"),
+        methods=tuple(AuthMethod(text) for text in document.get("methods", ())),
         revoked_at=document["revoked_at"],
         revoke_reason=RevokeReason(reason) if reason else None,
     )

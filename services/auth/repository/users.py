@@ -7,6 +7,7 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
+from libs.chassis.mongo import driver_errors
 from libs.kernel import UserId
 from services.auth.domain import (
     EmailAddress,
@@ -18,7 +19,6 @@ from services.auth.domain import (
     search_key,
 )
 from services.auth.ports import DatabaseSession
-from services.auth.repository.driver_errors import driver_errors
 from services.auth.repository.email_vault import EmailVault
 
 Document = dict[str, Any]

@@ -5,10 +5,10 @@ from typing import Any
 from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
+from libs.chassis.mongo import driver_errors
 from libs.kernel import UserId
 from services.auth.domain import Registration, Verification
 from services.auth.ports import DatabaseSession
-from services.auth.repository.driver_errors import driver_errors
 
 Document = dict[str, Any]
 

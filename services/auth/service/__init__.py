@@ -1,5 +1,6 @@
 """Use cases of accounts, sign-in, sessions and profiles."""
 
+from services.auth.service.entrance import Entrance
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
 from services.auth.service.registration import AccountRegistration
@@ -7,11 +8,13 @@ from services.auth.service.renewal import SessionRenewal
 from services.auth.service.sessions import RevocationList, SessionControl, SessionPage
 from services.auth.service.sign_in import SignIn
 from services.auth.service.signed_in import SignedIn
+from services.auth.service.step_up import StepUp
 from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
 
 __all__ = [
     "AccessTokens",
     "AccountRegistration",
+    "Entrance",
     "PasswordHasher",
     "ProfileChange",
     "Profiles",
@@ -23,5 +26,6 @@ __all__ = [
     "SessionRenewal",
     "SignIn",
     "SignedIn",
+    "StepUp",
     "UserPage",
 ]

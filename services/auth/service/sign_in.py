@@ -4,31 +4,30 @@ from dataclasses import dataclass
 
 import structlog
 
-from libs.events import EventBus, Transaction
-from libs.events.catalog import SessionStarted
-from libs.kernel import AppError, Clock, SessionId, UserId, new_id
+from libs.chassis.audit import (
+    ANONYMOUS_ACTOR,
+    AuditEntry,
+    AuditResult,
+    AuditTrail,
+)
+from libs.kernel import AppError, UserId
 from services.auth.domain import (
-    SESSION_ABSOLUTE,
-    SESSIONS_PER_USER_MAX,
+    AuthMethod,
+    ClientDevice,
     CredentialsInvalidError,
     EmailAddress,
     EmailInvalidError,
-    RevokeReason,
-    Session,
     User,
     UserStatus,
-    clean_device_name,
 )
 from services.auth.ports import (
     CredentialRepository,
     LoginThrottle,
-    SessionRepository,
     UserRepository,
 )
+from services.auth.service.entrance import Entrance
 from services.auth.service.passwords import PasswordHasher
-from services.auth.service.sessions import SessionControl
 from services.auth.service.signed_in import SignedIn
-from services.auth.service.tokens import AccessTokens, RefreshTokens
 
 _NOBODY = UserId("")
 _log = structlog.get_logger(__name__)
@@ -36,36 +35,24 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class SignIn:
-    """The use case that starts a session."""
+    """The use case that turns a password into a session."""
 
-    bus: EventBus
     users: UserRepository
     credentials: CredentialRepository
-    sessions: SessionRepository
-    control: SessionControl
+    entrance: Entrance
     hasher: PasswordHasher
     throttle: LoginThrottle
-    access: AccessTokens
-    refresh_tokens: RefreshTokens
-    clock: Clock
+    audit: AuditTrail
 
     async def login(
-        self,
-        *,
-        email: str,
-        password: str,
-        device_name: str,
-        client_address: str,
-        use_cookie: bool,
+        self, *, email: str, password: str, device: ClientDevice
     ) -> SignedIn:
         """Check a password and start a session.
 
         Args:
             email: As typed.
             password: As typed, any length.
-            device_name: As the client calls itself; cut and cleaned, never refused.
-            client_address: The client's IP address, as the gateway saw it.
-            use_cookie: Whether the refresh token goes into the browser's cookie.
+            device: Where it comes from; its name is cut and cleaned, never refused.
 
         Raises:
             CredentialsInvalidError: Whatever is wrong: address, password or status.
@@ -79,25 +66,24 @@ class SignIn:
             address = EmailAddress.parse(email)
         except EmailInvalidError:
             raise CredentialsInvalidError from None
-        attempt = await self.throttle.begin(address, client_address)
+        attempt = await self.throttle.begin(address, device.address)
+        user = None
         try:
-            user = await self._authenticate(address, password)
+            user = await self.users.find_by_email(address, None)
+            signed_in = await self._check(user, password)
         except CredentialsInvalidError:
             _log.warning("sign_in_failed")
             await attempt.failed()
+            await self._record_failure(user, device)
             raise
         except AppError:
             await attempt.withdraw()
             raise
         await attempt.succeeded()
-        name = clean_device_name(device_name)
-        signed_in = await self._start(user, name, use_cookie=use_cookie)
-        _log.info("signed_in", user_id=user.user_id, session_id=signed_in.session_id)
-        return signed_in
+        return await self.entrance.enter(signed_in, device, (AuthMethod.PASSWORD,))
 
-    async def _authenticate(self, address: EmailAddress, password: str) -> User:
-        user = await self.users.find_by_email(address, None)
-        # The same look-ups and the same hash in every case (EN-2).
+    async def _check(self, user: User | None, password: str) -> User:
+        # The same look-up and the same hash in every case (EN-2).
         user_id = user.user_id if user else _NOBODY
         stored = await self.credentials.get(user_id, None)
         is_match = await self.hasher.verify(password, stored)
@@ -111,51 +97,12 @@ class SignIn:
             _log.info("password_rehashed", user_id=user.user_id)
         return user
 
-    async def _start(
-        self, user: User, device_name: str, *, use_cookie: bool
-    ) -> SignedIn:
-        now = self.clock.now()
-        session_id = SessionId(new_id())
-        token = self.refresh_tokens.root(session_id)
-        started = Session(
-            session_id=session_id,
-            user_id=user.user_id,
-            device_name=device_name,
-            created_at=now,
-            last_used_at=now,
-            expires_at=now + SESSION_ABSOLUTE,
-            token_hash=token.hash,
-            token_key_id=token.key_id,
-            is_cookie=use_cookie,
+    async def _record_failure(self, user: User | None, device: ClientDevice) -> None:
+        entry = AuditEntry(
+            action="session.refused",
+            actor_id=user.user_id if user else ANONYMOUS_ACTOR,
+            source=device.address,
+            result=AuditResult.FAILURE,
+            reason="credentials_invalid",
         )
-
-        async def store(transaction: Transaction) -> list[Session]:
-            crowded_out = await self._crowded_out(user.user_id, transaction)
-            await self.sessions.add(started, transaction.session)
-            transaction.publish(
-                SessionStarted(
-                    user_id=user.user_id,
-                    session_id=session_id,
-                    device_name=device_name,
-                )
-            )
-            return crowded_out
-
-        await self.control.announce(await self.bus.run_transaction(store))
-        return SignedIn.issue(self.access, user, started, token)
-
-    async def _crowded_out(
-        self, user_id: UserId, transaction: Transaction
-    ) -> list[Session]:
-        surplus = await self.sessions.oldest_live(
-            user_id,
-            at=self.clock.now(),
-            keep=SESSIONS_PER_USER_MAX - 1,
-            session=transaction.session,
-        )
-        ended = []
-        for session in surplus:
-            ended += await self.control.end_in(
-                transaction, session, RevokeReason.REVOKED
-            )
-        return ended
+        await self.audit.record(entry, None)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from libs.chassis.audit import MemoryAuditTrail
 from libs.crypto import FieldSealer, KeyRing, SigningKeys
 from libs.events import Worker
 from libs.events.catalog import AccountVerificationRequested
@@ -17,6 +18,7 @@ from services.auth.cache import (
     MemoryMailThrottle,
 )
 from services.auth.consumers import worker as declared
+from services.auth.domain import ClientDevice
 from services.auth.repository import (
     MemoryCredentialRepository,
     MemorySessionRepository,
@@ -63,9 +65,7 @@ class House:
         return await self.state["sign_in"].login(
             email=email,
             password=password,
-            device_name="phone",
-            client_address=address,
-            use_cookie=False,
+            device=ClientDevice("phone", address, has_cookie=False),
         )
 
     def token(self):
@@ -128,6 +128,7 @@ async def house(settings, hasher):
         bus=bus,
         clock=clock,
         hasher=hasher,
+        audit=MemoryAuditTrail(),
         users=MemoryUserRepository(),
         credentials=MemoryCredentialRepository(),
         verifications=MemoryVerificationRepository(),

@@ -9,6 +9,7 @@ from libs.crypto import KeyRing
 from libs.events.catalog import SessionReused, SessionRevoked, SessionStarted
 from libs.kernel import RateLimitedError
 from services.auth.domain import (
+    ClientDevice,
     CredentialsInvalidError,
     PasswordInvalidError,
     RefreshTokenInvalidError,
@@ -102,9 +103,7 @@ async def test_pw_1_login_renews_an_old_hash(house, ann, settings):
         await newer.login(
             email=EMAIL,
             password=PASSWORD,
-            device_name="",
-            client_address="",
-            use_cookie=False,
+            device=ClientDevice("", "", has_cookie=False),
         )
         after = await house.adapters.credentials.get(ann, None)
         assert after != before

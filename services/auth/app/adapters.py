@@ -1,24 +1,21 @@
-"""Composition root of auth: everything is opened and put together here."""
+"""What the use cases stand on: opened here, closed with the lifespan."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from fastapi import FastAPI
-
-from libs.chassis.app import create_http_app
+from libs.chassis.audit import AuditTrail
+from libs.chassis.audit.mongo import MongoAuditTrail
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.redis import open_redis
 from libs.chassis.redis import ping as ping_redis
-from libs.crypto import FieldSealer, KeyRing, SigningKeys
+from libs.crypto import KeyRing
 from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
-from services.auth.api import ROUTERS, AuthState
 from services.auth.cache import (
     LoginLimits,
     RedisAnnouncer,
@@ -44,16 +41,7 @@ from services.auth.repository import (
     MongoUserRepository,
     MongoVerificationRepository,
 )
-from services.auth.service import (
-    AccessTokens,
-    AccountRegistration,
-    PasswordHasher,
-    Profiles,
-    RefreshTokens,
-    SessionControl,
-    SessionRenewal,
-    SignIn,
-)
+from services.auth.service import PasswordHasher
 from services.auth.settings import AuthSettings
 
 
@@ -64,6 +52,7 @@ class Adapters:
     bus: EventBus
     clock: Clock
     hasher: PasswordHasher
+    audit: AuditTrail
     users: UserRepository
     credentials: CredentialRepository
     verifications: VerificationRepository
@@ -73,83 +62,10 @@ class Adapters:
     mail_throttle: MailThrottle
 
 
-def create_app(settings: AuthSettings) -> FastAPI:
-    """Return the app; its lifespan opens what it needs."""
-    health = Health()
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[AuthState]:
-        async with AsyncExitStack() as stack:
-            yield auth_state(settings, await _open(settings, stack, health))
-
-    return create_http_app(
-        settings,
-        lifespan=lifespan,
-        routers=ROUTERS,
-        title="Parley auth",
-        health=health,
-    )
-
-
-def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
-    """Put the use cases together over any adapters; reads key files only."""
-    bus, clock, users = adapters.bus, adapters.clock, adapters.users
-    access = AccessTokens(
-        SigningKeys.from_file(settings.signing_keys_file),
-        issuer=settings.issuer,
-        clock=clock,
-    )
-    refresh = RefreshTokens(KeyRing.from_file(settings.refresh_keys_file))
-    sessions = adapters.sessions
-    control = SessionControl(bus, sessions, adapters.announcer, clock)
-    return AuthState(
-        registration=_registration(settings, adapters),
-        sign_in=_sign_in(adapters, control, access, refresh),
-        renewal=SessionRenewal(bus, users, sessions, control, access, refresh, clock),
-        session_control=control,
-        profiles=Profiles(bus, users, clock),
-        access_tokens=access,
-        public_origin=settings.public_url,
-    )
-
-
-def _registration(settings: AuthSettings, adapters: Adapters) -> AccountRegistration:
-    transport = KeyRing.from_file(settings.account_transport_keys_file)
-    return AccountRegistration(
-        bus=adapters.bus,
-        users=adapters.users,
-        credentials=adapters.credentials,
-        verifications=adapters.verifications,
-        hasher=adapters.hasher,
-        transport=FieldSealer(transport),
-        throttle=adapters.mail_throttle,
-        clock=adapters.clock,
-    )
-
-
-def _sign_in(
-    adapters: Adapters,
-    control: SessionControl,
-    access: AccessTokens,
-    refresh: RefreshTokens,
-) -> SignIn:
-    return SignIn(
-        bus=adapters.bus,
-        users=adapters.users,
-        credentials=adapters.credentials,
-        sessions=adapters.sessions,
-        control=control,
-        hasher=adapters.hasher,
-        throttle=adapters.login_throttle,
-        access=access,
-        refresh_tokens=refresh,
-        clock=adapters.clock,
-    )
-
-
-async def _open(
+async def open_adapters(
     settings: AuthSettings, stack: AsyncExitStack, health: Health
 ) -> Adapters:
+    """Connect to every server; what is opened closes with the stack."""
     database = await stack.enter_async_context(open_mongo(settings))
     redis = await stack.enter_async_context(open_redis(settings))
     bus = await stack.enter_async_context(
@@ -164,12 +80,14 @@ async def _open(
     users = MongoUserRepository(database, EmailVault(ring))
     verifications = MongoVerificationRepository(database)
     sessions = MongoSessionRepository(database)
-    for indexed in (users, verifications, sessions):
+    audit = MongoAuditTrail(database, "auth")
+    for indexed in (users, verifications, sessions, audit):
         await indexed.create_indexes()
     return Adapters(
         bus=bus,
         clock=SystemClock(),
         hasher=hasher,
+        audit=audit,
         users=users,
         credentials=MongoCredentialRepository(database),
         verifications=verifications,

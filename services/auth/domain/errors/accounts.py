@@ -1,8 +1,4 @@
-"""What can go wrong with an account; each class has one stable code.
-
-A message never tells more than its code: what a stranger may not learn (whether an
-address has an account, why a sign-in failed) looks the same in every case (EN-1).
-"""
+"""Errors of accounts, profiles, sign-ins and sessions."""
 
 from libs.kernel import (
     ConflictError,
@@ -126,6 +122,15 @@ class SessionMissingError(NotFoundError):
 
     def __init__(self) -> None:
         super().__init__("session_not_found", "You have no such session.")
+
+
+class StepUpRequiredError(ForbiddenError):
+    """A sensitive action of a session whose owner last proved themselves long ago."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "step_up_required", "Prove once more who you are, then try again."
+        )
 
 
 class UserMissingError(NotFoundError):

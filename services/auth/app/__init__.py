@@ -1,0 +1,34 @@
+"""Composition root of auth: everything is opened and put together here."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from fastapi import FastAPI
+
+from libs.chassis.app import create_http_app
+from libs.chassis.health import Health
+from services.auth.api import ROUTERS, AuthState
+from services.auth.app.adapters import Adapters, open_adapters
+from services.auth.app.use_cases import auth_state
+from services.auth.settings import AuthSettings
+
+__all__ = ["Adapters", "auth_state", "create_app"]
+
+
+def create_app(settings: AuthSettings) -> FastAPI:
+    """Return the app; its lifespan opens what it needs."""
+    health = Health()
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[AuthState]:
+        async with AsyncExitStack() as stack:
+            adapters = await open_adapters(settings, stack, health)
+            yield auth_state(settings, adapters)
+
+    return create_http_app(
+        settings,
+        lifespan=lifespan,
+        routers=ROUTERS,
+        title="Parley auth",
+        health=health,
+    )

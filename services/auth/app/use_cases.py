@@ -1,0 +1,83 @@
+"""The use cases, put together over any adapters."""
+
+from libs.crypto import FieldSealer, KeyRing, SigningKeys
+from services.auth.api import AuthState
+from services.auth.app.adapters import Adapters
+from services.auth.service import (
+    AccessTokens,
+    AccountRegistration,
+    Entrance,
+    Profiles,
+    RefreshTokens,
+    SessionControl,
+    SessionRenewal,
+    SignIn,
+    StepUp,
+)
+from services.auth.settings import AuthSettings
+
+
+def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
+    """Put the use cases together over any adapters; reads key files only."""
+    bus, clock, users = adapters.bus, adapters.clock, adapters.users
+    access = AccessTokens(
+        SigningKeys.from_file(settings.signing_keys_file),
+        issuer=settings.issuer,
+        clock=clock,
+    )
+    refresh = RefreshTokens(KeyRing.from_file(settings.refresh_keys_file))
+    sessions = adapters.sessions
+    control = SessionControl(bus, sessions, adapters.announcer, clock)
+    entrance = _entrance(adapters, control, access, refresh)
+    return AuthState(
+        registration=_registration(settings, adapters),
+        sign_in=_sign_in(adapters, entrance),
+        step_up=StepUp(sessions, clock),
+        renewal=SessionRenewal(bus, users, sessions, control, access, refresh, clock),
+        session_control=control,
+        profiles=Profiles(bus, users, clock),
+        access_tokens=access,
+        public_origin=settings.public_url,
+    )
+
+
+def _registration(settings: AuthSettings, adapters: Adapters) -> AccountRegistration:
+    transport = KeyRing.from_file(settings.account_transport_keys_file)
+    return AccountRegistration(
+        bus=adapters.bus,
+        users=adapters.users,
+        credentials=adapters.credentials,
+        verifications=adapters.verifications,
+        hasher=adapters.hasher,
+        transport=FieldSealer(transport),
+        throttle=adapters.mail_throttle,
+        clock=adapters.clock,
+    )
+
+
+def _sign_in(adapters: Adapters, entrance: Entrance) -> SignIn:
+    return SignIn(
+        users=adapters.users,
+        credentials=adapters.credentials,
+        entrance=entrance,
+        hasher=adapters.hasher,
+        throttle=adapters.login_throttle,
+        audit=adapters.audit,
+    )
+
+
+def _entrance(
+    adapters: Adapters,
+    control: SessionControl,
+    access: AccessTokens,
+    refresh: RefreshTokens,
+) -> Entrance:
+    return Entrance(
+        bus=adapters.bus,
+        sessions=adapters.sessions,
+        control=control,
+        access=access,
+        refresh_tokens=refresh,
+        audit=adapters.audit,
+        clock=adapters.clock,
+    )

@@ -1,0 +1,47 @@
+"""What can go wrong with an account; each class has one stable code.
+
+A message never tells more than its code: what a stranger may not learn (whether an
+address has an account, why a sign-in failed) looks the same in every case (EN-1).
+"""
+
+from services.auth.domain.errors.accounts import (
+    CredentialsInvalidError,
+    DisplayNameInvalidError,
+    EmailInvalidError,
+    EmailTakenError,
+    HandleInvalidError,
+    HandleTakenError,
+    LocaleInvalidError,
+    LoginThrottledError,
+    OriginRefusedError,
+    PasswordInvalidError,
+    RefreshTokenInvalidError,
+    SessionMissingError,
+    StatusTextInvalidError,
+    StepUpRequiredError,
+    TimeZoneInvalidError,
+    UserChangedError,
+    UserMissingError,
+    VerificationTokenInvalidError,
+)
+
+__all__ = [
+    "CredentialsInvalidError",
+    "DisplayNameInvalidError",
+    "EmailInvalidError",
+    "EmailTakenError",
+    "HandleInvalidError",
+    "HandleTakenError",
+    "LocaleInvalidError",
+    "LoginThrottledError",
+    "OriginRefusedError",
+    "PasswordInvalidError",
+    "RefreshTokenInvalidError",
+    "SessionMissingError",
+    "StatusTextInvalidError",
+    "StepUpRequiredError",
+    "TimeZoneInvalidError",
+    "UserChangedError",
+    "UserMissingError",
+    "VerificationTokenInvalidError",
+]

@@ -1,0 +1,31 @@
+"""What the core needs from outside; adapters live in `repository` and `cache`."""
+
+from services.auth.ports.database import (
+    DatabaseSession,
+)
+from services.auth.ports.people import (
+    CredentialRepository,
+    UserRepository,
+    VerificationRepository,
+)
+from services.auth.ports.sessions import (
+    RevocationAnnouncer,
+    SessionRepository,
+)
+from services.auth.ports.throttles import (
+    LoginAttempt,
+    LoginThrottle,
+    MailThrottle,
+)
+
+__all__ = [
+    "CredentialRepository",
+    "DatabaseSession",
+    "LoginAttempt",
+    "LoginThrottle",
+    "MailThrottle",
+    "RevocationAnnouncer",
+    "SessionRepository",
+    "UserRepository",
+    "VerificationRepository",
+]

@@ -1,0 +1,45 @@
+"""What goes over the wire, in and out: closed models with bounded fields."""
+
+from services.auth.schemas.accounts import (
+    AcceptedResponse,
+    RegisterRequest,
+    VerificationRequest,
+    VerifiedResponse,
+    VerifyRequest,
+)
+from services.auth.schemas.profiles import (
+    HandleRequest,
+    MeResponse,
+    ProfileRequest,
+    ProfileResponse,
+)
+from services.auth.schemas.sessions import (
+    ChangedSessionsResponse,
+    JwkResponse,
+    JwksResponse,
+    LoginRequest,
+    RefreshRequest,
+    RevokedSession,
+    SessionResponse,
+    TokenResponse,
+)
+
+__all__ = [
+    "AcceptedResponse",
+    "ChangedSessionsResponse",
+    "HandleRequest",
+    "JwkResponse",
+    "JwksResponse",
+    "LoginRequest",
+    "MeResponse",
+    "ProfileRequest",
+    "ProfileResponse",
+    "RefreshRequest",
+    "RegisterRequest",
+    "RevokedSession",
+    "SessionResponse",
+    "TokenResponse",
+    "VerificationRequest",
+    "VerifiedResponse",
+    "VerifyRequest",
+]

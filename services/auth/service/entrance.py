@@ -1,0 +1,116 @@
+"""The one way to a session, whatever proved who somebody is.
+
+Password, provider and passkey all end here: what every way in has to pass (a second
+factor, the limit of sessions, the audit) stands in one place (MF-3).
+"""
+
+from dataclasses import dataclass
+
+import structlog
+
+from libs.chassis.audit import AuditEntry, AuditTrail
+from libs.events import EventBus, Transaction
+from libs.events.catalog import SessionStarted
+from libs.kernel import Clock, SessionId, UserId, new_id
+from services.auth.domain import (
+    SESSION_ABSOLUTE,
+    SESSIONS_PER_USER_MAX,
+    AuthMethod,
+    ClientDevice,
+    RevokeReason,
+    Session,
+    User,
+    clean_device_name,
+)
+from services.auth.ports import SessionRepository
+from services.auth.service.sessions import SessionControl
+from services.auth.service.signed_in import SignedIn
+from services.auth.service.tokens import AccessTokens, RefreshTokens
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """Starts sessions of people who proved who they are."""
+
+    bus: EventBus
+    sessions: SessionRepository
+    control: SessionControl
+    access: AccessTokens
+    refresh_tokens: RefreshTokens
+    audit: AuditTrail
+    clock: Clock
+
+    async def enter(
+        self, user: User, device: ClientDevice, methods: tuple[AuthMethod, ...]
+    ) -> SignedIn:
+        """Start a session.
+
+        Args:
+            user: May sign in; the caller has checked it.
+            device: Where the sign-in comes from.
+            methods: How the user proved who they are, just now.
+
+        Emits: session.started; session.revoked for the oldest beyond 20.
+        """
+        now = self.clock.now()
+        session_id = SessionId(new_id())
+        token = self.refresh_tokens.root(session_id)
+        started = Session(
+            session_id=session_id,
+            user_id=user.user_id,
+            device_name=clean_device_name(device.name),
+            created_at=now,
+            last_used_at=now,
+            expires_at=now + SESSION_ABSOLUTE,
+            token_hash=token.hash,
+            token_key_id=token.key_id,
+            is_cookie=device.has_cookie,
+            client_address=device.address,
+            authenticated_at=now,
+            methods=methods,
+        )
+
+        async def store(transaction: Transaction) -> list[Session]:
+            return await self._store(started, transaction)
+
+        await self.control.announce(await self.bus.run_transaction(store))
+        _log.info("signed_in", user_id=user.user_id, session_id=session_id)
+        return SignedIn.issue(self.access, user, started, token)
+
+    async def _store(self, started: Session, transaction: Transaction) -> list[Session]:
+        crowded_out = await self._crowded_out(started.user_id, transaction)
+        await self.sessions.add(started, transaction.session)
+        transaction.publish(
+            SessionStarted(
+                user_id=started.user_id,
+                session_id=started.session_id,
+                device_name=started.device_name,
+            )
+        )
+        entry = AuditEntry(
+            action="session.started",
+            actor_id=started.user_id,
+            target_id=started.session_id,
+            source=started.client_address,
+            details={"methods": " ".join(started.methods)},
+        )
+        await self.audit.record(entry, transaction.session)
+        return crowded_out
+
+    async def _crowded_out(
+        self, user_id: UserId, transaction: Transaction
+    ) -> list[Session]:
+        surplus = await self.sessions.oldest_live(
+            user_id,
+            at=self.clock.now(),
+            keep=SESSIONS_PER_USER_MAX - 1,
+            session=transaction.session,
+        )
+        ended = []
+        for session in surplus:
+            ended += await self.control.end_in(
+                transaction, session, RevokeReason.REVOKED
+            )
+        return ended
