@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from libs.chassis.app import create_http_app
 from libs.chassis.health import Health
 from services.auth.api import ROUTERS, AuthState
-from services.auth.app.adapters import Adapters, open_adapters
+from services.auth.app.adapters import Adapters, Counters, Stores, open_adapters
 from services.auth.app.use_cases import auth_state
 from services.auth.settings import AuthSettings
 
-__all__ = ["Adapters", "auth_state", "create_app"]
+__all__ = ["Adapters", "Counters", "Stores", "auth_state", "create_app"]
 
 
 def create_app(settings: AuthSettings) -> FastAPI:

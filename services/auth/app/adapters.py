@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from libs.chassis.audit import AuditTrail
 from libs.chassis.audit.mongo import MongoAuditTrail
@@ -44,22 +45,43 @@ from services.auth.repository import (
 from services.auth.service import PasswordHasher
 from services.auth.settings import AuthSettings
 
+if TYPE_CHECKING:
+    # Only as types: drivers stay in their adapters.
+    from pymongo.asynchronous.database import AsyncDatabase
+    from redis.asyncio import Redis
 
-@dataclass(frozen=True)
+    Database = AsyncDatabase[dict[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """What is kept in the database."""
+
+    users: UserRepository
+    credentials: CredentialRepository
+    verifications: VerificationRepository
+    sessions: SessionRepository
+    audit: AuditTrail
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counters:
+    """What is counted and told in Redis."""
+
+    announcer: RevocationAnnouncer
+    login_throttle: LoginThrottle
+    mail_throttle: MailThrottle
+
+
+@dataclass(frozen=True, kw_only=True)
 class Adapters:
     """Everything outside that the use cases work with."""
 
     bus: EventBus
     clock: Clock
     hasher: PasswordHasher
-    audit: AuditTrail
-    users: UserRepository
-    credentials: CredentialRepository
-    verifications: VerificationRepository
-    sessions: SessionRepository
-    announcer: RevocationAnnouncer
-    login_throttle: LoginThrottle
-    mail_throttle: MailThrottle
+    stores: Stores
+    counters: Counters
 
 
 async def open_adapters(
@@ -76,22 +98,34 @@ async def open_adapters(
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
     ring = KeyRing.from_file(settings.storage_keys_file)
-    keys = ThrottleKeys(blind_index(ring, "throttle"))
+    return Adapters(
+        bus=bus,
+        clock=SystemClock(),
+        hasher=hasher,
+        stores=await _stores(database, ring),
+        counters=_counters(redis, ring, settings),
+    )
+
+
+async def _stores(database: "Database", ring: KeyRing) -> Stores:
     users = MongoUserRepository(database, EmailVault(ring))
     verifications = MongoVerificationRepository(database)
     sessions = MongoSessionRepository(database)
     audit = MongoAuditTrail(database, "auth")
     for indexed in (users, verifications, sessions, audit):
         await indexed.create_indexes()
-    return Adapters(
-        bus=bus,
-        clock=SystemClock(),
-        hasher=hasher,
-        audit=audit,
+    return Stores(
         users=users,
         credentials=MongoCredentialRepository(database),
         verifications=verifications,
         sessions=sessions,
+        audit=audit,
+    )
+
+
+def _counters(redis: "Redis", ring: KeyRing, settings: AuthSettings) -> Counters:
+    keys = ThrottleKeys(blind_index(ring, "throttle"))
+    return Counters(
         announcer=RedisAnnouncer(redis),
         login_throttle=RedisLoginThrottle(redis, keys, _limits(settings)),
         mail_throttle=RedisMailThrottle(

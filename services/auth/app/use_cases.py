@@ -19,15 +19,15 @@ from services.auth.settings import AuthSettings
 
 def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
     """Put the use cases together over any adapters; reads key files only."""
-    bus, clock, users = adapters.bus, adapters.clock, adapters.users
+    bus, clock, users = adapters.bus, adapters.clock, adapters.stores.users
     access = AccessTokens(
         SigningKeys.from_file(settings.signing_keys_file),
         issuer=settings.issuer,
         clock=clock,
     )
     refresh = RefreshTokens(KeyRing.from_file(settings.refresh_keys_file))
-    sessions = adapters.sessions
-    control = SessionControl(bus, sessions, adapters.announcer, clock)
+    sessions = adapters.stores.sessions
+    control = SessionControl(bus, sessions, adapters.counters.announcer, clock)
     entrance = _entrance(adapters, control, access, refresh)
     return AuthState(
         registration=_registration(settings, adapters),
@@ -45,24 +45,24 @@ def _registration(settings: AuthSettings, adapters: Adapters) -> AccountRegistra
     transport = KeyRing.from_file(settings.account_transport_keys_file)
     return AccountRegistration(
         bus=adapters.bus,
-        users=adapters.users,
-        credentials=adapters.credentials,
-        verifications=adapters.verifications,
+        users=adapters.stores.users,
+        credentials=adapters.stores.credentials,
+        verifications=adapters.stores.verifications,
         hasher=adapters.hasher,
         transport=FieldSealer(transport),
-        throttle=adapters.mail_throttle,
+        throttle=adapters.counters.mail_throttle,
         clock=adapters.clock,
     )
 
 
 def _sign_in(adapters: Adapters, entrance: Entrance) -> SignIn:
     return SignIn(
-        users=adapters.users,
-        credentials=adapters.credentials,
+        users=adapters.stores.users,
+        credentials=adapters.stores.credentials,
         entrance=entrance,
         hasher=adapters.hasher,
-        throttle=adapters.login_throttle,
-        audit=adapters.audit,
+        throttle=adapters.counters.login_throttle,
+        audit=adapters.stores.audit,
     )
 
 
@@ -74,10 +74,10 @@ def _entrance(
 ) -> Entrance:
     return Entrance(
         bus=adapters.bus,
-        sessions=adapters.sessions,
+        sessions=adapters.stores.sessions,
         control=control,
         access=access,
         refresh_tokens=refresh,
-        audit=adapters.audit,
+        audit=adapters.stores.audit,
         clock=adapters.clock,
     )

@@ -11,7 +11,7 @@ from libs.events.catalog import AccountVerificationRequested
 from libs.events.memory import InMemoryBus
 from libs.kernel import FrozenClock
 from services.auth.api import AuthState
-from services.auth.app import Adapters, auth_state
+from services.auth.app import Adapters, Counters, Stores, auth_state
 from services.auth.cache import (
     MemoryAnnouncer,
     MemoryLoginThrottle,
@@ -128,14 +128,18 @@ async def house(settings, hasher):
         bus=bus,
         clock=clock,
         hasher=hasher,
-        audit=MemoryAuditTrail(),
-        users=MemoryUserRepository(),
-        credentials=MemoryCredentialRepository(),
-        verifications=MemoryVerificationRepository(),
-        sessions=MemorySessionRepository(),
-        announcer=announcer,
-        login_throttle=MemoryLoginThrottle(clock),
-        mail_throttle=MemoryMailThrottle(),
+        stores=Stores(
+            users=MemoryUserRepository(),
+            credentials=MemoryCredentialRepository(),
+            verifications=MemoryVerificationRepository(),
+            sessions=MemorySessionRepository(),
+            audit=MemoryAuditTrail(),
+        ),
+        counters=Counters(
+            announcer=announcer,
+            login_throttle=MemoryLoginThrottle(clock),
+            mail_throttle=MemoryMailThrottle(),
+        ),
     )
     transport = FieldSealer(KeyRing.from_file(settings.account_transport_keys_file))
     made = House(

@@ -269,9 +269,9 @@ async def test_pending_and_suspended_people_over_http(api, house, ann):
     await house.register("pending@example.test", name="Pat Pending")
     pending, _ = house.mails[-1]
     paul = await house.join("paul@example.test", name="Pat Paul")
-    user = await house.adapters.users.get(paul, None)
+    user = await house.adapters.stores.users.get(paul, None)
     suspended = user.changed(house.clock.now(), status=UserStatus.SUSPENDED)
-    await house.adapters.users.update(suspended, None)
+    await house.adapters.stores.users.update(suspended, None)
     answer = await api("GET", "/api/v1/users?query=pat", who=ann)
     assert answer.json()["items"] == []
     both = f"{pending.user_id},{paul}"

@@ -108,7 +108,7 @@ async def test_suspended_person_is_not_found_but_keeps_a_name(house, ann):
     profiles = house.state["profiles"]
     user = await profiles.set_handle(ann, "ann")
     suspended = user.changed(house.clock.now(), status=UserStatus.SUSPENDED)
-    await house.adapters.users.update(suspended, None)
+    await house.adapters.stores.users.update(suspended, None)
     assert (await profiles.search("ann", after=None, limit=10)).items == []
     assert (await profiles.find_by_handle("ann")).items == []
     assert (await profiles.get_many([ann])).items == [suspended]

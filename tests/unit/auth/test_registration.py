@@ -24,7 +24,7 @@ async def test_registration_opens_a_pending_account_and_sends_a_link(house):
     assert created.display_name == "Ann"
     assert created.roles == ("member",)
     assert created.revision == 1
-    user = await house.adapters.users.get(created.user_id, None)
+    user = await house.adapters.stores.users.get(created.user_id, None)
     assert user.status is UserStatus.PENDING
     assert len(house.mails) == 1
 
@@ -102,7 +102,7 @@ async def test_each_link_activates_the_registration_it_was_sent_for(house):
     with pytest.raises(VerificationTokenInvalidError):
         await house.state["registration"].verify(theirs)
     signed_in = await house.login()
-    user = await house.adapters.users.get(signed_in.user_id, None)
+    user = await house.adapters.stores.users.get(signed_in.user_id, None)
     assert user.display_name == "Ann"
     with pytest.raises(CredentialsInvalidError):
         await house.login(password="password of a stranger")
@@ -168,5 +168,7 @@ async def test_bad_field_is_refused_with_its_code(house, field, value, code):
         await house.state["registration"].register(**fields)
     assert caught.value.code == code
     assert house.bus.published == []
-    found = await house.adapters.users.find_by_email(EmailAddress.parse(EMAIL), None)
+    found = await house.adapters.stores.users.find_by_email(
+        EmailAddress.parse(EMAIL), None
+    )
     assert found is None

@@ -54,9 +54,9 @@ async def test_en_1_every_failed_login_looks_alike(house, ann, email, password):
     """EN-1: wrong, unknown, unverified and suspended answer the same."""
     await house.register("pending@example.test")
     suspended = await house.join("suspended@example.test")
-    user = await house.adapters.users.get(suspended, None)
+    user = await house.adapters.stores.users.get(suspended, None)
     changed = user.changed(house.clock.now(), status=UserStatus.SUSPENDED)
-    await house.adapters.users.update(changed, None)
+    await house.adapters.stores.users.update(changed, None)
     with pytest.raises(CredentialsInvalidError) as caught:
         await house.login(email, password=password)
     assert caught.value.code == "credentials_invalid"
@@ -94,7 +94,7 @@ async def test_pw_3_login_with_an_absurd_password_costs_no_attempt(house, ann):
 
 async def test_pw_1_login_renews_an_old_hash(house, ann, settings):
     """PW-1: a hash of an old cost is replaced at the next sign-in."""
-    before = await house.adapters.credentials.get(ann, None)
+    before = await house.adapters.stores.credentials.get(ann, None)
     ring = KeyRing.from_file(settings.pepper_keys_file)
     with PasswordHasher(ring, cost=5, workers=1, waiting_max=4) as dearer:
         old = house.state["sign_in"]
@@ -105,7 +105,7 @@ async def test_pw_1_login_renews_an_old_hash(house, ann, settings):
             password=PASSWORD,
             device=ClientDevice("", "", has_cookie=False),
         )
-        after = await house.adapters.credentials.get(ann, None)
+        after = await house.adapters.stores.credentials.get(ann, None)
         assert after != before
         assert not dearer.needs_rehash(after)
 
@@ -132,7 +132,7 @@ async def test_rt_1_refresh_rotates(house, ann):
     tokens = {first.refresh_token, second.refresh_token, third.refresh_token}
     assert len(tokens) == 3
     assert third.session_id == first.session_id
-    stored = await house.adapters.sessions.get(first.session_id, None)
+    stored = await house.adapters.stores.sessions.get(first.session_id, None)
     assert not tokens & {stored.token_hash, stored.parent_hash}
 
 
@@ -207,9 +207,9 @@ async def test_rt_4_idle_session_cannot_be_refreshed(house, ann, days, is_live):
 async def test_suspended_user_cannot_refresh(house, ann):
     """SR-6: a session of an account that may not sign in hands out nothing."""
     first = await house.login()
-    user = await house.adapters.users.get(ann, None)
+    user = await house.adapters.stores.users.get(ann, None)
     changed = user.changed(house.clock.now(), status=UserStatus.SUSPENDED)
-    await house.adapters.users.update(changed, None)
+    await house.adapters.stores.users.update(changed, None)
     with pytest.raises(RefreshTokenInvalidError):
         await _refresh(house, first.refresh_token)
 

@@ -45,7 +45,7 @@ async def test_au_2_sign_ins_and_failures_are_recorded(house):
     ann, signed_in = await house.join(), await house.login()
     with pytest.raises(Exception, match="do not match"):
         await house.login(password="wrong password here")
-    audit = house.adapters.audit
+    audit = house.adapters.stores.audit
     [started] = audit.of("session.started")
     assert (started.actor_id, started.target_id) == (ann, signed_in.session_id)
     assert started.details == {"methods": "pwd"}
