@@ -34,7 +34,7 @@ class AuthMethod(StrEnum):
     ``oidc`` is ours: another provider vouched for the person.
     """
 
-    PASSWORD = "pwd"  # noqa: S105 - a kind, no password
+    PASSWORD = "pwd"  # noqa: S105  # pragma: allowlist secret
     ONE_TIME_CODE = "otp"
     RECOVERY_CODE = "kba"
     PASSKEY = "hwk"
