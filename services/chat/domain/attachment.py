@@ -23,6 +23,8 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
         owner_id: Who uploaded it; None until an event told.
         conversation_id: Whose members may read it, if it is a conversation's.
         project_id: Whose collaborators may read it, if it is a project's.
+        content_type: What media found it to be; None until its checks are through,
+            and where they were through before chat kept it.
     """
 
     document_id: DocumentId
@@ -30,6 +32,12 @@ class Attachment(msgspec.Struct, frozen=True, kw_only=True):
     owner_id: UserId | None = None
     conversation_id: ConversationId | None = None
     project_id: ProjectId | None = None
+    content_type: str | None = None
+
+    @property
+    def is_image(self) -> bool:
+        """Whether its checks are through and found a picture."""
+        return (self.content_type or "").startswith("image/")
 
     @property
     def is_usable(self) -> bool:
@@ -51,4 +59,5 @@ def merged(known: Attachment | None, told: Attachment) -> Attachment:
         owner_id=known.owner_id or told.owner_id,
         conversation_id=known.conversation_id or told.conversation_id,
         project_id=known.project_id or told.project_id,
+        content_type=known.content_type or told.content_type,
     )

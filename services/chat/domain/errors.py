@@ -188,6 +188,15 @@ class AttachmentUnknownError(ConflictError):
         )
 
 
+class DocumentNotAnImageError(InvalidError):
+    """A conversation's picture has to be one."""
+
+    def __init__(self, document_id: str) -> None:
+        super().__init__(
+            "avatar_not_image", "This document is no image.", document_id=document_id
+        )
+
+
 class ScheduledNotFoundError(NotFoundError):
     """The caller has scheduled no such message."""
 

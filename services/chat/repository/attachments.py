@@ -38,6 +38,7 @@ class MongoAttachmentRepository:
             "owner_id": attachment.owner_id,
             "conversation_id": attachment.conversation_id,
             "project_id": attachment.project_id,
+            "content_type": attachment.content_type,
         }
         await self._documents.replace_one(
             {"_id": attachment.document_id}, document, upsert=True, session=session
@@ -53,4 +54,5 @@ def _attachment_of(document: Document) -> Attachment:
         owner_id=None if owner is None else UserId(owner),
         conversation_id=None if place is None else ConversationId(place),
         project_id=None if project is None else ProjectId(project),
+        content_type=document.get("content_type"),
     )

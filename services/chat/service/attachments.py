@@ -11,7 +11,10 @@ from libs.events.catalog.media import (
 from libs.kernel import ConversationId, DocumentId, ProjectId, UserId
 from services.chat.domain.attachment import Attachment, AttachmentStatus, merged
 from services.chat.domain.conversation import general_id
-from services.chat.domain.errors import AttachmentUnknownError
+from services.chat.domain.errors import (
+    AttachmentUnknownError,
+    DocumentNotAnImageError,
+)
 from services.chat.ports import AttachmentRepository, ConversationRepository, Session
 
 MediaEvent = MediaUploaded | MediaProcessed | MediaRejected | MediaDeleted
@@ -59,6 +62,37 @@ class Attachments:
             AttachmentUnknownError: One is not known (yet), deleted, rejected, or not
                 for the user; it cannot be told which of it.
         """
+        await self._readable(user_id, conversation_id, document_ids)
+
+    async def require_image(
+        self, user_id: UserId, conversation_id: ConversationId, document_id: DocumentId
+    ) -> None:
+        """Check that a document is a picture that a member may attach.
+
+        Args:
+            user_id: Who gives it.
+            conversation_id: To which conversation.
+            document_id: What.
+
+        Raises:
+            AttachmentUnknownError: See `require_readable`; or its checks are still
+                under way.
+            DocumentNotAnImageError: It is something else, or was checked before chat
+                took note of what it is.
+        """
+        known = await self._readable(user_id, conversation_id, [document_id])
+        picture = known[document_id]
+        if picture.status is not AttachmentStatus.READY:
+            raise AttachmentUnknownError([document_id])
+        if not picture.is_image:
+            raise DocumentNotAnImageError(document_id)
+
+    async def _readable(
+        self,
+        user_id: UserId,
+        conversation_id: ConversationId,
+        document_ids: Sequence[DocumentId],
+    ) -> dict[DocumentId, Attachment]:
         known = await self._attachments.get_many(document_ids)
         refused = []
         for document_id in document_ids:
@@ -70,6 +104,7 @@ class Attachments:
                 refused.append(document_id)
         if refused:
             raise AttachmentUnknownError(refused)
+        return known
 
     async def _may_read(
         self, user_id: UserId, conversation_id: ConversationId, attachment: Attachment
@@ -106,4 +141,5 @@ def _told(event: MediaEvent) -> Attachment:
         owner_id=UserId(event.owner_id),
         conversation_id=None if place is None else ConversationId(place),
         project_id=None if project is None else ProjectId(project),
+        content_type=event.content_type if isinstance(event, MediaProcessed) else None,
     )

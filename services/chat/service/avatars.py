@@ -20,9 +20,7 @@ class Avatars:
     async def require_usable(
         self, user_id: UserId, conversation_id: ConversationId, amendment: Amendment
     ) -> None:
-        """Check that the document of an amendment, if any, is the user's to give.
-
-        Whether it is an image, media knows: it makes renditions of images alone.
+        """Check that the document of an amendment, if any, is a picture to give.
 
         Args:
             user_id: Who gives it.
@@ -30,12 +28,11 @@ class Avatars:
             amendment: What is asked for.
 
         Raises:
-            AttachmentUnknownError: It is not known (yet), deleted, rejected, or not
-                for the user; it cannot be told which of it.
+            AttachmentUnknownError: It is not known (yet), not checked yet, deleted,
+                rejected, or not for the user; it cannot be told which of it.
+            DocumentNotAnImageError: It is no picture.
         """
         document_id = amendment.avatar_document_id
         if document_id is UNSET or document_id is None:
             return
-        await self._attachments.require_readable(
-            user_id, conversation_id, [document_id]
-        )
+        await self._attachments.require_image(user_id, conversation_id, document_id)

@@ -278,6 +278,7 @@ async def test_documents_come_back(storage) -> None:
         owner_id=new_id(),
         conversation_id=new_id(),
         status=AttachmentStatus.READY,
+        content_type="image/png",
     )
     for one in (known, full):
         await storage.attachments.put(one, session=None)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import Worker
-from libs.events.catalog import MediaUploaded
+from libs.events.catalog import MediaProcessed, MediaUploaded
 from libs.events.memory import InMemoryBus
 from libs.kernel import (
     ConversationId,
@@ -306,6 +306,23 @@ class Chat:
             conversation_id=place.get("conversation_id"),
             project_id=place.get("project_id"),
             size_bytes=1,
+        )
+        await self.attachments.apply(event, session=None)
+        return document_id
+
+    async def checked(
+        self, owner: UserId, content_type: str = "image/png", **place: str
+    ) -> DocumentId:
+        """Let media tell of a document that passed its checks."""
+        document_id = DocumentId(new_id())
+        event = MediaProcessed(
+            document_id=document_id,
+            owner_id=owner,
+            conversation_id=place.get("conversation_id"),
+            project_id=place.get("project_id"),
+            content_type=content_type,
+            size_bytes=1,
+            renditions=(),
         )
         await self.attachments.apply(event, session=None)
         return document_id

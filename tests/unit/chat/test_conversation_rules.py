@@ -19,6 +19,7 @@ from services.chat.domain.errors import (
     AttachmentUnknownError,
     ConversationIsArchivedError,
     ConversationNotFoundError,
+    DocumentNotAnImageError,
     DraftInvalidError,
     MessageNotFoundError,
     NotPermittedError,
@@ -280,9 +281,9 @@ async def test_a_picture_is_ones_own_to_give(chat) -> None:
     """Or one may read it where it lies; unknown and foreign ones are alike."""
     avatars = Avatars(chat.attachments)
     group, secret = await chat.group(GRACE), await chat.group(owner=MALLORY)
-    own = await chat.uploaded(ADA)
-    shared = await chat.uploaded(GRACE, conversation_id=group)
-    foreign = await chat.uploaded(MALLORY, conversation_id=secret)
+    own = await chat.checked(ADA)
+    shared = await chat.checked(GRACE, conversation_id=group)
+    foreign = await chat.checked(MALLORY, conversation_id=secret)
     for fine in (own, shared, None):
         asked = Amendment(avatar_document_id=fine)
         await avatars.require_usable(ADA, group, asked)
@@ -291,3 +292,16 @@ async def test_a_picture_is_ones_own_to_give(chat) -> None:
         asked = Amendment(avatar_document_id=wrong)
         with pytest.raises(AttachmentUnknownError):
             await avatars.require_usable(ADA, group, asked)
+
+
+async def test_a_picture_is_an_image(chat) -> None:
+    """What media found it to be; what is still being checked may be tried again."""
+    avatars, group = Avatars(chat.attachments), await chat.group()
+    asked = Amendment(avatar_document_id=await chat.checked(ADA, "application/pdf"))
+    with pytest.raises(DocumentNotAnImageError) as caught:
+        await avatars.require_usable(ADA, group, asked)
+    assert caught.value.code == "avatar_not_image"
+    asked = Amendment(avatar_document_id=await chat.uploaded(ADA))
+    with pytest.raises(AttachmentUnknownError) as unchecked:
+        await avatars.require_usable(ADA, group, asked)
+    assert unchecked.value.retry_after_seconds == 1.0

@@ -276,7 +276,7 @@ async def build(
         own_message=ids[0],
         other_message=ids[1],
         exists=state not in ("deleted", "missing"),
-        avatar=await chat.uploaded(actor),
+        avatar=await chat.checked(actor),
         source=source,
         source_message=source_message,
         now=now,
