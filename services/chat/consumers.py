@@ -195,16 +195,17 @@ async def remove_collaborator(
 @worker.subscribe(
     ProjectArchived, ProjectDeleted, name="project-archived", in_transaction=False
 )
-async def archive_channels(
+async def close_channels(
     event: ProjectArchived | ProjectDeleted, context: Context
 ) -> None:
-    """Make the conversations of an archived or deleted project read-only."""
-    is_archived = isinstance(event, ProjectDeleted) or event.is_archived
-    await _app(context).channels.archive(
-        ProjectId(event.project_id),
-        is_archived=is_archived,
-        revision=event.revision,
-    )
+    """Make an archived project's conversations read-only, delete a deleted one's."""
+    channels, project_id = _app(context).channels, ProjectId(event.project_id)
+    if isinstance(event, ProjectDeleted):
+        await channels.dissolve(project_id, revision=event.revision)
+    else:
+        await channels.archive(
+            project_id, is_archived=event.is_archived, revision=event.revision
+        )
 
 
 @worker.subscribe_live(

@@ -11,13 +11,14 @@ class JobKind(StrEnum):
 
     PURGE = "purge"
     ERASE = "erase"
+    DISSOLVE = "dissolve"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A work under way; one a kind and subject.
 
     Attributes:
-        subject: Conversation to purge, user to erase.
+        subject: Conversation to purge, user to erase, project to dissolve.
         created_at: Since when it is to be done.
         cursor: Where the next step begins; empty at first.
         done: What all steps so far have changed.

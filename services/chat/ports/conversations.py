@@ -32,6 +32,12 @@ class ConversationRepository(Protocol):
         """Return a conversation, or None."""
         ...
 
+    async def is_deleted(
+        self, conversation_id: ConversationId, *, session: Session
+    ) -> bool:
+        """Tell whether there is a tombstone of a conversation."""
+        ...
+
     async def get_many(
         self, conversation_ids: Sequence[ConversationId]
     ) -> list[Conversation]:

@@ -60,6 +60,14 @@ class MongoConversationRepository:
         """Return a conversation, or None."""
         return await self._find({"_id": conversation_id}, session)
 
+    async def is_deleted(
+        self, conversation_id: ConversationId, *, session: Session
+    ) -> bool:
+        """Tell whether there is a tombstone of a conversation."""
+        query = {"_id": conversation_id, "is_deleted": True}
+        found = await self._conversations.find_one(query, {"_id": 1}, session=session)
+        return found is not None
+
     async def get_many(
         self, conversation_ids: Sequence[ConversationId]
     ) -> list[Conversation]:

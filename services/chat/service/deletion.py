@@ -7,7 +7,7 @@ import msgspec
 from libs.events import EventBus, Transaction
 from libs.events.catalog.conversation import ConversationDeleted
 from libs.kernel import Clock, ConversationId, UserId
-from services.chat.domain.conversation import Member
+from services.chat.domain.conversation import Conversation, Member
 from services.chat.domain.job import Job, JobKind, Step
 from services.chat.domain.permissions import Action
 from services.chat.ports import (
@@ -71,28 +71,30 @@ class Deletion:
         """
 
         async def change(transaction: Transaction) -> None:
-            session = transaction.session
             before, _ = await require_access(
                 self._repository,
                 user_id,
                 conversation_id,
                 Action.DELETE,
-                session=session,
+                session=transaction.session,
             )
-            after = msgspec.structs.replace(
-                before,
-                revision=before.revision + 1,
-                members_version=before.members_version + 1,
+            await self._destroy(transaction, before, user_id)
+
+        await run_change(self._bus, change)
+        self._writer.forget(conversation_id)
+
+    async def delete_with_project(self, conversation_id: ConversationId) -> None:
+        """Delete a conversation because its project is; one that is gone stays so.
+
+        Emits: conversation.deleted, by nobody.
+        """
+
+        async def change(transaction: Transaction) -> None:
+            before = await self._repository.get(
+                conversation_id, session=transaction.session
             )
-            await self._repository.delete(after, before=before, session=session)
-            await self._jobs.add(self._purge(conversation_id), session=session)
-            transaction.publish(
-                ConversationDeleted(
-                    conversation_id=conversation_id,
-                    revision=after.revision,
-                    deleted_by=user_id,
-                )
-            )
+            if before is not None:
+                await self._destroy(transaction, before, None)
 
         await run_change(self._bus, change)
         self._writer.forget(conversation_id)
@@ -112,6 +114,26 @@ class Deletion:
     def conclude(self, transaction: Transaction, job: Job) -> None:
         """Tell nobody: the deletion was told when it was committed."""
         del transaction, job
+
+    async def _destroy(
+        self, transaction: Transaction, before: Conversation, deleted_by: UserId | None
+    ) -> None:
+        """Destroy the keys, leave a tombstone, and ask for the rest to be purged."""
+        session = transaction.session
+        after = msgspec.structs.replace(
+            before,
+            revision=before.revision + 1,
+            members_version=before.members_version + 1,
+        )
+        await self._repository.delete(after, before=before, session=session)
+        await self._jobs.add(self._purge(before.conversation_id), session=session)
+        transaction.publish(
+            ConversationDeleted(
+                conversation_id=before.conversation_id,
+                revision=after.revision,
+                deleted_by=deleted_by,
+            )
+        )
 
     def _purge(self, conversation_id: ConversationId) -> Job:
         now = self._clock.now()

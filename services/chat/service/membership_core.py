@@ -8,6 +8,7 @@ from services.chat.service.avatars import Avatars
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.deletion import Deletion
+from services.chat.service.dissolution import Dissolution
 from services.chat.service.erasure import Erasure
 from services.chat.service.invites import Invites
 from services.chat.service.jobs import JobRunner
@@ -154,7 +155,8 @@ def _erasure(
 
 
 def _jobs(outside: Outside, deletion: Deletion, erasure: Erasure) -> JobRunner:
-    works = (deletion, erasure)
+    dissolution = Dissolution(outside.conversations, deletion)
+    works = (deletion, erasure, dissolution)
     return JobRunner(outside.bus, outside.records.jobs, works, clock=outside.clock)
 
 
@@ -226,6 +228,7 @@ def _projects(
     return ProjectChannels(
         outside.bus,
         outside.conversations,
+        outside.records.jobs,
         changes=changes,
         announcements=Announcements(outside.sealer),
         removals=removals,

@@ -2,8 +2,9 @@
 
 ``general`` follows the events alone, which may come in any order and more than once:
 whichever is first opens it, and each membership keeps the revision of the last fact
-applied to it. The project's other channels lose who leaves the project, and become
-read-only with it. The writer is told nothing: it finds out by its compare-and-set.
+applied to it. The project's other channels lose who leaves the project, become
+read-only with it, and are deleted with it. The writer is told nothing: it finds out by
+its compare-and-set.
 """
 
 from collections.abc import AsyncIterator
@@ -22,7 +23,8 @@ from services.chat.domain.conversation import (
     joined,
 )
 from services.chat.domain.errors import ConversationBusyError
-from services.chat.ports import ConversationRepository
+from services.chat.domain.job import Job, JobKind
+from services.chat.ports import ConversationRepository, JobStore
 from services.chat.service.announcements import Announcements
 from services.chat.service.membership import (
     MembershipChanges,
@@ -44,6 +46,7 @@ class ProjectChannels:
     Args:
         bus: Opens the transactions of what concerns more than one conversation.
         repository: Conversations and members.
+        jobs: Where it is kept that conversations are to be deleted.
         changes: Takes out, and passes ownership on.
         announcements: Publishes the events.
         removals: Told who was taken out of a channel.
@@ -54,6 +57,7 @@ class ProjectChannels:
         self,
         bus: EventBus,
         repository: ConversationRepository,
+        jobs: JobStore,
         *,
         changes: MembershipChanges,
         announcements: Announcements,
@@ -62,6 +66,7 @@ class ProjectChannels:
     ) -> None:
         self._bus = bus
         self._repository = repository
+        self._jobs = jobs
         self._changes = changes
         self._announcements = announcements
         self._removals = removals
@@ -90,6 +95,8 @@ class ProjectChannels:
         Emits: conversation.member_added or conversation.role_changed.
         """
         conversation = await self._channel(transaction, project_id)
+        if conversation is None:
+            return
         known = await self._member(transaction, conversation, user_id)
         if known is not None and known.project_revision >= revision:
             return
@@ -145,6 +152,8 @@ class ProjectChannels:
 
         async def archive_general(transaction: Transaction) -> bool:
             general = await self._channel(transaction, project_id)
+            if general is None:
+                return False
             await self._archive(
                 transaction, general, is_archived=is_archived, revision=revision
             )
@@ -158,6 +167,28 @@ class ProjectChannels:
                     conversation_id, is_archived=is_archived, revision=revision
                 )
 
+    async def dissolve(self, project_id: ProjectId, *, revision: int) -> None:
+        """Close a deleted project, and ask for its conversations to be deleted.
+
+        ``general`` becomes read-only at once, so nobody opens another channel. To be
+        repeated until it returns; a project that is gone already stays so.
+
+        Emits: conversation.archived. Source: security.md CR-5.
+        """
+
+        async def close(transaction: Transaction) -> None:
+            general = await self._channel(transaction, project_id)
+            if general is None:
+                return
+            await self._archive(
+                transaction, general, is_archived=True, revision=revision
+            )
+            now = self._clock.now()
+            job = Job(kind=JobKind.DISSOLVE, subject=project_id, created_at=now)
+            await self._jobs.add(job, session=transaction.session)
+
+        await run_change(self._bus, close)
+
     async def _leave_general(
         self,
         transaction: Transaction,
@@ -167,6 +198,8 @@ class ProjectChannels:
     ) -> bool:
         """Return False if a newer fact about the user is known."""
         conversation = await self._channel(transaction, project_id)
+        if conversation is None:
+            return False
         known = await self._member(transaction, conversation, user_id)
         if known is not None and known.project_revision >= revision:
             return known.project_revision == revision
@@ -261,13 +294,18 @@ class ProjectChannels:
 
     async def _channel(
         self, transaction: Transaction, project_id: ProjectId
-    ) -> Conversation:
-        """Return the project's channel, opening it without members if need be."""
+    ) -> Conversation | None:
+        """Return the project's channel, opening it without members if need be.
+
+        None: it went with its project, and no fact about it matters any more.
+        """
         conversation_id = general_id(project_id)
         session = transaction.session
         known = await self._repository.get(conversation_id, session=session)
         if known is not None:
             return known
+        if await self._repository.is_deleted(conversation_id, session=session):
+            return None
         conversation = Conversation(
             conversation_id=conversation_id,
             kind=ConversationKind.CHANNEL,

@@ -271,6 +271,18 @@ async def test_what_a_user_said_is_found(storage) -> None:
     await storage.eraser.forget_versions(found, session=None)
 
 
+async def test_a_tombstone_is_told_from_what_never_was(storage) -> None:
+    """Within the transaction that asks."""
+    place = channel()
+    await storage.conversations.insert(place, [], session=None)
+    is_deleted = storage.conversations.is_deleted
+    assert not await is_deleted(place.conversation_id, session=None)
+    gone = msgspec.structs.replace(place, revision=2)
+    await storage.conversations.delete(gone, before=place, session=None)
+    assert await is_deleted(place.conversation_id, session=None)
+    assert not await is_deleted(new_id(), session=None)
+
+
 async def test_slow_mode_finds_when_somebody_last_sent(storage) -> None:
     """Each sender's newest message, none of the house's; nothing without slow mode."""
     ada, grace, eve = new_id(), new_id(), new_id()

@@ -53,6 +53,7 @@ from services.chat.service.attachments import Attachments
 from services.chat.service.bans import Bans
 from services.chat.service.conversations import Conversations
 from services.chat.service.deletion import Deletion
+from services.chat.service.dissolution import Dissolution
 from services.chat.service.draft_checks import DraftChecks
 from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
@@ -252,7 +253,11 @@ class Chat:
             clock=self.clock,
             **moving,
         )
-        works = (self.deletion, self.erasure)
+        works = (
+            self.deletion,
+            self.erasure,
+            Dissolution(self.store, self.deletion),
+        )
         self.jobs = JobRunner(self.bus, self.jobs_store, works, clock=self.clock)
         for known in (ADA, GRACE, MALLORY):
             self.users.users[known] = User(user_id=known, is_verified=True)

@@ -8,6 +8,7 @@ import pytest
 from libs.events.catalog import (
     ConversationArchived,
     ConversationCreated,
+    ConversationDeleted,
     ProjectArchived,
     ProjectCollaboratorAdded,
     ProjectCollaboratorRemoved,
@@ -38,6 +39,7 @@ async def chat():
     channels = ProjectChannels(
         chat.bus,
         chat.store,
+        chat.jobs_store,
         changes=chat.changes,
         announcements=chat.announcements,
         removals=chat.removals,
@@ -142,7 +144,7 @@ async def test_roles_follow_the_project(chat) -> None:
 
 
 async def test_an_archived_project_archives_its_channel(chat) -> None:
-    """The newest fact counts; deletion is for good."""
+    """The newest fact counts."""
     archived = ProjectArchived(
         project_id=PROJECT, revision=5, is_archived=True, archived_by=ADA
     )
@@ -151,9 +153,26 @@ async def test_an_archived_project_archives_its_channel(chat) -> None:
     )
     await publish(chat, created(chat), archived, back)
     assert (await chat.store.get(GENERAL)).is_archived
-    gone = ProjectDeleted(project_id=PROJECT, revision=6, deleted_by=ADA)
-    await publish(chat, gone, gone)
     assert len(chat.bus.published_of(ConversationArchived)) == 1
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_deleted_project_deletes_its_channel(chat, is_known) -> None:
+    """For good: whatever is told of the project later, or again, changes nothing."""
+    gone = ProjectDeleted(project_id=PROJECT, revision=6, deleted_by=ADA)
+    await publish(chat, *([created(chat), added(2)] if is_known else []), gone, gone)
+    while await chat.jobs.run_one():
+        pass
+    back = ProjectArchived(
+        project_id=PROJECT, revision=5, is_archived=False, archived_by=ADA
+    )
+    await publish(chat, created(chat), added(2), promoted(3), removed(4), back, gone)
+    for one in worker.subscriptions:
+        assert not chat.bus.dead_letters("chat", one.name)
+    assert await chat.store.get(GENERAL) is None
+    assert not await chat.store.members_among(GENERAL, [ADA, GRACE])
+    (deleted,) = chat.bus.published_of(ConversationDeleted)
+    assert (deleted.conversation_id, deleted.deleted_by) == (GENERAL, None)
 
 
 STORY = [

@@ -1,9 +1,12 @@
 """Channels of a project beside general: who leaves the project leaves them."""
 
+from datetime import timedelta
+
 import pytest
 
 from libs.events.catalog import (
     ConversationArchived,
+    ConversationDeleted,
     ConversationMemberRemoved,
     ConversationRoleChanged,
 )
@@ -32,6 +35,7 @@ class Story:
         self.channels = ProjectChannels(
             chat.bus,
             chat.store,
+            chat.jobs_store,
             changes=chat.changes,
             announcements=chat.announcements,
             clock=chat.clock,
@@ -158,6 +162,43 @@ async def test_an_archived_project_archives_every_channel(story) -> None:
     assert (await chat.writer.submit(draft(channel))).seq == 1
     assert (await chat.store.get(by_hand)).is_archived
     assert len(chat.bus.published_of(ConversationArchived)) == 5
+
+
+async def test_a_deleted_project_destroys_its_channels(story, monkeypatch) -> None:
+    """Nobody opens another one; a job that broke off goes on with what is left."""
+    monkeypatch.setattr("services.chat.service.dissolution._PAGE", 1)
+    chat = story.chat
+    channels = [await story.open(GRACE, title=f"{n}") for n in range(3)]
+    other = await chat.group(GRACE)
+    for place in (*channels, other):
+        await chat.writer.submit(draft(place))
+    await story.channels.dissolve(PROJECT, revision=3)
+    with pytest.raises(ProjectIsArchivedError):
+        await story.open(title="new")
+    delete, left = chat.deletion.delete_with_project, [2]
+
+    async def breaking(conversation_id):
+        left[0] -= 1
+        if left[0] < 0:
+            raise UnavailableError("database_unavailable", "Away.")
+        await delete(conversation_id)
+
+    chat.deletion.delete_with_project = breaking
+    with pytest.raises(UnavailableError):
+        await chat.jobs.run_one()
+    chat.deletion.delete_with_project = delete
+    chat.clock.advance(timedelta(seconds=61))
+    while await chat.jobs.run_one():
+        pass
+    for place in (*channels, general_id(PROJECT)):
+        with pytest.raises(ConversationNotFoundError):
+            await chat.conversations.get(ADA, place)
+    told = [e.conversation_id for e in chat.bus.published_of(ConversationDeleted)]
+    assert sorted(told) == sorted((*channels, general_id(PROJECT)))
+    assert told[-1] == general_id(PROJECT)
+    assert {m.conversation_id for m in chat.store.messages.values()} == {other}
+    with pytest.raises(ProjectNotFoundError):
+        await story.open(title="new")
 
 
 @pytest.mark.parametrize("leaves_project", [True, False])

@@ -37,6 +37,13 @@ class MemoryConversations:
         del session
         return self.conversations.get(conversation_id)
 
+    async def is_deleted(
+        self, conversation_id: ConversationId, *, session: Session
+    ) -> bool:
+        """Tell whether there is a tombstone of a conversation."""
+        del session
+        return conversation_id in self.tombstones
+
     async def get_many(
         self, conversation_ids: Sequence[ConversationId]
     ) -> list[Conversation]:
