@@ -53,11 +53,11 @@ def wish(kind: str, target: str, step: str = "ok", **wanted: Any) -> Operation:
 def good() -> History:
     """Return a history in which every rule holds."""
     messages = [message(1), message(2), message(3)]
-    items = [(GROUP, seq + 1, "message.sent", {}) for seq in (1, 2, 3)]
+    items = [(GROUP, seq + 1, "message.sent") for seq in (1, 2, 3)]
     record = Record(
         operations=[*(send(seq, float(seq)) for seq in (1, 2, 3)), removal()],
         sessions=[
-            Session(GRACE, {GROUP: 1}, [*items, (GROUP, 5, "member", {})]),
+            Session(GRACE, {GROUP: 1}, [*items, (GROUP, 5, "member")]),
             Session(GONE, {GROUP: 1}, items[:1]),
         ],
     )
@@ -172,7 +172,7 @@ def miscount(history: History) -> None:
 
 def tell_the_removed(history: History) -> None:
     """Who was removed gets something newer."""
-    history.record.sessions[1].items.append((GROUP, 6, "message.sent", {}))
+    history.record.sessions[1].items.append((GROUP, 6, "message.sent"))
 
 
 BAD = {

@@ -91,10 +91,11 @@ def _phantoms(history: History) -> Iterable[Any]:
 def _texts(history: History) -> Iterable[Any]:
     """A text is the original or an edit's; the last acked edit is not undone."""
     sent = {s.target: s.wanted["text"] for s in history.operations("send")}
+    edits_of = _by_target(history, "edit")
     for message in _users(history):
         if message["is_deleted"]:
             continue
-        edits = _on(history, "edit", message["message_id"])
+        edits = edits_of.get(message["message_id"], [])
         acked = [edit for edit in edits if edit.step == "ok"]
         last = max(acked, key=lambda edit: edit.told["revision"], default=None)
         unknown = {e.wanted["text"] for e in edits if e.step in ("info", "invoke")}
@@ -106,8 +107,9 @@ def _texts(history: History) -> Iterable[Any]:
 
 
 def _deletions(history: History) -> Iterable[Any]:
+    deletions_of = _by_target(history, "delete")
     for message in _users(history):
-        deletions = _on(history, "delete", message["message_id"])
+        deletions = deletions_of.get(message["message_id"], [])
         must = any(deletion.step == "ok" for deletion in deletions)
         may = any(deletion.step != "fail" for deletion in deletions)
         if (must and not message["is_deleted"]) or (message["is_deleted"] and not may):
@@ -116,6 +118,7 @@ def _deletions(history: History) -> Iterable[Any]:
 
 def _reactions(history: History) -> Iterable[Any]:
     """Each person's reaction is what the last acked wish of theirs said (H8)."""
+    wishes_of = _by_target(history, "react")
     for message in _users(history):
         if message["is_deleted"]:
             continue
@@ -125,7 +128,7 @@ def _reactions(history: History) -> Iterable[Any]:
             for user_id in reaction["user_ids"]
         }
         wishes: dict[tuple[str, str], list[Operation]] = {}
-        for wish in _on(history, "react", message["message_id"]):
+        for wish in wishes_of.get(message["message_id"], []):
             key = (wish.wanted["emoji"], wish.client)
             wishes.setdefault(key, []).append(wish)
         for key, ordered in wishes.items():
@@ -194,6 +197,7 @@ def _delivered(history: History) -> Iterable[Any]:
     at once: only the word of the removal itself may follow.
     """
     objects = {revision: key for revision, _, key in history.truth.issued}
+    settled = _last_of_each(objects)
     for session in history.record.sessions:
         start = session.subscribed.get(history.truth.conversation_id)
         if start is None:
@@ -203,19 +207,22 @@ def _delivered(history: History) -> Iterable[Any]:
         if after != sorted(set(after)):
             yield session.client, "order", after
         stayed = [r for r in after if objects.get(r) != f"-{session.client}"]
-        for revision in _holes(start, stayed, objects):
+        for revision in _holes(start, stayed, settled):
             near = [r for r in revisions if abs(r - revision) < _NEAR]
             yield session.client, "hole", revision, objects[revision], near, start
 
 
-def _holes(start: int, given: list[int], objects: dict[int, str]) -> Iterable[int]:
-    end = max(given, default=0)
-    next_of: dict[str, int] = {}
-    for revision in sorted(objects, reverse=True):
-        is_skipped = start < revision < end and revision not in given
-        if is_skipped and objects[revision] not in next_of:
+def _last_of_each(objects: dict[int, str]) -> set[int]:
+    """Return the revisions after which their object did not change any more."""
+    return set({key: revision for revision, key in sorted(objects.items())}.values())
+
+
+def _holes(start: int, given: list[int], settled: set[int]) -> Iterable[int]:
+    """Yield the last states that were skipped, though newer ones were given."""
+    got = set(given)
+    for revision in range(start + 1, max(given, default=0)):
+        if revision in settled and revision not in got:
             yield revision
-        next_of[objects[revision]] = revision
 
 
 def _replicas(history: History) -> Iterable[Any]:
@@ -278,8 +285,12 @@ def _unread(history: History) -> Iterable[Any]:
             yield name, unread, read_seq, last
 
 
-def _on(history: History, kind: str, message_id: str) -> list[Operation]:
-    return [o for o in history.operations(kind) if o.target == message_id]
+def _by_target(history: History, kind: str) -> dict[str, list[Operation]]:
+    """Return the operations of a kind by what they were about, in their order."""
+    found: dict[str, list[Operation]] = {}
+    for operation in history.operations(kind):
+        found.setdefault(operation.target, []).append(operation)
+    return found
 
 
 RULES: dict[str, Callable[[History], Iterable[Any]]] = {

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import random
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +24,7 @@ LOST = (
 EMOJI = ("👍", "🎉", "👀")
 _ANSWER_SECONDS = 8
 _PAUSE_SECONDS = 0.2
+_KNOWN = 50
 _SERVER_ERROR = 500
 _TRY_LATER = frozenset(
     {
@@ -61,7 +63,7 @@ class Client:
 
     Attributes:
         replicas: Its copy of each conversation.
-        known: Messages it has seen: (conversation id, message id, sender id).
+        known: The last messages it saw: (conversation id, message id, sender id).
     """
 
     member: Member
@@ -70,7 +72,9 @@ class Client:
     record: Record
     chance: random.Random
     replicas: dict[str, Replica] = field(default_factory=dict)
-    known: list[tuple[str, str, str]] = field(default_factory=list)
+    known: deque[tuple[str, str, str]] = field(
+        default_factory=lambda: deque(maxlen=_KNOWN)
+    )
     reconnects: int = 0
     _session: Session | None = None
     _held: list[dict[str, Any]] = field(default_factory=list)
@@ -209,13 +213,14 @@ class Client:
             has_more = changes["has_more"]
 
     def _hear(self, event: str, payload: Any) -> None:
+        self.member.live.clear()  # nobody waits for it, and a run may be long
         is_revisioned = isinstance(payload, dict) and "revision" in payload
         if self._session is None or not is_revisioned or event == "own.changed":
             return
         conversation_id = payload.get("conversation_id")
         if conversation_id not in self.replicas or event == "conversation.created":
             return
-        item = (conversation_id, payload["revision"], event, payload)
+        item = (conversation_id, payload["revision"], event)
         self._session.items.append(item)
         if self._is_syncing:
             self._held.append(payload)
@@ -280,7 +285,7 @@ class Client:
             return await self.member.ask(process, method, path, body)
 
     def _any_known(self, *, is_own: bool) -> tuple[str, str] | None:
-        found = [k for k in self.known[-50:] if (k[2] == self.name) or not is_own]
+        found = [k for k in self.known if (k[2] == self.name) or not is_own]
         if not found:
             return None
         conversation_id, message_id, _ = self.chance.choice(found)

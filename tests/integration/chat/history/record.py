@@ -45,12 +45,12 @@ class Session:
 
     Attributes:
         subscribed: Revision of each conversation in the answer to the subscription.
-        items: (conversation id, revision, event, payload).
+        items: (conversation id, revision, event).
     """
 
     client: str
     subscribed: dict[str, int] = field(default_factory=dict)
-    items: list[tuple[str, int, str, dict[str, Any]]] = field(default_factory=list)
+    items: list[tuple[str, int, str]] = field(default_factory=list)
 
     def revisions(self, conversation_id: str) -> list[int]:
         """Return the revisions that came of one conversation."""

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import random
+from collections import Counter
 from dataclasses import dataclass
 
 import pytest
@@ -135,10 +136,9 @@ async def _history(scene, processes, issued, conversation_id) -> History:
 
 
 def _summary(scene: Scene) -> str:
-    steps: dict[str, int] = {}
-    for operation in scene.record.operations:
-        key = f"{operation.kind} {operation.step}"
-        steps[key] = steps.get(key, 0) + 1
+    operations = scene.record.operations
+    steps = Counter(f"{one.kind} {one.step}" for one in operations)
     counts = ", ".join(f"{key}: {count}" for key, count in sorted(steps.items()))
     reconnects = sum(client.reconnects for client in scene.clients)
-    return f"seed {SEED}; {counts}; reconnects: {reconnects}; {scene.nemesis.done}"
+    faults = dict(sorted(Counter(scene.nemesis.done).items()))
+    return f"seed {SEED}; {SECONDS:g} s; {counts}; reconnects: {reconnects}; {faults}"

@@ -40,22 +40,17 @@ class Issued:
                 channel = await connection.channel()
                 await channel.queue_delete(self._name)
 
-    async def until(self, conversation_id: str, revision: int, seconds: float) -> None:
-        """Read until an event of this revision has come, and it is quiet."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._read(conversation_id, revision)
-
-    def of(self, conversation_id: str) -> list[tuple[int, str, str]]:
-        """Return (revision, event id, object) of a conversation's events."""
-        return self._events.get(conversation_id, [])
-
-    async def _read(self, conversation_id: str, revision: int) -> None:
+    async def until(
+        self, conversation_id: str, revision: int, quiet_seconds: float
+    ) -> None:
+        """Read until an event of this revision has come, or nothing for too long."""
         async with await aio_pika.connect(self._url, timeout=10) as connection:
             channel = await connection.channel()
             queue = await channel.get_queue(self._name)
             quiet = 0.0
             while quiet < _QUIET_SECONDS or not self._has(conversation_id, revision):
+                if quiet > quiet_seconds:
+                    return
                 frame = await queue.get(fail=False)
                 if frame is None:
                     quiet += 0.1
@@ -65,6 +60,10 @@ class Issued:
                 for event in json.loads(frame.body):
                     self._keep(event)
                 await frame.ack()
+
+    def of(self, conversation_id: str) -> list[tuple[int, str, str]]:
+        """Return (revision, event id, object) of a conversation's events."""
+        return self._events.get(conversation_id, [])
 
     def _has(self, conversation_id: str, revision: int) -> bool:
         return any(r >= revision for r, _, _ in self.of(conversation_id))
