@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections import defaultdict
 from collections.abc import Callable
@@ -32,7 +33,7 @@ from services.auth.settings import AuthSettings
 from services.chat.settings import ChatSettings
 
 FIRST_OFFSET = 45
-START_SECONDS = 30
+START_SECONDS = 90
 GENEROUS = {
     "CHAT_SOCKET_EVENTS_PER_SECOND": "100000",
     "CHAT_SOCKET_EVENTS_BURST": "100000",
@@ -92,9 +93,9 @@ class ChatProcess:
             [sys.executable, "-m", "services.chat"], env=self._environment
         )
         limit = time.monotonic() + START_SECONDS
-        while not self._is_ready():
+        while (lacking := self._lacking()) is not None:
             assert self._process.poll() is None, "chat ended"
-            assert time.monotonic() < limit, "chat did not come up"
+            assert time.monotonic() < limit, f"chat did not come up: {lacking}"
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -108,13 +109,16 @@ class ChatProcess:
             self._process.terminate()
         return self._process.wait(timeout=30)
 
-    def _is_ready(self) -> bool:
+    def _lacking(self) -> str | None:
+        """Return what it says that it waits for; None: it is ready."""
         try:
             url = f"{self.url}/health/ready"
             with urllib.request.urlopen(url, timeout=2):  # noqa: S310 - our own process
-                return True
-        except OSError:
-            return False
+                return None
+        except urllib.error.HTTPError as error:
+            return error.read().decode()
+        except OSError as error:
+            return str(error)
 
 
 @dataclass
