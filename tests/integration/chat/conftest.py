@@ -174,9 +174,14 @@ class Member:
         self.session = aiohttp.ClientSession()  # the library leaves its own open
         socket = socketio.AsyncClient(reconnection=False, http_session=self.session)
         socket.on("*", self._hear)
-        await socket.connect(
-            process.socket_url, auth={"token": self.token()}, transports=["websocket"]
-        )
+        try:
+            await socket.connect(
+                process.socket_url,
+                auth={"token": self.token()},
+                transports=["websocket"],
+            )
+        except TypeError as error:  # the library takes a close code for a packet
+            raise ConnectionError("closed before it was open") from error
         self.socket = socket
         if not conversations:
             return None
