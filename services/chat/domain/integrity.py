@@ -46,7 +46,12 @@ class SeenConversation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeenMessage(msgspec.Struct, frozen=True):
-    """A stored message, and whether all that is sealed of it opens."""
+    """A stored message, and whether all that is sealed of it opens.
+
+    Attributes:
+        seq: The message's; of a stub below zero, as it is stored.
+        is_readable: Of a stub: whether nothing is left that could be read.
+    """
 
     message_id: MessageId
     seq: int
@@ -70,6 +75,7 @@ class Inspection:
 
     Attributes:
         messages: Messages looked at.
+        stubs: What is left of messages that retention took.
         awaiting_deletion: Those below `first_seq`: a retention run will take them.
         counts: Findings by code, all of them.
         findings: The first of each code.
@@ -81,8 +87,10 @@ class Inspection:
         self._last_revision = 0
         self._highest_revision = before.changed_revision
         self._highest_seq = 0
+        self._highest_stub = 0
         self._gaps: list[tuple[int, int]] = []
         self.messages = 0
+        self.stubs = 0
         self.awaiting_deletion = 0
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
@@ -90,7 +98,10 @@ class Inspection:
             self._find("field_unreadable", name)
 
     def message(self, seen: SeenMessage) -> None:
-        """Look at the next message, in the order of seq."""
+        """Look at the next message, in the order of seq; stubs may come among them."""
+        if seen.seq < 0:
+            self._stub(seen)
+            return
         self.messages += 1
         if not seen.is_readable:
             self._find("message_unreadable", seen.message_id)
@@ -106,11 +117,11 @@ class Inspection:
             self._next_seq = seen.seq + 1
 
     def message_revision(self, revision: int) -> None:
-        """Look at the next message's revision, in the order of revisions."""
+        """Look at the next message's revision, in order; a stub's is below zero."""
         if revision == self._last_revision:
             self._find("revision_repeated", revision)
         self._last_revision = revision
-        self._highest_revision = max(self._highest_revision, revision)
+        self._highest_revision = max(self._highest_revision, abs(revision))
 
     def member(self, seen: SeenMember, last_seq: int) -> None:
         """Look at a membership.
@@ -134,6 +145,8 @@ class Inspection:
                 self._find("seq_missing", f"{max(first, after.first_seq)}..{last}")
         if self._highest_seq > after.last_seq:
             self._find("seq_above_last", self._highest_seq)
+        if self._highest_stub >= after.first_seq:
+            self._find("stub_of_kept", self._highest_stub)
         if self._highest_revision > after.revision:
             self._find("revision_above_conversation", self._highest_revision)
         elif self._highest_revision < before.revision:
@@ -143,6 +156,12 @@ class Inspection:
         """Check what is left of a deleted conversation: nothing that opens."""
         if self._before.has_keys:
             self._find("deleted_with_keys", self._before.conversation_id)
+
+    def _stub(self, seen: SeenMessage) -> None:
+        self.stubs += 1
+        self._highest_stub = max(self._highest_stub, -seen.seq)
+        if not seen.is_readable:
+            self._find("stub_not_empty", seen.message_id)
 
     def _miss(self, first: int, last: int) -> None:
         if len(self._gaps) < _GAPS_MAX:

@@ -25,11 +25,11 @@ class InspectionStore(Protocol):
         ...
 
     def messages(self, conversation_id: ConversationId) -> AsyncIterator[SeenMessage]:
-        """Yield all messages in the order of seq."""
+        """Yield all messages and stubs in the order of seq, as it is stored."""
         ...
 
     def message_revisions(self, conversation_id: ConversationId) -> AsyncIterator[int]:
-        """Yield the revision of every message, in order."""
+        """Yield the revision of every message and stub, in order."""
         ...
 
     def members(self, conversation_id: ConversationId) -> AsyncIterator[SeenMember]:

@@ -91,6 +91,16 @@ class EraserStore(Protocol):
         """Delete what messages said before they were edited."""
         ...
 
+    async def purge_stubs(
+        self, user_id: UserId, conversation_id: ConversationId, *, limit: int
+    ) -> int:
+        """Delete what retention left of a user's messages in a conversation.
+
+        Returns:
+            How many; 0 where none is left.
+        """
+        ...
+
     async def purge_user(self, user_id: UserId, *, limit: int) -> int:
         """Delete what is a user's own, up to a limit of each kind.
 

@@ -38,10 +38,15 @@ class RetentionStore(Protocol):
         """
         ...
 
-    async def delete_below(
+    async def forget_below(
         self, conversation_id: ConversationId, seq: int, *, limit: int
     ) -> int:
-        """Delete up to `limit` messages below a seq; return how many they were."""
+        """Forget up to `limit` messages below a seq; return how many they were.
+
+        Each is gone, with its versions, and in the same step a stub is there instead:
+        `find_sent` finds it, nothing else does. What the house told leaves none, nor
+        does a sender whose account is deleted.
+        """
         ...
 
 

@@ -9,6 +9,7 @@ from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.message import MessageKind
 from services.chat.ports import Session
+from services.chat.repository.stubs import IS_STUB
 
 OF_CONVERSATION = (
     "messages",
@@ -85,6 +86,13 @@ class MongoEraserStore:
         """Delete what messages said before they were edited."""
         query = {"message_id": {"$in": list(message_ids)}}
         await self._database[_VERSIONS].delete_many(query, session=session)
+
+    async def purge_stubs(
+        self, user_id: UserId, conversation_id: ConversationId, *, limit: int
+    ) -> int:
+        """Delete stubs of what a user sent to a conversation, up to a limit."""
+        sent = {"conversation_id": conversation_id, "sender_id": user_id}
+        return await self._purge("messages", sent | IS_STUB, limit)
 
     async def purge_user(self, user_id: UserId, *, limit: int) -> int:
         """Delete what is a user's own, up to a limit of each kind."""

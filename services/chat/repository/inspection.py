@@ -11,6 +11,7 @@ from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.integrity import SeenConversation, SeenMember, SeenMessage
 from services.chat.repository.keys import StoredKeys
 from services.chat.repository.message_documents import place_of
+from services.chat.repository.stubs import is_stub
 from services.chat.repository.vault import ConversationVault, KeyNotLoadedError
 from services.chat.repository.versions import MongoVersionRepository
 
@@ -73,7 +74,7 @@ class MongoInspectionStore:
     async def messages(
         self, conversation_id: ConversationId
     ) -> AsyncIterator[SeenMessage]:
-        """Yield all messages in the order of seq."""
+        """Yield all messages and stubs in the order of seq, as it is stored."""
         query = {"conversation_id": conversation_id}
         wanted = ("seq", "body", "sender_id", "conversation_id", "edit_count")
         cursor = self._messages.find(query, wanted, batch_size=_BATCH).sort("seq", 1)
@@ -84,8 +85,8 @@ class MongoInspectionStore:
                     lost = await self._versions.unreadable(batch)
                     for document in batch:
                         message_id = MessageId(document["_id"])
-                        opens = message_id not in lost and self._opens_body(document)
-                        yield SeenMessage(message_id, document["seq"], opens)
+                        is_whole = message_id not in lost and self._is_whole(document)
+                        yield SeenMessage(message_id, document["seq"], is_whole)
 
     async def message_revisions(
         self, conversation_id: ConversationId
@@ -123,10 +124,10 @@ class MongoInspectionStore:
     def _opens_key(self, document: Document, key_id: str) -> bool:
         return self._vault.opens(document["_id"], key_id)
 
-    def _opens_body(self, document: Document) -> bool:
+    def _is_whole(self, document: Document) -> bool:
         body = document.get("body")
-        if body is None:
-            return True
+        if body is None or is_stub(document):
+            return body is None
         try:
             self._vault.open_body(place_of(document), body)
         except _DOES_NOT_OPEN:

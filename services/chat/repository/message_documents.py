@@ -23,6 +23,7 @@ from services.chat.domain.message import (
 )
 from services.chat.domain.notice import Notice, decode_notice
 from services.chat.domain.reactions import Reaction
+from services.chat.repository.stubs import as_tombstone, is_stub
 from services.chat.repository.vault import ConversationVault, MessagePlace
 
 Document = dict[str, Any]  # what BSON holds
@@ -59,6 +60,8 @@ def message_of(document: Document, vault: ConversationVault) -> Message:
     One that was altered is shown without text, and logged: it must not hide the
     others of its page. Source: security.md CR-2.
     """
+    if is_stub(document):
+        document = as_tombstone(document)
     text, notice = _said(document, vault)
     return Message(
         message_id=MessageId(document["_id"]),

@@ -25,6 +25,7 @@ from services.chat.repository.message_documents import (
     message_document,
     message_of,
 )
+from services.chat.repository.stubs import IS_MESSAGE
 from services.chat.repository.vault import ConversationVault
 
 
@@ -53,7 +54,7 @@ class MongoMessageRepository:
         session: Session = None,
     ) -> Message | None:
         """Return a message of the conversation, or None."""
-        query = {"_id": message_id, "conversation_id": conversation_id}
+        query = {"_id": message_id, "conversation_id": conversation_id, **IS_MESSAGE}
         return await self._find(query, session)
 
     async def get_by_seq(
@@ -84,7 +85,8 @@ class MongoMessageRepository:
     async def get_many(self, message_ids: Sequence[MessageId]) -> list[Message]:
         """Return those that exist, of whatever conversation, in no order."""
         with map_mongo_errors():
-            found = self._messages.find({"_id": {"$in": list(message_ids)}})
+            wanted = {"_id": {"$in": list(message_ids)}, **IS_MESSAGE}
+            found = self._messages.find(wanted)
             documents = await found.to_list()
         await self._keys.load(documents)
         return [message_of(document, self._vault) for document in documents]

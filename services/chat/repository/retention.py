@@ -7,7 +7,9 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId
+from services.chat.domain.message import MessageKind
 from services.chat.repository.documents import NOT_DELETED
+from services.chat.repository.stubs import IS_MESSAGE, TO_STUB
 
 Document = dict[str, Any]  # what BSON holds
 
@@ -21,6 +23,7 @@ class MongoRetentionStore:
         self._conversations = database["conversations"]
         self._messages = database["messages"]
         self._versions = database["message_edits"]
+        self._users = database["users"]
 
     async def conversations(
         self, *, is_all: bool, after: str, limit: int
@@ -60,15 +63,29 @@ class MongoRetentionStore:
                 return int(found["seq"])
         return last_seq + 1
 
-    async def delete_below(
+    async def forget_below(
         self, conversation_id: ConversationId, seq: int, *, limit: int
     ) -> int:
-        """Delete up to `limit` messages below a seq; return how many they were."""
-        query = {"conversation_id": conversation_id, "seq": {"$lt": seq}}
+        """Make up to `limit` messages below a seq stubs, or delete them."""
+        query = {"conversation_id": conversation_id, "seq": {"$gt": 0, "$lt": seq}}
+        fields = {"sender_id": 1, "kind": 1}
         with map_mongo_errors():
-            found = self._messages.find(query, {"_id": 1}, limit=limit)
-            ids = [document["_id"] for document in await found.to_list()]
-            if ids:
-                await self._versions.delete_many({"message_id": {"$in": ids}})
-                await self._messages.delete_many({"_id": {"$in": ids}})
-        return len(ids)
+            found = await self._messages.find(query, fields, limit=limit).to_list()
+            if not found:
+                return 0
+            every = {"$in": [document["_id"] for document in found]}
+            sent = {"$in": await self._sent_among(found)}
+            await self._versions.delete_many({"message_id": every})
+            await self._messages.update_many({"_id": sent, **IS_MESSAGE}, TO_STUB)
+            await self._messages.delete_many({"_id": every, **IS_MESSAGE})
+        return len(found)
+
+    async def _sent_among(self, messages: list[Document]) -> list[str]:
+        """Return those that somebody who is there could send again."""
+        text = MessageKind.TEXT.value
+        sent = [one for one in messages if one.get("kind", text) == text]
+        senders = {one["sender_id"] for one in sent}
+        erased = await self._users.distinct(
+            "_id", {"_id": {"$in": list(senders)}, "is_deleted": True}
+        )
+        return [one["_id"] for one in sent if one["sender_id"] not in erased]

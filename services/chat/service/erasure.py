@@ -138,6 +138,8 @@ class Erasure:
         erase = partial(self._erase_some, place, user_id)
         erased = await run_change(self._bus, erase)
         self._writer.forget(place)
+        if not erased:
+            erased = await self._eraser.purge_stubs(user_id, place, limit=_DOCUMENTS)
         return Step(cursor if erased else f"{_TALKING}{place}", erased)
 
     async def _erase_some(

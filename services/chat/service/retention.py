@@ -2,8 +2,8 @@
 
 A run of one conversation is one durable change: `first_seq` is raised, with a revision
 and an event. From then on nobody sees what is below; it is deleted in batches right
-after, and by the next run where this one is cut. A message that is sent again after
-its first copy was forgotten is a new one. Source: ADR 0020.
+after, and by the next run where this one is cut. What was sent leaves a stub, which
+answers its sender's resend for ever. Source: ADR 0020, ADR 0027.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from services.chat.ports import ConversationRepository, Lease, RetentionStore
 from services.chat.service.transactions import run_change
 
 Report = Callable[[str, int, int], None]
-"""Called with the work's name, conversations looked at, and messages deleted."""
+"""Called with the work's name, conversations looked at, and messages forgotten."""
 
 BATCH = 500
 _WORK = "retention"
@@ -34,7 +34,7 @@ class RetentionResult(msgspec.Struct, kw_only=True):
     Attributes:
         conversations: Looked at.
         trimmed: Conversations whose `first_seq` was raised.
-        messages: Deleted.
+        messages: Forgotten.
     """
 
     conversations: int = 0
@@ -48,7 +48,7 @@ class Retention:
     Args:
         bus: Opens transactions.
         conversations: Conversations and members.
-        store: Finds and deletes old messages.
+        store: Finds and forgets old messages.
         clock: Measures ages.
         default_days: Of the installation; None keeps messages for ever.
         forget: Told of each conversation that was changed.
@@ -121,7 +121,7 @@ class Retention:
             return
         if grows > 0:
             await self._trim(conversation_id, first_seq)
-        result.messages += await self._delete(conversation_id, first_seq)
+        result.messages += await self._forget_below(conversation_id, first_seq)
 
     async def _first_kept(self, conversation: Conversation) -> int:
         days = conversation.retention_days or self._default_days
@@ -159,10 +159,12 @@ class Retention:
         await run_change(self._bus, change)
         self._forget(conversation_id)
 
-    async def _delete(self, conversation_id: ConversationId, first_seq: int) -> int:
-        deleted = 0
-        while count := await self._store.delete_below(
+    async def _forget_below(
+        self, conversation_id: ConversationId, first_seq: int
+    ) -> int:
+        forgotten = 0
+        while count := await self._store.forget_below(
             conversation_id, first_seq, limit=BATCH
         ):
-            deleted += count
-        return deleted
+            forgotten += count
+        return forgotten

@@ -22,6 +22,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     """What was checked and what was found.
 
     Attributes:
+        stubs: What is left of messages that retention took.
         awaiting_deletion: Messages below their conversation's `first_seq`.
         counts: Findings by code, all of them.
         findings: The first ones.
@@ -29,6 +30,7 @@ class Verdict(msgspec.Struct, kw_only=True):
 
     conversations: int = 0
     messages: int = 0
+    stubs: int = 0
     awaiting_deletion: int = 0
     counts: Counter[str] = msgspec.field(default_factory=Counter)
     findings: list[Finding] = msgspec.field(default_factory=list)
@@ -42,6 +44,7 @@ class Verdict(msgspec.Struct, kw_only=True):
         """Add one conversation's result."""
         self.conversations += 1
         self.messages += inspection.messages
+        self.stubs += inspection.stubs
         self.awaiting_deletion += inspection.awaiting_deletion
         self.counts += inspection.counts
         room = FINDINGS_MAX - len(self.findings)

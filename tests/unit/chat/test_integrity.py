@@ -69,6 +69,7 @@ def test_a_whole_conversation_is_clean() -> None:
     inspection = inspected((1, 2, 3, 4, 5, 6), members=edges)
     assert found(inspection) == []
     assert (inspection.messages, inspection.awaiting_deletion) == (6, 2)
+    assert found(inspected((-2, -1, 3, 4, 5, 6), (-7, 4, 5, 9))) == []
     empty = changed(first_seq=7, revision=2)
     assert found(inspected((), (), before=empty, after=empty)) == []
 
@@ -81,6 +82,9 @@ def test_a_whole_conversation_is_clean() -> None:
         ({"seqs": (4, 5, 6)}, "seq_missing", "3..3"),
         ({"seqs": (3, 4, 4, 5, 6)}, "seq_repeated", "4"),
         ({"seqs": (3, 4, 5, 6, 7)}, "seq_above_last", "7"),
+        ({"seqs": (-3, 3, 4, 5, 6)}, "stub_of_kept", "3"),
+        ({"seqs": (-1, 3, 4, 5, 6), "unreadable": (-1,)}, "stub_not_empty", "m-1"),
+        ({"revisions": (-12, 4, 5, 9)}, "revision_above_conversation", "12"),
         ({"unreadable": (5,)}, "message_unreadable", "m5"),
         ({"revisions": (4, 5, 5, 9)}, "revision_repeated", "5"),
         ({"revisions": (4, 5, 6, 10)}, "revision_above_conversation", "10"),

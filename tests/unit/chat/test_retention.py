@@ -8,10 +8,11 @@ import msgspec
 import pytest
 
 from libs.events.catalog.conversation import ConversationTrimmed
-from libs.kernel import ConflictError
+from libs.events.catalog.message import MessageSent
+from libs.kernel import ConflictError, new_id
 from services.chat.domain.amendment import Amendment, amended
-from services.chat.domain.conversation import unread_count
-from services.chat.domain.errors import DraftInvalidError
+from services.chat.domain.conversation import Role, unread_count
+from services.chat.domain.errors import DraftInvalidError, MessageNotFoundError
 from services.chat.domain.limits import Limits
 from services.chat.repository.memory.retention import MemoryRetentionStore
 from services.chat.service.retention import Retention
@@ -29,7 +30,7 @@ class Kept(Chat):
         self.retention = Retention(
             self.bus,
             self.store,
-            MemoryRetentionStore(self.store),
+            MemoryRetentionStore(self.store, self.users),
             self.clock,
             default_days=default_days,
             forget=self.forgotten.append,
@@ -46,6 +47,15 @@ class Kept(Chat):
         known = self.store.conversations[conversation_id]
         changed = msgspec.structs.replace(known, retention_days=days)
         self.store.conversations[conversation_id] = changed
+
+    async def erase(self, user_id) -> None:
+        """Erase a user's account, to its end."""
+        known = self.users.users[user_id]
+        gone = msgspec.structs.replace(known, is_deleted=True)
+        self.users.users[user_id] = gone
+        async with self.bus.transaction() as transaction:
+            await self.erasure.request(transaction, user_id)
+        assert await self.jobs.run_one()
 
     async def run(self, **more):
         """Run once, silently."""
@@ -132,8 +142,8 @@ async def test_a_cut_run_is_finished_by_the_next(kept) -> None:
     async def cut(*_args, **_more) -> int:
         raise ConflictError("lease_lost", "cut")
 
-    whole, chat.retention._store.delete_below = (
-        chat.retention._store.delete_below,
+    whole, chat.retention._store.forget_below = (
+        chat.retention._store.forget_below,
         cut,
     )
     with pytest.raises(ConflictError):
@@ -143,7 +153,7 @@ async def test_a_cut_run_is_finished_by_the_next(kept) -> None:
     changes = await chat.sync.changes(ADA, group, since=0, limit=50)
     assert [m.seq for m in changes.messages] == [4, 5]
     assert changes.conversation.first_seq == 4
-    chat.retention._store.delete_below = whole
+    chat.retention._store.forget_below = whole
     result = await chat.run()
     assert (result.trimmed, result.messages) == (0, 3)
 
@@ -180,3 +190,67 @@ async def test_a_retention_has_bounds(kept, days) -> None:
     kept = amended(conversation, Amendment(retention_days=30), Limits())
     assert kept.retention_days == 30
     assert amended(kept, Amendment(retention_days=None), Limits()) == conversation
+
+
+async def test_a_resend_is_answered_with_the_first_result_for_ever(kept) -> None:
+    """As a deleted message in its old place, whatever would refuse a new one."""
+    chat = await kept(default_days=1)
+    group = await chat.group(GRACE)
+    said = draft(group, GRACE)
+    first = await chat.messages.send(said)
+    chat.clock.advance(2 * DAY)
+    await chat.run()
+    before = chat.store.conversations[group]
+    archived = msgspec.structs.replace(before, is_archived=True)
+    unknown = msgspec.structs.replace(said, attachments=(new_id(),), text="")
+    for conversation, repeated in (
+        (before, said),
+        (before, unknown),
+        (archived, said),
+    ):
+        chat.store.conversations[group] = conversation
+        chat.writer.forget(group)
+        again = await chat.messages.send(repeated)
+        wanted = ("message_id", "client_message_id", "seq", "revision", "sent_at")
+        assert [getattr(again, n) for n in wanted] == [
+            getattr(first, n) for n in wanted
+        ]
+        assert (again.is_deleted, again.text) == (True, None)
+        assert chat.store.conversations[group] == conversation
+    assert len(chat.bus.published_of(MessageSent)) == 1
+    page = await chat.messages.page(GRACE, group, limit=9)
+    assert page.messages == ()
+    with pytest.raises(MessageNotFoundError):
+        await chat.messages.get(GRACE, group, first.message_id)
+
+
+async def test_stubs_go_with_the_account_and_with_the_conversation(kept) -> None:
+    """Nothing names who is gone, before a retention and after; others' stay."""
+    chat = await kept(default_days=1)
+    group, other = await chat.group(GRACE), await chat.group(GRACE)
+    for place in (group, other):
+        for sender in (ADA, GRACE):
+            await chat.messages.send(draft(place, sender))
+    chat.clock.advance(2 * DAY)
+    await chat.run()
+    assert sorted(sender for _, sender, _ in chat.store.stubs) == sorted(
+        2 * [ADA, GRACE]
+    )
+    await chat.messages.send(draft(group, GRACE))
+    await chat.erase(GRACE)
+    chat.clock.advance(2 * DAY)
+    assert (await chat.run()).messages  # a tombstone of the erased user too
+    assert {sender for _, sender, _ in chat.store.stubs} == {ADA}
+    await chat.deletion.delete(ADA, group)
+    await chat.jobs.run_one()
+    assert [place for place, _, _ in chat.store.stubs] == [other]
+
+
+async def test_what_the_house_told_leaves_no_stub(kept) -> None:
+    """Nobody sends it again."""
+    chat = await kept(default_days=1)
+    group = await chat.group()
+    await chat.members.add(ADA, group, GRACE, Role.MEMBER)
+    chat.clock.advance(2 * DAY)
+    assert (await chat.run()).messages == 1
+    assert not chat.store.stubs

@@ -20,6 +20,7 @@ class MemoryConversations:
         self.conversations: dict[ConversationId, Conversation] = {}
         self.members: dict[tuple[ConversationId, UserId], Member] = {}
         self.messages: dict[MessageId, Message] = {}
+        self.stubs: dict[SentKey, Message] = {}
         self.follows: dict[tuple[ConversationId, int, UserId], Follow] = {}
         self.tombstones: dict[ConversationId, int] = {}
         self.user_revisions: dict[UserId, int] = {}
@@ -354,7 +355,8 @@ class MemoryConversations:
 
     async def find_sent(self, keys: Sequence[SentKey]) -> dict[SentKey, Message]:
         """Return those of the messages that are stored."""
-        stored = {sent_key(message): message for message in self.messages.values()}
+        sent = {sent_key(message): message for message in self.messages.values()}
+        stored = self.stubs | sent
         return {key: stored[key] for key in keys if key in stored}
 
     def _put(self, member: Member) -> None:

@@ -29,6 +29,7 @@ class MemoryEraser:
             _purge(documents, limit, conversation_id=conversation_id)
             for documents in (
                 self._store.messages,
+                self._store.stubs,
                 self._invites.invites,
                 self._bans.bans,
             )
@@ -68,6 +69,13 @@ class MemoryEraser:
     ) -> None:
         """Nothing is kept of earlier versions here."""
         del message_ids, session
+
+    async def purge_stubs(
+        self, user_id: UserId, conversation_id: ConversationId, *, limit: int
+    ) -> int:
+        """Delete stubs of what a user sent to a conversation, up to a limit."""
+        sent = {"sender_id": user_id, "conversation_id": conversation_id}
+        return _purge(self._store.stubs, limit, **sent)
 
     async def purge_user(self, user_id: UserId, *, limit: int) -> int:
         """Delete what is a user's own, up to a limit of each kind."""

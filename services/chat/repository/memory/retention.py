@@ -3,14 +3,20 @@
 from datetime import datetime
 
 from libs.kernel import ConversationId
-from services.chat.repository.memory.conversations import MemoryConversations
+from services.chat.domain.stub import leaves_stub, stub_of
+from services.chat.repository.memory.conversations import (
+    MemoryConversations,
+    sent_key,
+)
+from services.chat.repository.memory.users import MemoryUsers
 
 
 class MemoryRetentionStore:
     """`RetentionStore` over the same dictionaries."""
 
-    def __init__(self, store: MemoryConversations) -> None:
+    def __init__(self, store: MemoryConversations, users: MemoryUsers) -> None:
         self._store = store
+        self._users = users
 
     async def conversations(
         self, *, is_all: bool, after: str, limit: int
@@ -42,15 +48,18 @@ class MemoryRetentionStore:
         ]
         return min(kept, default=last_seq + 1)
 
-    async def delete_below(
+    async def forget_below(
         self, conversation_id: ConversationId, seq: int, *, limit: int
     ) -> int:
-        """Delete up to `limit` messages below a seq; return how many they were."""
+        """Make up to `limit` messages below a seq stubs, or delete them."""
         below = [
-            message.message_id
+            message
             for message in self._store.messages.values()
             if message.conversation_id == conversation_id and message.seq < seq
         ][:limit]
-        for message_id in below:
-            del self._store.messages[message_id]
+        for message in below:
+            del self._store.messages[message.message_id]
+            sender = await self._users.get(message.sender_id)
+            if leaves_stub(message) and not (sender and sender.is_deleted):
+                self._store.stubs[sent_key(message)] = stub_of(message)
         return len(below)
