@@ -7,8 +7,8 @@ web client made it: the exact origin, and a header that no form can set.
 from fastapi import Request, Response
 
 from services.auth.domain import SESSION_IDLE, OriginRefusedError
-from services.auth.schemas import TokenResponse
-from services.auth.service import SignedIn
+from services.auth.schemas import SecondFactorResponse, TokenResponse
+from services.auth.service import Entered, SignedIn
 
 REFRESH_COOKIE = "__Host-parley_refresh"
 CLIENT_HEADERS = ("X-Parley-Client", "X-Parley-CSRF")
@@ -42,6 +42,16 @@ def check_origin(request: Request) -> None:
     )
     if not is_own:
         raise OriginRefusedError
+
+
+def entered_response(
+    entered: Entered, response: Response
+) -> TokenResponse | SecondFactorResponse:
+    """Return the body of any sign-in: tokens, or the factor that is missing."""
+    if isinstance(entered, SignedIn):
+        return token_response(entered, response)
+    response.headers["Cache-Control"] = "no-store"
+    return SecondFactorResponse.of(entered)
 
 
 def token_response(signed_in: SignedIn, response: Response) -> TokenResponse:

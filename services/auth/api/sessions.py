@@ -12,6 +12,7 @@ from libs.kernel import SessionId, UserId
 from services.auth.api.cookie import (
     check_origin,
     drop_refresh_cookie,
+    entered_response,
     read_refresh_cookie,
     token_response,
 )
@@ -25,6 +26,7 @@ from services.auth.domain import (
 from services.auth.schemas import (
     LoginRequest,
     RefreshRequest,
+    SecondFactorResponse,
     SessionResponse,
     TokenResponse,
 )
@@ -44,16 +46,16 @@ async def login(
     _: AnyPrincipal,
     sign_in: SignInUse,
     client_address: ClientAddress = "",
-) -> TokenResponse:
-    """Start a session with address and password."""
+) -> TokenResponse | SecondFactorResponse:
+    """Start a session with address and password, or ask for a second factor."""
     if body.use_cookie:
         check_origin(request)
-    signed_in = await sign_in.login(
+    entered = await sign_in.login(
         email=body.email,
         password=body.password,
         device=ClientDevice(body.device_name, client_address, body.use_cookie),
     )
-    return token_response(signed_in, response)
+    return entered_response(entered, response)
 
 
 @router.post("/auth/refresh")

@@ -30,7 +30,9 @@ from services.auth.ports import (
     CredentialRepository,
     LoginThrottle,
     MailThrottle,
+    PendingSignInRepository,
     RevocationAnnouncer,
+    SecondFactorRepository,
     SessionRepository,
     UserRepository,
     VerificationRepository,
@@ -38,6 +40,8 @@ from services.auth.ports import (
 from services.auth.repository import (
     EmailVault,
     MongoCredentialRepository,
+    MongoPendingSignInRepository,
+    MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRepository,
     MongoVerificationRepository,
@@ -61,6 +65,8 @@ class Stores:
     credentials: CredentialRepository
     verifications: VerificationRepository
     sessions: SessionRepository
+    second_factors: SecondFactorRepository
+    pending_sign_ins: PendingSignInRepository
     audit: AuditTrail
 
 
@@ -111,14 +117,17 @@ async def _stores(database: "Database", ring: KeyRing) -> Stores:
     users = MongoUserRepository(database, EmailVault(ring))
     verifications = MongoVerificationRepository(database)
     sessions = MongoSessionRepository(database)
+    pending = MongoPendingSignInRepository(database)
     audit = MongoAuditTrail(database, "auth")
-    for indexed in (users, verifications, sessions, audit):
+    for indexed in (users, verifications, sessions, pending, audit):
         await indexed.create_indexes()
     return Stores(
         users=users,
         credentials=MongoCredentialRepository(database),
         verifications=verifications,
         sessions=sessions,
+        second_factors=MongoSecondFactorRepository(database, ring),
+        pending_sign_ins=pending,
         audit=audit,
     )
 

@@ -9,6 +9,7 @@ from services.auth.service import (
     Entrance,
     Profiles,
     RefreshTokens,
+    SecondFactorGate,
     SessionControl,
     SessionRenewal,
     SignIn,
@@ -79,5 +80,10 @@ def _entrance(
         access=access,
         refresh_tokens=refresh,
         audit=adapters.stores.audit,
+        gate=SecondFactorGate(
+            adapters.stores.second_factors,
+            adapters.stores.pending_sign_ins,
+            adapters.clock,
+        ),
         clock=adapters.clock,
     )

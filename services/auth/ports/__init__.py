@@ -8,6 +8,11 @@ from services.auth.ports.people import (
     UserRepository,
     VerificationRepository,
 )
+from services.auth.ports.second_factors import (
+    PendingSignInRepository,
+    SecondFactorRepository,
+    SecondFactorThrottle,
+)
 from services.auth.ports.sessions import (
     RevocationAnnouncer,
     SessionRepository,
@@ -24,7 +29,10 @@ __all__ = [
     "LoginAttempt",
     "LoginThrottle",
     "MailThrottle",
+    "PendingSignInRepository",
     "RevocationAnnouncer",
+    "SecondFactorRepository",
+    "SecondFactorThrottle",
     "SessionRepository",
     "UserRepository",
     "VerificationRepository",

@@ -6,9 +6,15 @@ One contract test proves both: tests/integration/auth/test_repository_contract.p
 from services.auth.repository.email_vault import EmailVault
 from services.auth.repository.memory import (
     MemoryCredentialRepository,
+    MemoryPendingSignInRepository,
+    MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
     MemoryVerificationRepository,
+)
+from services.auth.repository.second_factors import (
+    MongoPendingSignInRepository,
+    MongoSecondFactorRepository,
 )
 from services.auth.repository.sessions import MongoSessionRepository
 from services.auth.repository.users import (
@@ -20,10 +26,14 @@ from services.auth.repository.verifications import MongoVerificationRepository
 __all__ = [
     "EmailVault",
     "MemoryCredentialRepository",
+    "MemoryPendingSignInRepository",
+    "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRepository",
     "MemoryVerificationRepository",
     "MongoCredentialRepository",
+    "MongoPendingSignInRepository",
+    "MongoSecondFactorRepository",
     "MongoSessionRepository",
     "MongoUserRepository",
     "MongoVerificationRepository",

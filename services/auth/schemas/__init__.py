@@ -20,6 +20,7 @@ from services.auth.schemas.sessions import (
     LoginRequest,
     RefreshRequest,
     RevokedSession,
+    SecondFactorResponse,
     SessionResponse,
     TokenResponse,
 )
@@ -37,6 +38,7 @@ __all__ = [
     "RefreshRequest",
     "RegisterRequest",
     "RevokedSession",
+    "SecondFactorResponse",
     "SessionResponse",
     "TokenResponse",
     "VerificationRequest",

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from libs.kernel import SessionId, UserId
-from services.auth.domain import Session
+from services.auth.domain import Factor, Session
 from services.auth.schemas.base import RequestModel, ResponseModel
 from services.auth.schemas.fields import Email, Password, RefreshTokenText
+from services.auth.service import SecondFactorRequired
 
 
 class LoginRequest(RequestModel):
@@ -29,12 +30,37 @@ class RefreshRequest(RequestModel):
 class TokenResponse(ResponseModel):
     """Tokens of a session; ``refresh_token`` is null where it is in the cookie."""
 
+    mfa_required: Literal[False] = False
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - a kind, no token
     expires_in: int = Field(description="Seconds until the access token expires.")
     refresh_token: str | None
     session_id: SessionId
     user_id: UserId
+
+
+class SecondFactorResponse(ResponseModel):
+    """The first factor is proved and another one is missing: no tokens yet."""
+
+    mfa_required: Literal[True] = True
+    pending_token: str = Field(
+        description="Opens the routes under /auth/mfa/ until the sign-in is finished."
+    )
+    factors: list[Factor] = Field(description="What finishes the sign-in.")
+    is_enrolment_required: bool = Field(
+        description="Whether a factor has to be enrolled first, as none is there."
+    )
+    expires_in: int = Field(description="Seconds until the pending token expires.")
+
+    @classmethod
+    def of(cls, required: SecondFactorRequired) -> "SecondFactorResponse":
+        """Return what the client has to do."""
+        return cls(
+            pending_token=required.pending_token,
+            factors=list(required.factors),
+            is_enrolment_required=required.is_enrolment,
+            expires_in=required.expires_in,
+        )
 
 
 class JwkResponse(ResponseModel):

@@ -1,10 +1,14 @@
 """Use cases of accounts, sign-in, sessions and profiles."""
 
-from services.auth.service.entrance import Entrance
+from services.auth.service.entrance import Entered, Entrance
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
 from services.auth.service.registration import AccountRegistration
 from services.auth.service.renewal import SessionRenewal
+from services.auth.service.second_factor_gate import (
+    SecondFactorGate,
+    SecondFactorRequired,
+)
 from services.auth.service.sessions import RevocationList, SessionControl, SessionPage
 from services.auth.service.sign_in import SignIn
 from services.auth.service.signed_in import SignedIn
@@ -14,6 +18,7 @@ from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshToke
 __all__ = [
     "AccessTokens",
     "AccountRegistration",
+    "Entered",
     "Entrance",
     "PasswordHasher",
     "ProfileChange",
@@ -21,6 +26,8 @@ __all__ = [
     "RefreshToken",
     "RefreshTokens",
     "RevocationList",
+    "SecondFactorGate",
+    "SecondFactorRequired",
     "SessionControl",
     "SessionPage",
     "SessionRenewal",

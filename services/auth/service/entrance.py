@@ -5,6 +5,7 @@ factor, the limit of sessions, the audit) stands in one place (MF-3).
 """
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import structlog
 
@@ -23,11 +24,26 @@ from services.auth.domain import (
     clean_device_name,
 )
 from services.auth.ports import SessionRepository
+from services.auth.service.second_factor_gate import (
+    SecondFactorGate,
+    SecondFactorRequired,
+)
 from services.auth.service.sessions import SessionControl
 from services.auth.service.signed_in import SignedIn
 from services.auth.service.tokens import AccessTokens, RefreshTokens
 
 _log = structlog.get_logger(__name__)
+
+Entered: TypeAlias = SignedIn | SecondFactorRequired
+"""What comes of a sign-in; the API turns either into its answer."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """A session that began in a transaction, and those that it crowded out."""
+
+    signed_in: SignedIn
+    ended: list[Session]
 
 
 @dataclass(frozen=True)
@@ -40,19 +56,46 @@ class Entrance:
     access: AccessTokens
     refresh_tokens: RefreshTokens
     audit: AuditTrail
+    gate: SecondFactorGate
     clock: Clock
 
     async def enter(
         self, user: User, device: ClientDevice, methods: tuple[AuthMethod, ...]
-    ) -> SignedIn:
-        """Start a session.
+    ) -> Entered:
+        """Start a session, or say which factor is missing for one.
 
         Args:
             user: May sign in; the caller has checked it.
             device: Where the sign-in comes from.
             methods: How the user proved who they are, just now.
 
+        Returns:
+            Tokens, or a sign-in that waits for a second factor.
+
         Emits: session.started; session.revoked for the oldest beyond 20.
+        """
+        required = await self.gate.hold(user, device, methods)
+        if required is not None:
+            _log.info("second_factor_asked", user_id=user.user_id)
+            return required
+
+        async def start(transaction: Transaction) -> Started:
+            return await self.start_in(transaction, user, device, methods)
+
+        started = await self.bus.run_transaction(start)
+        return await self.announce(started)
+
+    async def start_in(
+        self,
+        transaction: Transaction,
+        user: User,
+        device: ClientDevice,
+        methods: tuple[AuthMethod, ...],
+    ) -> Started:
+        """Start a session in a running transaction, for who proved enough.
+
+        Returns:
+            What goes to `announce` after the commit.
         """
         now = self.clock.now()
         session_id = SessionId(new_id())
@@ -72,12 +115,17 @@ class Entrance:
             methods=methods,
         )
 
-        async def store(transaction: Transaction) -> list[Session]:
-            return await self._store(started, transaction)
+        crowded_out = await self._store(started, transaction)
+        return Started(SignedIn.issue(self.access, user, started, token), crowded_out)
 
-        await self.control.announce(await self.bus.run_transaction(store))
-        _log.info("signed_in", user_id=user.user_id, session_id=session_id)
-        return SignedIn.issue(self.access, user, started, token)
+    async def announce(self, started: Started) -> SignedIn:
+        """Tell everyone what a sign-in ended, and return its tokens."""
+        await self.control.announce(started.ended)
+        signed_in = started.signed_in
+        _log.info(
+            "signed_in", user_id=signed_in.user_id, session_id=signed_in.session_id
+        )
+        return signed_in
 
     async def _store(self, started: Session, transaction: Transaction) -> list[Session]:
         crowded_out = await self._crowded_out(started.user_id, transaction)

@@ -25,9 +25,8 @@ from services.auth.ports import (
     LoginThrottle,
     UserRepository,
 )
-from services.auth.service.entrance import Entrance
+from services.auth.service.entrance import Entered, Entrance
 from services.auth.service.passwords import PasswordHasher
-from services.auth.service.signed_in import SignedIn
 
 _NOBODY = UserId("")
 _log = structlog.get_logger(__name__)
@@ -46,8 +45,8 @@ class SignIn:
 
     async def login(
         self, *, email: str, password: str, device: ClientDevice
-    ) -> SignedIn:
-        """Check a password and start a session.
+    ) -> Entered:
+        """Check a password and start a session, or ask for a second factor.
 
         Args:
             email: As typed.

@@ -12,11 +12,15 @@ from pymongo import AsyncMongoClient
 from libs.crypto import KeyRing
 from libs.kernel import new_id
 from services.auth.domain import (
+    AuthMethod,
+    ClientDevice,
     EmailAddress,
     EmailTakenError,
     HandleTakenError,
+    PendingSignIn,
     Registration,
     RevokeReason,
+    SecondFactors,
     Session,
     User,
     UserChangedError,
@@ -26,10 +30,14 @@ from services.auth.domain import (
 from services.auth.repository import (
     EmailVault,
     MemoryCredentialRepository,
+    MemoryPendingSignInRepository,
+    MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
     MemoryVerificationRepository,
     MongoCredentialRepository,
+    MongoPendingSignInRepository,
+    MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRepository,
     MongoVerificationRepository,
@@ -49,6 +57,8 @@ class Store:
     credentials: Any
     verifications: Any
     sessions: Any
+    second_factors: Any
+    pending: Any
 
 
 @asynccontextmanager
@@ -60,8 +70,10 @@ async def _mongo(stack, ring):
             MongoCredentialRepository(database),
             MongoVerificationRepository(database),
             MongoSessionRepository(database),
+            MongoSecondFactorRepository(database, ring),
+            MongoPendingSignInRepository(database),
         )
-        for kept in (store.users, store.verifications, store.sessions):
+        for kept in (store.users, store.verifications, store.sessions, store.pending):
             await kept.create_indexes()
             await kept.create_indexes()
         try:
@@ -85,6 +97,8 @@ async def store(request, stack, ring):
         MemoryCredentialRepository(),
         MemoryVerificationRepository(),
         MemorySessionRepository(),
+        MemorySecondFactorRepository(),
+        MemoryPendingSignInRepository(),
     )
     backend = _mongo(stack, ring) if request.param == "mongo" else nullcontext(memory)
     async with backend as opened:
@@ -273,6 +287,58 @@ async def test_revoked_sessions_are_paged_by_time_and_id(store):
     assert page == ended[:3]
     rest = await listing(NOW + SECOND, after=page[-1].session_id, limit=10)
     assert rest == ended[3:]
+
+
+async def test_mf_1_second_factors_change_by_compare_and_set(store):
+    """MF-1: of two changes to one revision the second changes nothing."""
+    user_id = new_id()
+    nothing = await store.second_factors.get(user_id, None)
+    assert nothing == SecondFactors(user_id)
+    waiting = nothing.with_candidate("SEED", NOW)
+    assert await store.second_factors.save(waiting, None)
+    assert not await store.second_factors.save(waiting, None)
+    enrolled = waiting.with_totp(7, ["a", "b"])
+    assert await store.second_factors.save(enrolled, None)
+    assert not await store.second_factors.save(waiting.with_totp(8, ["c"]), None)
+    assert await store.second_factors.get(user_id, None) == enrolled
+    await store.second_factors.remove(user_id, None)
+    assert await store.second_factors.get(user_id, None) == nothing
+
+
+async def test_mf_2_a_pending_sign_in_takes_five_tries(store):
+    """MF-2: each try is counted before it is looked at; the sixth finds nothing."""
+    pending = PendingSignIn(
+        new_id(),
+        new_id(),
+        ClientDevice("phone", "10.0.0.1", has_cookie=True),
+        (AuthMethod.PASSWORD,),
+        NOW + timedelta(days=1_000),
+        is_enrolment=True,
+    )
+    await store.pending.add(pending, None)
+    assert await store.pending.get(pending.token_hash) == pending
+    for tries in range(1, 6):
+        found = await store.pending.count_try(pending.token_hash, at=NOW)
+        assert found == replace(pending, tries=tries)
+    assert await store.pending.count_try(pending.token_hash, at=NOW) is None
+    assert await store.pending.take(pending.token_hash, None)
+    assert not await store.pending.take(pending.token_hash, None)
+
+
+async def test_mf_2_a_pending_sign_in_expires_and_is_voided(store):
+    """MF-2: nothing is tried after its end, nor after all of a user's were voided."""
+    pending = [
+        PendingSignIn(
+            new_id(), "u", ClientDevice("", "", has_cookie=False), (), NOW + SECOND
+        )
+        for _ in range(2)
+    ]
+    for one in pending:
+        await store.pending.add(one, None)
+    late = await store.pending.count_try(pending[0].token_hash, at=NOW + SECOND)
+    assert late is None
+    await store.pending.remove_all("u", None)
+    assert await store.pending.get(pending[1].token_hash) is None
 
 
 async def test_address_is_found_after_a_rotation_of_the_storage_ring(stack, ring):

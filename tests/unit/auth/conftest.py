@@ -21,6 +21,8 @@ from services.auth.consumers import worker as declared
 from services.auth.domain import ClientDevice
 from services.auth.repository import (
     MemoryCredentialRepository,
+    MemoryPendingSignInRepository,
+    MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
     MemoryVerificationRepository,
@@ -133,6 +135,8 @@ async def house(settings, hasher):
             credentials=MemoryCredentialRepository(),
             verifications=MemoryVerificationRepository(),
             sessions=MemorySessionRepository(),
+            second_factors=MemorySecondFactorRepository(),
+            pending_sign_ins=MemoryPendingSignInRepository(),
             audit=MemoryAuditTrail(),
         ),
         counters=Counters(

@@ -9,7 +9,7 @@ from libs.chassis.health import Health
 from libs.chassis.principals import Principal
 from libs.kernel import new_id
 from services.auth.api import ROUTERS
-from services.auth.domain import UserStatus
+from services.auth.domain import SecondFactors, UserStatus
 from tests.support.asgi import AsgiClient
 from tests.unit.auth.conftest import EMAIL, PASSWORD
 
@@ -65,6 +65,30 @@ async def ann(house, api):
     return who
 
 
+async def test_mf_3_a_missing_factor_is_told_in_the_same_shape_to_every_client(
+    house, api
+):
+    """MF-3: 200 with mfa_required, no token of a session, no cookie."""
+    ann = await house.join()
+    factors = SecondFactors(ann).with_candidate("A" * 32, house.clock.now())
+    await house.adapters.stores.second_factors.save(factors, None)
+    await house.adapters.stores.second_factors.save(factors.with_totp(1, []), None)
+    for extra in ({}, {"use_cookie": True}):
+        body = {"email": EMAIL, "password": PASSWORD} | extra
+        headers = {"origin": ORIGIN, "x-parley-client": "web"}
+        answer = await api("POST", f"{AUTH}/login", body, headers=headers)
+        assert answer.status == 200
+        assert "set-cookie" not in answer.headers
+        told = answer.json()
+        assert len(told.pop("pending_token")) >= 22
+        assert told == {
+            "mfa_required": True,
+            "factors": ["totp"],
+            "is_enrolment_required": False,
+            "expires_in": 300,
+        }
+
+
 def _dependencies(tree):
     for inner in tree.dependencies:
         yield inner.call.__name__
@@ -105,6 +129,7 @@ async def test_login_answers_with_tokens_that_nobody_keeps(api, ann):
     answer = await api("POST", f"{AUTH}/login", body)
     assert answer.status == 200
     assert set(answer.json()) == {
+        "mfa_required",
         "access_token",
         "token_type",
         "expires_in",

@@ -9,6 +9,7 @@ ARGUMENTS = {
     "PasswordInvalidError": ("too_short", 15),
     "HandleInvalidError": ("pattern",),
     "LoginThrottledError": (2.0,),
+    "SecondFactorThrottledError": (2.0,),
 }
 
 
@@ -30,7 +31,12 @@ def test_codes_and_kinds_are_stable():
         "login_throttled": ErrorKind.RATE_LIMITED,
         "origin_refused": ErrorKind.FORBIDDEN,
         "password_invalid": ErrorKind.INVALID,
+        "pending_sign_in_invalid": ErrorKind.UNAUTHENTICATED,
         "refresh_token_invalid": ErrorKind.UNAUTHENTICATED,
+        "second_factor_enforced": ErrorKind.CONFLICT,
+        "second_factor_invalid": ErrorKind.UNAUTHENTICATED,
+        "second_factor_not_found": ErrorKind.NOT_FOUND,
+        "second_factor_throttled": ErrorKind.RATE_LIMITED,
         "session_not_found": ErrorKind.NOT_FOUND,
         "status_text_invalid": ErrorKind.INVALID,
         "step_up_required": ErrorKind.FORBIDDEN,

@@ -24,6 +24,13 @@ from services.auth.domain.errors.accounts import (
     UserMissingError,
     VerificationTokenInvalidError,
 )
+from services.auth.domain.errors.second_factors import (
+    PendingSignInInvalidError,
+    SecondFactorEnforcedError,
+    SecondFactorInvalidError,
+    SecondFactorMissingError,
+    SecondFactorThrottledError,
+)
 
 __all__ = [
     "CredentialsInvalidError",
@@ -36,7 +43,12 @@ __all__ = [
     "LoginThrottledError",
     "OriginRefusedError",
     "PasswordInvalidError",
+    "PendingSignInInvalidError",
     "RefreshTokenInvalidError",
+    "SecondFactorEnforcedError",
+    "SecondFactorInvalidError",
+    "SecondFactorMissingError",
+    "SecondFactorThrottledError",
     "SessionMissingError",
     "StatusTextInvalidError",
     "StepUpRequiredError",

@@ -5,12 +5,18 @@ from services.auth.repository.memory.people import (
     MemoryUserRepository,
     MemoryVerificationRepository,
 )
+from services.auth.repository.memory.second_factors import (
+    MemoryPendingSignInRepository,
+    MemorySecondFactorRepository,
+)
 from services.auth.repository.memory.sessions import (
     MemorySessionRepository,
 )
 
 __all__ = [
     "MemoryCredentialRepository",
+    "MemoryPendingSignInRepository",
+    "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRepository",
     "MemoryVerificationRepository",

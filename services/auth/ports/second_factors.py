@@ -1,0 +1,76 @@
+"""Stores of second factors and of sign-ins that wait for one, and their counter."""
+
+from datetime import datetime
+from typing import Protocol
+
+from libs.kernel import UserId
+from services.auth.domain import PendingSignIn, SecondFactors
+from services.auth.ports.database import DatabaseSession
+
+
+class SecondFactorRepository(Protocol):
+    """One aggregate a user; an app's seed is sealed at rest (MF-4)."""
+
+    async def get(self, user_id: UserId, session: DatabaseSession) -> SecondFactors:
+        """Return a user's factors; those of revision 0 where nothing is stored."""
+        ...
+
+    async def save(self, factors: SecondFactors, session: DatabaseSession) -> bool:
+        """Replace the revision before this one.
+
+        Returns:
+            False if the stored revision is another: somebody was first.
+        """
+        ...
+
+    async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
+        """Forget a user's factors: reset by an administrator, or erasure."""
+        ...
+
+
+class PendingSignInRepository(Protocol):
+    """Sign-ins between the factors, by the hash of their token."""
+
+    async def add(self, pending: PendingSignIn, session: DatabaseSession) -> None:
+        """Store one."""
+        ...
+
+    async def get(self, token_hash: str) -> PendingSignIn | None:
+        """Return one, open or not."""
+        ...
+
+    async def count_try(self, token_hash: str, *, at: datetime) -> PendingSignIn | None:
+        """Count a guess before it is looked at, in one atomic step (MF-2).
+
+        Returns:
+            The sign-in, this guess counted; None if it is not open for another.
+        """
+        ...
+
+    async def take(self, token_hash: str, session: DatabaseSession) -> bool:
+        """Remove one; of several callers one gets True."""
+        ...
+
+    async def remove_all(self, user_id: UserId, session: DatabaseSession) -> None:
+        """Void all of a user's: the password changed, the account is suspended."""
+        ...
+
+
+class SecondFactorThrottle(Protocol):
+    """Bounds the guesses at one account's codes, whatever they are for (MF-2)."""
+
+    async def begin(self, user_id: UserId) -> str:
+        """Count a guess before it is looked at.
+
+        Returns:
+            What `succeeded` takes back.
+
+        Raises:
+            SecondFactorThrottledError: Ten wrong ones in an hour.
+            UnavailableError: The counter cannot be reached; nobody guesses.
+        """
+        ...
+
+    async def succeeded(self, user_id: UserId, guess_id: str) -> None:
+        """Uncount a guess that was right; the wrong ones stay counted."""
+        ...

@@ -1,0 +1,73 @@
+"""Second factors and pending sign-ins in memory, for tests."""
+# ruff: noqa: ARG002 - the ports pass a database session, memory has none
+
+from dataclasses import replace
+from datetime import datetime
+
+from libs.kernel import UserId
+from services.auth.domain import (
+    PENDING_SIGN_IN_TRIES_MAX,
+    PendingSignIn,
+    SecondFactors,
+)
+from services.auth.ports import DatabaseSession
+
+
+class MemorySecondFactorRepository:
+    """Factors in a dictionary."""
+
+    def __init__(self) -> None:
+        self._factors: dict[str, SecondFactors] = {}
+
+    async def get(self, user_id: UserId, session: DatabaseSession) -> SecondFactors:
+        """Return a user's factors; see `SecondFactorRepository.get`."""
+        return self._factors.get(user_id, SecondFactors(user_id))
+
+    async def save(self, factors: SecondFactors, session: DatabaseSession) -> bool:
+        """Replace the revision before; see `SecondFactorRepository.save`."""
+        stored = await self.get(factors.user_id, session)
+        if stored.revision != factors.revision - 1:
+            return False
+        self._factors[factors.user_id] = factors
+        return True
+
+    async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
+        """Forget a user's factors."""
+        self._factors.pop(user_id, None)
+
+
+class MemoryPendingSignInRepository:
+    """Pending sign-ins in a dictionary."""
+
+    def __init__(self) -> None:
+        self._pending: dict[str, PendingSignIn] = {}
+
+    async def add(self, pending: PendingSignIn, session: DatabaseSession) -> None:
+        """Store one."""
+        self._pending[pending.token_hash] = pending
+
+    async def get(self, token_hash: str) -> PendingSignIn | None:
+        """Return one, open or not."""
+        return self._pending.get(token_hash)
+
+    async def count_try(self, token_hash: str, *, at: datetime) -> PendingSignIn | None:
+        """Count a guess; see `PendingSignInRepository.count_try`."""
+        found = self._pending.get(token_hash)
+        if found is None or at >= found.expires_at:
+            return None
+        if found.tries >= PENDING_SIGN_IN_TRIES_MAX:
+            return None
+        self._pending[token_hash] = replace(found, tries=found.tries + 1)
+        return self._pending[token_hash]
+
+    async def take(self, token_hash: str, session: DatabaseSession) -> bool:
+        """Remove one; of several callers one gets True."""
+        return self._pending.pop(token_hash, None) is not None
+
+    async def remove_all(self, user_id: UserId, session: DatabaseSession) -> None:
+        """Void all of a user's."""
+        self._pending = {
+            token_hash: pending
+            for token_hash, pending in self._pending.items()
+            if pending.user_id != user_id
+        }
