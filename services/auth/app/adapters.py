@@ -18,9 +18,9 @@ from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.auth.cache import (
-    LoginLimits,
+    GuessLimits,
     RedisAnnouncer,
-    RedisLoginThrottle,
+    RedisGuessThrottle,
     RedisMailThrottle,
     ThrottleKeys,
 )
@@ -28,7 +28,7 @@ from services.auth.consumers import worker
 from services.auth.domain import BlindIndex
 from services.auth.ports import (
     CredentialRepository,
-    LoginThrottle,
+    GuessThrottle,
     MailThrottle,
     PendingSignInRepository,
     RevocationAnnouncer,
@@ -75,7 +75,7 @@ class Counters:
     """What is counted and told in Redis."""
 
     announcer: RevocationAnnouncer
-    login_throttle: LoginThrottle
+    guess_throttle: GuessThrottle
     mail_throttle: MailThrottle
 
 
@@ -136,7 +136,7 @@ def _counters(redis: "Redis", ring: KeyRing, settings: AuthSettings) -> Counters
     keys = ThrottleKeys(blind_index(ring, "throttle"))
     return Counters(
         announcer=RedisAnnouncer(redis),
-        login_throttle=RedisLoginThrottle(redis, keys, _limits(settings)),
+        guess_throttle=RedisGuessThrottle(redis, keys, _limits(settings)),
         mail_throttle=RedisMailThrottle(
             redis, keys, hourly_limit=settings.account_mails_per_hour
         ),
@@ -158,8 +158,8 @@ def _hasher(settings: AuthSettings) -> PasswordHasher:
     )
 
 
-def _limits(settings: AuthSettings) -> LoginLimits:
-    return LoginLimits(
+def _limits(settings: AuthSettings) -> GuessLimits:
+    return GuessLimits(
         pair_free=settings.login_failures_free,
         account_free=settings.login_account_failures_free,
         address_limit=settings.login_address_failures,

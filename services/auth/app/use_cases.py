@@ -62,7 +62,7 @@ def _sign_in(adapters: Adapters, entrance: Entrance) -> SignIn:
         credentials=adapters.stores.credentials,
         entrance=entrance,
         hasher=adapters.hasher,
-        throttle=adapters.counters.login_throttle,
+        throttle=adapters.counters.guess_throttle,
         audit=adapters.stores.audit,
     )
 

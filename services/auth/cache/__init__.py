@@ -1,21 +1,18 @@
 """Counters and announcements in Redis, and their twins in memory."""
 
 from services.auth.cache.announcer import MemoryAnnouncer, RedisAnnouncer
-from services.auth.cache.memory import MemoryLoginThrottle, MemoryMailThrottle
-from services.auth.cache.throttle import (
-    LoginLimits,
-    RedisLoginThrottle,
-    RedisMailThrottle,
-    ThrottleKeys,
-)
+from services.auth.cache.keys import ThrottleKeys
+from services.auth.cache.limits import GuessLimits
+from services.auth.cache.memory import MemoryGuessThrottle, MemoryMailThrottle
+from services.auth.cache.throttle import RedisGuessThrottle, RedisMailThrottle
 
 __all__ = [
-    "LoginLimits",
+    "GuessLimits",
     "MemoryAnnouncer",
-    "MemoryLoginThrottle",
+    "MemoryGuessThrottle",
     "MemoryMailThrottle",
     "RedisAnnouncer",
-    "RedisLoginThrottle",
+    "RedisGuessThrottle",
     "RedisMailThrottle",
     "ThrottleKeys",
 ]

@@ -3,57 +3,69 @@
 from collections import defaultdict
 
 from libs.kernel import Clock, new_id
-from services.auth.cache.throttle import RUNNING_WAIT_SECONDS, LoginLimits, network_of
-from services.auth.domain import EmailAddress, LoginThrottledError
+from services.auth.cache.keys import network_of
+from services.auth.cache.limits import (
+    RUNNING_WAIT_SECONDS,
+    GuessLimits,
+    limits_of,
+    throttled,
+)
+from services.auth.domain import EmailAddress, Guess
 
 
-class MemoryLoginThrottle:
+class MemoryGuessThrottle:
     """The same counting for one process, by the injected clock."""
 
-    def __init__(self, clock: Clock, limits: LoginLimits | None = None) -> None:
+    def __init__(self, clock: Clock, limits: GuessLimits | None = None) -> None:
         self._clock = clock
-        self._limits = limits or LoginLimits()
+        self._limits = limits or GuessLimits()
         self._failures: dict[str, int] = defaultdict(int)
         self._last: dict[str, float] = {}
         self._running: dict[str, dict[str, float]] = defaultdict(dict)
         self._failed: dict[str, list[float]] = defaultdict(list)
 
-    async def begin(
-        self, email: EmailAddress, client_address: str
-    ) -> "MemoryLoginAttempt":
-        """Admit and count an attempt; see `LoginThrottle.begin`."""
-        network = network_of(client_address)
-        keys = (f"{email.key}|{network}", email.key)
+    async def begin(self, guess: Guess) -> "MemoryAttempt":
+        """Admit and count an attempt; see `GuessThrottle.begin`."""
+        limits = limits_of(guess.purpose, self._limits)
+        client = network_of(guess.client_address)
+        network = f"{guess.purpose}|{client}"
+        account = f"{guess.purpose}|{guess.subject or client}"
+        keys = (f"{account}|{client}", account)
         now = self._clock.monotonic()
-        free = (self._limits.pair_free, self._limits.account_free)
-        waits = [self._wait_of(*pair, now) for pair in zip(keys, free, strict=True)]
-        wait = max(*waits, self._wait_of_address(network, now))
+        wait = max(
+            self._wait_of(keys[0], limits.pair_free, 1, now),
+            self._wait_of(
+                keys[1], limits.account_free, limits.account_delay_seconds, now
+            ),
+            self._wait_of_address(network, now),
+        )
         if wait > 0:
-            raise LoginThrottledError(wait)
+            raise throttled(guess.purpose, wait)
         for key in keys:
             self._failures[key] += 1
             self._last[key] = now
-        attempt = MemoryLoginAttempt(self, keys, network, new_id())
+        attempt = MemoryAttempt(self, keys, network, new_id())
         self._running[network][attempt.attempt_id] = now
         return attempt
 
-    def end(self, attempt: "MemoryLoginAttempt", *, is_success: bool) -> None:
+    def end(self, attempt: "MemoryAttempt", *, is_success: bool) -> None:
         """Take back an attempt, and on success every failure of the account."""
         self._running[attempt.network].pop(attempt.attempt_id, None)
         for key in attempt.keys:
             left = 0 if is_success else max(0, self._failures[key] - 1)
             self._failures[key] = left
 
-    def keep(self, attempt: "MemoryLoginAttempt") -> None:
+    def keep(self, attempt: "MemoryAttempt") -> None:
         """Count an attempt as failed for its client address."""
         begun = self._running[attempt.network].pop(attempt.attempt_id)
         self._failed[attempt.network].append(begun)
 
-    def _wait_of(self, key: str, free: int, now: float) -> float:
+    def _wait_of(self, key: str, free: int, first: int, now: float) -> float:
         surplus = self._failures[key] - free
         if surplus < 0:
             return 0
-        delay = min(self._limits.delay_max_seconds, 1 << min(surplus, 30))
+        longest = max(self._limits.delay_max_seconds, first)
+        delay = min(longest, first << min(surplus, 30))
         return self._last[key] + delay - now
 
     def _wait_of_address(self, network: str, now: float) -> float:
@@ -66,12 +78,12 @@ class MemoryLoginThrottle:
         return RUNNING_WAIT_SECONDS if is_full else 0
 
 
-class MemoryLoginAttempt:
-    """See `LoginAttempt`."""
+class MemoryAttempt:
+    """See `Attempt`."""
 
     def __init__(
         self,
-        throttle: MemoryLoginThrottle,
+        throttle: MemoryGuessThrottle,
         keys: tuple[str, str],
         network: str,
         attempt_id: str,

@@ -1,13 +1,11 @@
-"""Throttling of sign-ins and mails: one atomic step a decision (LT-1 to LT-4).
+"""Throttling of guesses and mails: one atomic step a decision (LT-1 to LT-5).
 
-Three counters stand before a password: failures of the account from this client
-address, failures of the account from anywhere, and attempts of the client address
-on any account. The first is strict and the second lenient, so that an attacker
-cannot lock the owner out who comes from elsewhere (LT-3).
+Three counters stand before a secret: failures of its subject from this client
+address, failures of the subject from anywhere, and attempts of the client address
+on any subject. The first is strict and the second lenient, so that an attacker
+cannot lock the owner out who comes from elsewhere (LT-3). Each purpose counts apart.
 """
 
-import ipaddress
-from dataclasses import dataclass
 from typing import Final
 
 import structlog
@@ -16,31 +14,38 @@ from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
 from libs.kernel import UnavailableError, new_id
-from services.auth.domain import BlindIndex, EmailAddress, LoginThrottledError
+from services.auth.cache.keys import ThrottleKeys
+from services.auth.cache.limits import (
+    RUNNING_WAIT_SECONDS,
+    GuessLimits,
+    limits_of,
+    throttled,
+)
+from services.auth.domain import EmailAddress, Guess
 
 _HOUR_MS: Final = 3_600_000
-RUNNING_WAIT_SECONDS: Final = 1
-_IPV6_PREFIX: Final = 64  # a network: one customer holds 2 ** 64 addresses of it
 _log = structlog.get_logger(__name__)
 
 # KEYS: pair, account, failed, running. ARGV: attempt, pair_free, account_free,
-# address_limit, address_window_ms, delay_max_ms, remembered_ms, running_wait_ms.
+# address_limit, address_window_ms, delay_max_ms, remembered_ms, running_wait_ms,
+# account_delay_ms (the account's first wait; the pair's is a second).
 # Returns 0, or the milliseconds to wait. A refused attempt counts for nothing. An
 # attempt that nobody ends (its process died) counts until the window has passed it.
 _BEGIN = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function wait_of(key, free)
+local function wait_of(key, free, first)
   local state = redis.call('HMGET', key, 'failures', 'last')
   local failures = tonumber(state[1] or 0)
   if failures < free then return 0 end
-  local delay = math.min(tonumber(ARGV[6]), 1000 * 2 ^ math.min(failures - free, 30))
+  local longest = math.max(tonumber(ARGV[6]), first)
+  local delay = math.min(longest, first * 2 ^ math.min(failures - free, 30))
   return tonumber(state[2]) + delay - now
 end
 redis.call('ZREMRANGEBYSCORE', KEYS[3], '-inf', now - ARGV[5])
 redis.call('ZREMRANGEBYSCORE', KEYS[4], '-inf', now - ARGV[5])
-local wait = math.max(wait_of(KEYS[1], tonumber(ARGV[2])),
-                      wait_of(KEYS[2], tonumber(ARGV[3])))
+local wait = math.max(wait_of(KEYS[1], tonumber(ARGV[2]), 1000),
+                      wait_of(KEYS[2], tonumber(ARGV[3]), tonumber(ARGV[9])))
 local failed = redis.call('ZCARD', KEYS[3])
 if failed >= tonumber(ARGV[4]) then
   local oldest = redis.call('ZRANGE', KEYS[3], 0, 0, 'WITHSCORES')
@@ -84,69 +89,21 @@ return count
 """
 
 
-@dataclass(frozen=True)
-class LoginLimits:
-    """How many failures are free, and how waiting grows.
+class RedisGuessThrottle:
+    """Counts guesses for every auth process together, by the server's clock."""
 
-    After the free failures the n-th wait is 2 ** (n - 1) seconds, at most
-    `delay_max_seconds`.
-
-    Attributes:
-        pair_free: Failures of one account from one client address.
-        account_free: Failures of one account from anywhere.
-        address_limit: Attempts of one client address that failed in the window or
-            are still being looked at.
-        address_window_seconds: Length of that sliding window.
-        remembered_seconds: After this long without a failure all is forgotten.
-    """
-
-    pair_free: int = 5
-    account_free: int = 50
-    address_limit: int = 50
-    address_window_seconds: int = 600
-    delay_max_seconds: int = 900
-    remembered_seconds: int = 86_400
-
-
-class ThrottleKeys:
-    """Redis keys of the counters; addresses of mail and network are hashed."""
-
-    def __init__(self, index: BlindIndex) -> None:
-        self._index = index
-
-    def login(self, email: EmailAddress, client_address: str) -> list[str]:
-        """Return the keys of pair, account, and the address's failed and running."""
-        account = self._index.value(f"account|{email.key}")
-        network = self._index.value(f"network|{network_of(client_address)}")
-        return [
-            f"auth:login-pair:{account}:{network}",
-            f"auth:login-account:{account}",
-            f"auth:login-failed:{network}",
-            f"auth:login-running:{network}",
-        ]
-
-    def mail(self, email: EmailAddress) -> str:
-        """Return the key of the mails to an address."""
-        return f"auth:mail:{self._index.value(f'account|{email.key}')}"
-
-
-class RedisLoginThrottle:
-    """Counts sign-ins for every auth process together, by the server's clock."""
-
-    def __init__(self, redis: Redis, keys: ThrottleKeys, limits: LoginLimits) -> None:
+    def __init__(self, redis: Redis, keys: ThrottleKeys, limits: GuessLimits) -> None:
         self._begin = redis.register_script(_BEGIN)
         self._end = redis.register_script(_END)
         self._keys = keys
         self._limits = limits
 
-    async def begin(
-        self, email: EmailAddress, client_address: str
-    ) -> "RedisLoginAttempt":
-        """Admit and count an attempt; see `LoginThrottle.begin`."""
-        keys = self._keys.login(email, client_address)
-        limits = self._limits
+    async def begin(self, guess: Guess) -> "RedisAttempt":
+        """Admit and count an attempt; see `GuessThrottle.begin`."""
+        keys = self._keys.guess(guess)
+        limits = limits_of(guess.purpose, self._limits)
         window_ms = limits.address_window_seconds * 1_000
-        attempt = RedisLoginAttempt(self._end, keys, new_id(), window_ms)
+        attempt = RedisAttempt(self._end, keys, new_id(), window_ms)
         arguments: list[str | int] = [
             attempt.attempt_id,
             limits.pair_free,
@@ -156,18 +113,19 @@ class RedisLoginThrottle:
             limits.delay_max_seconds * 1_000,
             limits.remembered_seconds * 1_000,
             RUNNING_WAIT_SECONDS * 1_000,
+            limits.account_delay_seconds * 1_000,
         ]
         try:
             wait = int(await self._begin(keys, arguments))
         except (RedisError, OSError, TimeoutError) as error:
             raise _unavailable(error) from error
         if wait > 0:
-            raise LoginThrottledError(wait / 1_000)
+            raise throttled(guess.purpose, wait / 1_000)
         return attempt
 
 
-class RedisLoginAttempt:
-    """See `LoginAttempt`; a lost answer leaves it counted as a failure."""
+class RedisAttempt:
+    """See `Attempt`; a lost answer leaves it counted as a failure."""
 
     def __init__(
         self, end: AsyncScript, keys: list[str], attempt_id: str, window_ms: int
@@ -194,7 +152,7 @@ class RedisLoginAttempt:
             arguments: list[str | int] = [self.attempt_id, outcome, self._window_ms]
             await self._end(self._keys, arguments)
         except (RedisError, OSError, TimeoutError) as error:
-            _log.warning("login_counter_not_cleared", error_class=type(error).__name__)
+            _log.warning("guess_counter_not_cleared", error_class=type(error).__name__)
 
 
 class RedisMailThrottle:
@@ -213,20 +171,6 @@ class RedisMailThrottle:
         except (RedisError, OSError, TimeoutError) as error:
             raise _unavailable(error) from error
         return count <= self._limit
-
-
-def network_of(client_address: str) -> str:
-    """Return what counts as one client: an IPv4 address or an IPv6 /64."""
-    try:
-        address = ipaddress.ip_address(client_address)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        network = ipaddress.ip_network((address, _IPV6_PREFIX), strict=False)
-        return str(network)
-    return str(address)
 
 
 def _unavailable(error: Exception) -> UnavailableError:

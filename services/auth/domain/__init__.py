@@ -8,6 +8,7 @@ from services.auth.domain.credential import (
     normalise_password,
 )
 from services.auth.domain.errors import (
+    AttemptsThrottledError,
     CredentialsInvalidError,
     DisplayNameInvalidError,
     EmailInvalidError,
@@ -32,6 +33,7 @@ from services.auth.domain.errors import (
     UserMissingError,
     VerificationTokenInvalidError,
 )
+from services.auth.domain.guess import Guess, GuessPurpose
 from services.auth.domain.pending_sign_in import (
     PENDING_SIGN_IN_LIFETIME,
     PENDING_SIGN_IN_TRIES_MAX,
@@ -81,6 +83,7 @@ __all__ = [
     "SESSION_IDLE",
     "STEP_UP_FRESH",
     "VERIFICATION_LIFETIME",
+    "AttemptsThrottledError",
     "AuthMethod",
     "BlindIndex",
     "ClientDevice",
@@ -90,6 +93,8 @@ __all__ = [
     "EmailInvalidError",
     "EmailTakenError",
     "Factor",
+    "Guess",
+    "GuessPurpose",
     "HandleInvalidError",
     "HandleTakenError",
     "LocaleInvalidError",

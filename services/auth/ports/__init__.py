@@ -18,16 +18,16 @@ from services.auth.ports.sessions import (
     SessionRepository,
 )
 from services.auth.ports.throttles import (
-    LoginAttempt,
-    LoginThrottle,
+    Attempt,
+    GuessThrottle,
     MailThrottle,
 )
 
 __all__ = [
+    "Attempt",
     "CredentialRepository",
     "DatabaseSession",
-    "LoginAttempt",
-    "LoginThrottle",
+    "GuessThrottle",
     "MailThrottle",
     "PendingSignInRepository",
     "RevocationAnnouncer",

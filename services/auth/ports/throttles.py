@@ -2,35 +2,40 @@
 
 from typing import Protocol
 
-from services.auth.domain import EmailAddress
+from services.auth.domain import EmailAddress, Guess
 
 
-class LoginAttempt(Protocol):
-    """One admitted attempt: counted as a failure until told otherwise."""
+class Attempt(Protocol):
+    """One admitted guess: counted as a failure until told otherwise."""
 
     async def failed(self) -> None:
         """Say that it was a failure, no longer one that is being looked at."""
         ...
 
     async def succeeded(self) -> None:
-        """Clear the account's failures, and this attempt of the client address."""
+        """Clear the subject's failures, and this attempt of the client address."""
         ...
 
     async def withdraw(self) -> None:
-        """Uncount it: no password was looked at, for lack of capacity say."""
+        """Uncount it: no secret was looked at, for lack of capacity say."""
         ...
 
 
-class LoginThrottle(Protocol):
-    """Counts attempts before the password is looked at, in one atomic step (LT-2)."""
+class GuessThrottle(Protocol):
+    """Counts guesses before the secret is looked at, in one atomic step (LT-2).
 
-    async def begin(self, email: EmailAddress, client_address: str) -> LoginAttempt:
-        """Admit an attempt and count it.
+    Use it through `services.auth.service.counted`, which ends the attempt as the
+    block ends.
+    """
+
+    async def begin(self, guess: Guess) -> Attempt:
+        """Admit a guess and count it.
 
         Raises:
-            LoginThrottledError: Too many failures of this account from this address,
-                of this account at all, or from this address at all.
-            UnavailableError: The counters cannot be reached; nobody signs in.
+            LoginThrottledError: A password, and too many failures of this subject
+                from this address, of this subject at all, or from this address at all.
+            AttemptsThrottledError: The same for any other purpose.
+            UnavailableError: The counters cannot be reached; nobody guesses.
         """
         ...
 

@@ -1,6 +1,7 @@
 """Use cases of accounts, sign-in, sessions and profiles."""
 
 from services.auth.service.entrance import Entered, Entrance
+from services.auth.service.guesses import counted
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
 from services.auth.service.registration import AccountRegistration
@@ -35,4 +36,5 @@ __all__ = [
     "SignedIn",
     "StepUp",
     "UserPage",
+    "counted",
 ]

@@ -10,22 +10,25 @@ from libs.chassis.audit import (
     AuditResult,
     AuditTrail,
 )
-from libs.kernel import AppError, UserId
+from libs.kernel import UserId
 from services.auth.domain import (
     AuthMethod,
     ClientDevice,
     CredentialsInvalidError,
     EmailAddress,
     EmailInvalidError,
+    Guess,
+    GuessPurpose,
     User,
     UserStatus,
 )
 from services.auth.ports import (
     CredentialRepository,
-    LoginThrottle,
+    GuessThrottle,
     UserRepository,
 )
 from services.auth.service.entrance import Entered, Entrance
+from services.auth.service.guesses import counted
 from services.auth.service.passwords import PasswordHasher
 
 _NOBODY = UserId("")
@@ -40,7 +43,7 @@ class SignIn:
     credentials: CredentialRepository
     entrance: Entrance
     hasher: PasswordHasher
-    throttle: LoginThrottle
+    throttle: GuessThrottle
     audit: AuditTrail
 
     async def login(
@@ -65,20 +68,16 @@ class SignIn:
             address = EmailAddress.parse(email)
         except EmailInvalidError:
             raise CredentialsInvalidError from None
-        attempt = await self.throttle.begin(address, device.address)
+        guess = Guess(GuessPurpose.PASSWORD, address.key, device.address)
         user = None
         try:
-            user = await self.users.find_by_email(address, None)
-            signed_in = await self._check(user, password)
+            async with counted(self.throttle, guess, wrong=CredentialsInvalidError):
+                user = await self.users.find_by_email(address, None)
+                signed_in = await self._check(user, password)
         except CredentialsInvalidError:
             _log.warning("sign_in_failed")
-            await attempt.failed()
             await self._record_failure(user, device)
             raise
-        except AppError:
-            await attempt.withdraw()
-            raise
-        await attempt.succeeded()
         return await self.entrance.enter(signed_in, device, (AuthMethod.PASSWORD,))
 
     async def _check(self, user: User | None, password: str) -> User:

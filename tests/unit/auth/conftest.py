@@ -14,7 +14,7 @@ from services.auth.api import AuthState
 from services.auth.app import Adapters, Counters, Stores, auth_state
 from services.auth.cache import (
     MemoryAnnouncer,
-    MemoryLoginThrottle,
+    MemoryGuessThrottle,
     MemoryMailThrottle,
 )
 from services.auth.consumers import worker as declared
@@ -141,7 +141,7 @@ async def house(settings, hasher):
         ),
         counters=Counters(
             announcer=announcer,
-            login_throttle=MemoryLoginThrottle(clock),
+            guess_throttle=MemoryGuessThrottle(clock),
             mail_throttle=MemoryMailThrottle(),
         ),
     )

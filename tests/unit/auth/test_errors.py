@@ -8,6 +8,7 @@ from services.auth.domain import errors
 ARGUMENTS = {
     "PasswordInvalidError": ("too_short", 15),
     "HandleInvalidError": ("pattern",),
+    "AttemptsThrottledError": (2.0,),
     "LoginThrottledError": (2.0,),
     "SecondFactorThrottledError": (2.0,),
 }
@@ -28,6 +29,7 @@ def test_codes_and_kinds_are_stable():
         "handle_invalid": ErrorKind.INVALID,
         "handle_taken": ErrorKind.CONFLICT,
         "locale_invalid": ErrorKind.INVALID,
+        "attempts_throttled": ErrorKind.RATE_LIMITED,
         "login_throttled": ErrorKind.RATE_LIMITED,
         "origin_refused": ErrorKind.FORBIDDEN,
         "password_invalid": ErrorKind.INVALID,

@@ -5,6 +5,7 @@ address has an account, why a sign-in failed) looks the same in every case (EN-1
 """
 
 from services.auth.domain.errors.accounts import (
+    AttemptsThrottledError,
     CredentialsInvalidError,
     DisplayNameInvalidError,
     EmailInvalidError,
@@ -33,6 +34,7 @@ from services.auth.domain.errors.second_factors import (
 )
 
 __all__ = [
+    "AttemptsThrottledError",
     "CredentialsInvalidError",
     "DisplayNameInvalidError",
     "EmailInvalidError",

@@ -159,11 +159,22 @@ class OriginRefusedError(ForbiddenError):
 
 
 class LoginThrottledError(RateLimitedError):
-    """Too many failed attempts; the same for known and unknown accounts."""
+    """Too many failed passwords; the same for known and unknown accounts."""
 
     def __init__(self, retry_after_seconds: float) -> None:
         super().__init__(
             "login_throttled",
+            "Too many failed attempts; wait before the next one.",
+            retry_after_seconds=retry_after_seconds,
+        )
+
+
+class AttemptsThrottledError(RateLimitedError):
+    """Too many failed tries at a code, a link or another secret."""
+
+    def __init__(self, retry_after_seconds: float) -> None:
+        super().__init__(
+            "attempts_throttled",
             "Too many failed attempts; wait before the next one.",
             retry_after_seconds=retry_after_seconds,
         )
