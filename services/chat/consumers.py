@@ -38,6 +38,9 @@ from libs.events.catalog import (
     ProjectDeleted,
     ProjectRoleChanged,
     SessionRevoked,
+    ThreadFollowed,
+    ThreadRead,
+    ThreadUnfollowed,
     UserCreated,
     UserDeleted,
     UserSuspended,
@@ -78,6 +81,9 @@ worker = Worker(
         MessageSent,
         MessageUnpinned,
         PresenceChanged,
+        ThreadFollowed,
+        ThreadRead,
+        ThreadUnfollowed,
     ],
 )
 
@@ -240,6 +246,9 @@ async def deliver(event: Event, context: Context) -> None:
     DraftCleared,
     BookmarkAdded,
     BookmarkRemoved,
+    ThreadFollowed,
+    ThreadUnfollowed,
+    ThreadRead,
     name="people",
 )
 async def deliver_person(event: Event, context: Context) -> None:

@@ -51,6 +51,9 @@ from libs.events.catalog.personal import (
     ConversationMuted,
     DraftCleared,
     DraftSaved,
+    ThreadFollowed,
+    ThreadRead,
+    ThreadUnfollowed,
 )
 from libs.events.catalog.presence import PresenceChanged
 from libs.events.catalog.project import (
@@ -121,6 +124,9 @@ __all__ = [
     "SessionReused",
     "SessionRevoked",
     "SessionStarted",
+    "ThreadFollowed",
+    "ThreadRead",
+    "ThreadUnfollowed",
     "UserCreated",
     "UserDeleted",
     "UserSuspended",

@@ -59,3 +59,28 @@ class ConversationMuted(OwnEvent, type="conversation.muted", version=1, key="use
     conversation_id: str
     level: str
     until: datetime | None
+
+
+class ThreadEvent(OwnEvent):
+    """Base of what a user has to do with a thread, which is named by its first seq.
+
+    ``read_seq``: everything of the thread up to it is read.
+    """
+
+    conversation_id: str
+    thread_seq: int
+    read_seq: int
+
+
+class ThreadFollowed(ThreadEvent, type="thread.followed", version=1, key="user_id"):
+    """The user wants to know of what is new in a thread, or took part in it."""
+
+
+class ThreadUnfollowed(ThreadEvent, type="thread.unfollowed", version=1, key="user_id"):
+    """The user wants to know no more of what is new in a thread."""
+
+
+class ThreadRead(ThreadEvent, type="thread.read", version=1, key="user_id"):
+    """The user has read on in a thread; answering does so too, and tells it not."""
+
+    is_following: bool

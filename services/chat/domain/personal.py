@@ -1,5 +1,7 @@
 """What belongs to one person: memberships, drafts, bookmarks, mutes.
 
+Follows of threads do too; they are in `domain.thread`.
+
 Together they are the user's own stream: a revision of its own counts every change,
 and each item carries the revision of its last one. Source: ADR 0026.
 """

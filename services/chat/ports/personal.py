@@ -13,9 +13,10 @@ import msgspec
 from libs.kernel import ConversationId, MessageId, UserId
 from services.chat.domain.conversation import Member
 from services.chat.domain.personal import Bookmark, Mute, OwnMembership, SavedDraft
+from services.chat.domain.thread import Follow
 from services.chat.ports.session import Session
 
-OwnItem = OwnMembership | SavedDraft | Bookmark
+OwnItem = OwnMembership | SavedDraft | Bookmark | Follow
 """What carries a revision of its user's own stream."""
 
 

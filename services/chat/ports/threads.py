@@ -16,12 +16,14 @@ class ThreadRepository(Protocol):
         conversation_id: ConversationId,
         user_id: UserId,
         thread_seqs: Sequence[int],
+        *,
+        session: Session = None,
     ) -> dict[int, Follow]:
         """Return what a user has to do with some threads, where there is anything."""
         ...
 
-    async def follow(self, follow: Follow, *, session: Session = None) -> None:
-        """Store whether a user follows a thread; its marker never goes back."""
+    async def put(self, follow: Follow, *, session: Session) -> Follow:
+        """Store what a user has to do with a thread; return it with its revision."""
         ...
 
     async def unread(

@@ -9,7 +9,7 @@ import msgspec
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Conversation, Role
 from services.chat.domain.message import Message
-from services.chat.domain.thread import Touch
+from services.chat.domain.thread import Follow, Touch
 from services.chat.ports.session import Session
 
 SentKey = tuple[ConversationId, UserId, str]
@@ -71,8 +71,13 @@ class WriterStore(Protocol):
         """
         ...
 
-    async def append(self, appends: Sequence[Append], *, session: Session) -> None:
+    async def append(
+        self, appends: Sequence[Append], *, session: Session
+    ) -> list[Follow]:
         """Write a batch in the caller's transaction, by compare-and-set.
+
+        Returns:
+            The follows that began with it, with their users' new revisions.
 
         Raises:
             StaleConversationError: At least one conversation has moved on.

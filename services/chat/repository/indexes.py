@@ -99,8 +99,9 @@ INDEXES: dict[str, list[IndexModel]] = {
     "thread_follows": [
         # The threads of a conversation that a user follows.
         IndexModel([("conversation_id", 1), ("user_id", 1), ("thread_seq", -1)]),
-        # What a user follows who is erased.
-        IndexModel([("user_id", 1)]),
+        # What changed of a user's own since a revision; what goes with a user who is
+        # erased.
+        IndexModel([("user_id", 1), ("user_revision", 1)]),
     ],
     "scheduled_messages": [
         # What is due, or was left by a process that died.

@@ -2,9 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
+
+from services.chat.ports import Session
+from services.chat.repository.documents import OWN_REVISION
+from services.chat.repository.own_stream import RevisionIssuer
 
 Database = AsyncDatabase[dict[str, Any]]
 BATCH = 500
@@ -55,7 +60,34 @@ async def _date_data_keys(database: Database, cursor: str) -> Step:
     return Step(ids[-1] if len(ids) == BATCH else None, result.modified_count)
 
 
+async def _follows_into_own_streams(database: Database, cursor: str) -> Step:
+    """Bring follows of threads into their users' own streams, each by a revision."""
+    follows, issuer = database["thread_follows"], RevisionIssuer(database)
+    query = {"_id": {"$gt": cursor}, OWN_REVISION: {"$exists": False}}
+    found = follows.find(query, {"user_id": 1}, limit=BATCH).sort("_id", 1)
+    documents = await found.to_list()
+
+    async def stamp(document: dict[str, Any], session: Session) -> int:
+        revision = await issuer.issue(document["user_id"], session=session)
+        unstamped = {"_id": document["_id"], OWN_REVISION: {"$exists": False}}
+        result = await follows.update_one(
+            unstamped, {"$set": {OWN_REVISION: revision}}, session=session
+        )
+        if result.modified_count != 1:  # its user was faster: no revision is issued
+            await session.abort_transaction()
+        return result.modified_count
+
+    changed = 0
+    async with database.client.start_session() as session:
+        for document in documents:
+            changed += await session.with_transaction(partial(stamp, document))
+    return Step(documents[-1]["_id"] if documents else None, changed)
+
+
 MIGRATIONS: tuple[Migration, ...] = (
     Migration("0001-date-data-keys", "conversations", _date_data_keys),
+    Migration(
+        "0002-follows-into-own-streams", "thread_follows", _follows_into_own_streams
+    ),
 )
 """Appended to only: what was released stays as it is, in its place."""

@@ -27,6 +27,7 @@ from services.chat.repository.own_documents import (
     mute_state,
 )
 from services.chat.repository.own_stream import RevisionIssuer
+from services.chat.repository.threads import follow_of
 from services.chat.repository.vault import ConversationVault
 
 
@@ -41,6 +42,7 @@ class MongoPersonalRepository:
         self._members = database["members"]
         self._drafts = database["drafts"]
         self._bookmarks = database["bookmarks"]
+        self._follows = database["thread_follows"]
         self._issuer = RevisionIssuer(database)
         self._texts = OwnTexts(database, vault)
 
@@ -68,16 +70,22 @@ class MongoPersonalRepository:
                 counter = await self._personal.find_one(
                     {"_id": user_id}, {"revision": 1}, session=session
                 )
-                members, drafts, bookmarks = [
+                members, drafts, bookmarks, follows = [
                     await collection.find(query, limit=limit, session=session)
                     .sort(OWN_REVISION, 1)
                     .to_list()
-                    for collection in (self._members, self._drafts, self._bookmarks)
+                    for collection in (
+                        self._members,
+                        self._drafts,
+                        self._bookmarks,
+                        self._follows,
+                    )
                 ]
             await self._texts.learn([*drafts, *bookmarks])
         items: list[OwnItem] = [membership_of(document) for document in members]
         items += [self._texts.draft_of(document) for document in drafts]
         items += [self._texts.bookmark_of(document) for document in bookmarks]
+        items += [follow_of(document) for document in follows]
         items.sort(key=lambda item: item.user_revision)
         return counter["revision"] if counter else 0, items[:limit]
 

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import ConversationId, UserId
-from services.chat.domain.thread import Follow, Growth, Touch
+from services.chat.domain.thread import Follow, Growth, Touch, touched
 from services.chat.ports import Session
-from services.chat.repository.documents import Document
+from services.chat.repository.documents import OWN_REVISION, Document
+from services.chat.repository.own_stream import RevisionIssuer
 
 
 class MongoThreadRepository:
@@ -18,31 +20,38 @@ class MongoThreadRepository:
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._follows = database["thread_follows"]
         self._messages = database["messages"]
+        self._issuer = RevisionIssuer(database)
 
     async def of_user(
         self,
         conversation_id: ConversationId,
         user_id: UserId,
         thread_seqs: Sequence[int],
+        *,
+        session: Session = None,
     ) -> dict[int, Follow]:
         """Return what a user has to do with some threads."""
         keys = [follow_key(conversation_id, seq, user_id) for seq in thread_seqs]
-        with map_mongo_errors():
-            documents = await self._follows.find({"_id": {"$in": keys}}).to_list()
-        follows = [_follow_of(document) for document in documents]
+        query: Document = {"_id": {"$in": keys}}
+        if session is not None:
+            documents = await self._follows.find(query, session=session).to_list()
+        else:
+            with map_mongo_errors():
+                documents = await self._follows.find(query).to_list()
+        follows = [follow_of(document) for document in documents]
         return {follow.thread_seq: follow for follow in follows}
 
-    async def follow(self, follow: Follow, *, session: Session = None) -> None:
-        """Store whether a user follows a thread; its marker never goes back."""
-        place = (follow.conversation_id, follow.thread_seq, follow.user_id)
-        changed = {**_place(*place), "is_following": follow.is_following}
-        with map_mongo_errors():
-            await self._follows.update_one(
-                {"_id": follow_key(*place)},
-                {"$set": changed, "$max": {"read_seq": follow.read_seq}},
-                upsert=True,
-                session=session,
-            )
+    async def put(self, follow: Follow, *, session: Session) -> Follow:
+        """Store what a user has to do with a thread; return it with its revision."""
+        revision = await self._issuer.issue(follow.user_id, session=session)
+        stored = msgspec.structs.replace(follow, user_revision=revision)
+        await self._follows.update_one(
+            {"_id": follow_key(*follow.key)},
+            {"$set": _follow_document(stored)},
+            upsert=True,
+            session=session,
+        )
+        return stored
 
     async def unread(
         self, conversation_id: ConversationId, read: Mapping[int, int]
@@ -83,31 +92,69 @@ def growth_update(growth: Growth) -> Document:
     }
 
 
-def touch_update(touch: Touch) -> Document:
-    """Return what an answer does to a follow."""
-    place = (touch.conversation_id, touch.thread_seq, touch.user_id)
-    first: Document = _place(*place)
-    update: Document = {"$setOnInsert": first, "$max": {"read_seq": touch.read_seq}}
-    if touch.follows:
-        update["$set"] = {"is_following": True}
-    else:
-        first["is_following"] = True
-    return {"q": {"_id": follow_key(*place)}, "u": update, "upsert": True}
+class FollowTouches:
+    """What answers do to follows, inside the writer's transaction."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self._follows = database["thread_follows"]
+        self._issuer = RevisionIssuer(database)
+
+    async def plan(
+        self, touches: Sequence[Touch], *, session: Session
+    ) -> tuple[list[Follow], list[Document]]:
+        """Return the follows that begin, and the updates that store all that change.
+
+        Whoever changes one of them meanwhile ends this transaction, or is ended by it.
+        """
+        keys = list({follow_key(*touch.key) for touch in touches})
+        query: Document = {"_id": {"$in": keys}}
+        found = await self._follows.find(query, session=session).to_list()
+        known = {follow.key: follow for follow in map(follow_of, found)}
+        after = touched(touches, known)
+        begun = await self._issued(after.begun, session)
+        return begun, [_follow_update(one) for one in (*begun, *after.moved)]
+
+    async def _issued(self, begun: list[Follow], session: Session) -> list[Follow]:
+        """Give each its user's next revision: one of each user a turn."""
+        issued, waiting = [], list(begun)
+        while waiting:
+            turn = {follow.user_id: follow for follow in reversed(waiting)}
+            revisions = await self._issuer.issue_many(list(turn), session=session)
+            for user_id, follow in turn.items():
+                revision = revisions[user_id]
+                issued.append(msgspec.structs.replace(follow, user_revision=revision))
+                waiting.remove(follow)
+        return issued
 
 
-def _place(conversation_id: str, thread_seq: int, user_id: str) -> Document:
+def _follow_update(follow: Follow) -> Document:
     return {
-        "conversation_id": conversation_id,
-        "thread_seq": thread_seq,
-        "user_id": user_id,
+        "q": {"_id": follow_key(*follow.key)},
+        "u": {"$set": _follow_document(follow)},
+        "upsert": True,
     }
 
 
-def _follow_of(document: Document) -> Follow:
+def _follow_document(follow: Follow) -> Document:
+    return {
+        "conversation_id": follow.conversation_id,
+        "thread_seq": follow.thread_seq,
+        "user_id": follow.user_id,
+        "is_following": follow.is_following,
+        "is_undecided": follow.is_undecided,
+        "read_seq": follow.read_seq,
+        OWN_REVISION: follow.user_revision,
+    }
+
+
+def follow_of(document: Document) -> Follow:
+    """Return a stored follow."""
     return Follow(
         conversation_id=ConversationId(document["conversation_id"]),
         thread_seq=document["thread_seq"],
         user_id=UserId(document["user_id"]),
         is_following=document["is_following"],
+        is_undecided=document.get("is_undecided", False),
         read_seq=document.get("read_seq", 0),
+        user_revision=document.get(OWN_REVISION, 0),
     )

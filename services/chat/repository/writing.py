@@ -14,7 +14,7 @@ from services.chat.domain.conversation import Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message, MessageKind
 from services.chat.domain.slow_mode import SLOW_SCAN_MESSAGES
-from services.chat.domain.thread import growth_of
+from services.chat.domain.thread import Follow, growth_of
 from services.chat.ports import Append, SentKey, Session, WriteState
 from services.chat.repository.documents import (
     NOT_DELETED,
@@ -27,7 +27,7 @@ from services.chat.repository.message_documents import (
     message_document,
     message_of,
 )
-from services.chat.repository.threads import growth_update, touch_update
+from services.chat.repository.threads import FollowTouches, growth_update
 from services.chat.repository.vault import ConversationVault
 
 _DUPLICATE_KEY = 11000
@@ -50,6 +50,7 @@ class MongoWriterStore:
         self._durable = self._messages.with_options(
             read_concern=ReadConcern("majority")
         )
+        self._touches = FollowTouches(database)
         self._vault = vault
         self._keys = StoredKeys(database, vault)
 
@@ -108,7 +109,9 @@ class MongoWriterStore:
             for message in await found.sort("seq", 1).to_list():
                 state.sent_at[UserId(message["sender_id"])] = message["sent_at"]
 
-    async def append(self, appends: Sequence[Append], *, session: Session) -> None:
+    async def append(
+        self, appends: Sequence[Append], *, session: Session
+    ) -> list[Follow]:
         """Write a batch in the caller's transaction, by compare-and-set.
 
         Two commands as they go over the wire: the driver's bulk interface costs more
@@ -124,7 +127,7 @@ class MongoWriterStore:
             "insert", self._messages.name, documents=documents, session=session
         )
         _check(answer)
-        await self._grow_threads(appends, session)
+        return await self._grow_threads(appends, session)
 
     def note_sent(self, messages: Iterable[Message]) -> None:
         """Move the senders' own markers, soon; see `SenderMarkers`."""
@@ -149,18 +152,24 @@ class MongoWriterStore:
         found = [message_of(document, self._vault) for document in documents]
         return {(m.conversation_id, m.sender_id, m.client_message_id): m for m in found}
 
-    async def _grow_threads(self, appends: Sequence[Append], session: Session) -> None:
+    async def _grow_threads(
+        self, appends: Sequence[Append], session: Session
+    ) -> list[Follow]:
         """Count answers where they belong: one statement a thread and a follower."""
         messages = [message for append in appends for message in append.messages]
         grown = [growth_update(one) for one in growth_of(messages)]
         if not grown:
-            return
-        touches = [touch_update(one) for append in appends for one in append.touches]
-        for name, updates in (("messages", grown), ("thread_follows", touches)):
+            return []
+        touches = [one for append in appends for one in append.touches]
+        begun, follows = await self._touches.plan(touches, session=session)
+        for name, updates in (("messages", grown), ("thread_follows", follows)):
+            if not updates:
+                continue
             answer = await self._messages.database.command(
                 "update", name, updates=updates, session=session
             )
             _check(answer)
+        return begun
 
     async def _advance(self, appends: Sequence[Append], session: Session) -> None:
         updates = [

@@ -114,12 +114,26 @@ class BookmarkResource(OwnBookmarkResource):
         )
 
 
+class OwnThreadResource(BaseModel):
+    """What a user has to do with a thread; `read_seq` never goes back.
+
+    Answering moves it without a revision: take it from your own message then.
+    """
+
+    conversation_id: str
+    thread_seq: int
+    is_following: bool
+    read_seq: int
+    user_revision: int
+
+
 class OwnChangesResource(BaseModel):
     """The current state of all of one's own that changed; ask from `user_revision`."""
 
     memberships: list[OwnMembershipResource]
     drafts: list[DraftResource]
     bookmarks: list[OwnBookmarkResource]
+    threads: list[OwnThreadResource]
     user_revision: int
     has_more: bool
 

@@ -1,12 +1,14 @@
 """The one shape of an answer to a client that was away, on every wire."""
 
 from services.chat.domain.personal import Bookmark, OwnMembership, SavedDraft
+from services.chat.domain.thread import Follow
 from services.chat.ports import Changes, OwnChanges
 from services.chat.service.catchup import CaughtUp, Moved
 from services.chat.service.own_items import (
     bookmark_wire,
     draft_wire,
     membership_wire,
+    thread_wire,
 )
 from services.chat.service.wire import (
     Wire,
@@ -40,6 +42,7 @@ def own_changes_wire(changes: OwnChanges) -> Wire:
         "bookmarks": [
             bookmark_wire(item) for item in items if isinstance(item, Bookmark)
         ],
+        "threads": [thread_wire(item) for item in items if isinstance(item, Follow)],
         "user_revision": changes.revision,
         "has_more": changes.has_more,
     }

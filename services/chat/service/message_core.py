@@ -49,7 +49,7 @@ def build_messages(outside: Outside, limits: CoreLimits) -> MessageCore:
         messages=messages,
         reactions=Reactions(changes),
         pins=Pins(changes, conversations, stored, clock=outside.clock, limits=bounds),
-        threads=Threads(conversations, stored, records.threads),
+        threads=Threads(outside.bus, conversations, stored, records.threads),
         forwarding=Forwarding(changes, messages),
         scheduling=Scheduling(
             conversations, records.scheduled, clock=outside.clock, limits=bounds

@@ -9,7 +9,13 @@ from libs.events.catalog.conversation import (
     ConversationRead,
     ConversationRoleChanged,
 )
-from libs.events.catalog.personal import ConversationMuted, OwnEvent
+from libs.events.catalog.personal import (
+    ConversationMuted,
+    OwnEvent,
+    ThreadEvent,
+    ThreadFollowed,
+    ThreadRead,
+)
 from libs.kernel import UserId
 from services.chat.domain.personal import Mute
 from services.chat.service.own_items import mute_wire
@@ -37,6 +43,8 @@ class OwnFeed:
             case ConversationMuted():
                 mute: Wire = {"level": event.level, "until": event.until}
                 self._changed(event, {"mute": mute})
+            case ThreadEvent():
+                self._thread(event)
             case OwnEvent():  # it does not tell everything
                 self._own.offer(UserId(event.user_id), event.user_revision, None)
             case (
@@ -65,6 +73,23 @@ class OwnFeed:
     ) -> None:
         membership: Wire = {"conversation_id": event.conversation_id, **changed}
         self._offer(event.user_id, event.user_revision, membership)
+
+    def _thread(self, event: ThreadEvent) -> None:
+        revision = event.user_revision
+        is_following = isinstance(event, ThreadFollowed) or (
+            isinstance(event, ThreadRead) and event.is_following
+        )
+        payload: Wire = {
+            "user_revision": revision,
+            "thread": {
+                "conversation_id": event.conversation_id,
+                "thread_seq": event.thread_seq,
+                "is_following": is_following,
+                "read_seq": event.read_seq,
+                "user_revision": revision,
+            },
+        }
+        self._own.offer(UserId(event.user_id), revision, payload)
 
     def _offer(self, user_id: str, revision: int, membership: Wire) -> None:
         payload: Wire = {

@@ -1,6 +1,7 @@
 """The one shape of a user's own items, on every wire."""
 
 from services.chat.domain.personal import Bookmark, Mute, OwnMembership, SavedDraft
+from services.chat.domain.thread import Follow
 from services.chat.ports import OwnItem
 from services.chat.service.wire import Wire
 
@@ -57,6 +58,17 @@ def bookmark_wire(bookmark: Bookmark) -> Wire:
     }
 
 
+def thread_wire(follow: Follow) -> Wire:
+    """Return what a user has to do with a thread; what is unread clients count."""
+    return {
+        "conversation_id": follow.conversation_id,
+        "thread_seq": follow.thread_seq,
+        "is_following": follow.is_following,
+        "read_seq": follow.read_seq,
+        "user_revision": follow.user_revision,
+    }
+
+
 def own_event(item: OwnItem) -> Wire:
     """Return the live payload of one item, under the name of its kind."""
     revision: Wire = {"user_revision": item.user_revision}
@@ -64,4 +76,6 @@ def own_event(item: OwnItem) -> Wire:
         return revision | {"membership": membership_wire(item)}
     if isinstance(item, SavedDraft):
         return revision | {"draft": draft_wire(item)}
+    if isinstance(item, Follow):
+        return revision | {"thread": thread_wire(item)}
     return revision | {"bookmark": bookmark_wire(item)}

@@ -1,9 +1,11 @@
 """Reading threads, following them, and how far each was read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 
+from libs.events import EventBus, Transaction
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import (
     Conversation,
@@ -12,7 +14,8 @@ from services.chat.domain.conversation import (
 )
 from services.chat.domain.errors import MessageNotFoundError
 from services.chat.domain.message import Message
-from services.chat.domain.thread import Follow
+from services.chat.domain.thread import undecided
+from services.chat.domain.thread_events import changed_event
 from services.chat.ports import (
     ConversationRepository,
     MessageRepository,
@@ -40,6 +43,7 @@ class Threads:
     """Use cases on threads.
 
     Args:
+        bus: Opens transactions.
         conversations: Conversations and members.
         messages: Stored messages.
         threads: Who follows what.
@@ -47,10 +51,12 @@ class Threads:
 
     def __init__(
         self,
+        bus: EventBus,
         conversations: ConversationRepository,
         messages: MessageRepository,
         threads: ThreadRepository,
     ) -> None:
+        self._bus = bus
         self._conversations = conversations
         self._messages = messages
         self._threads = threads
@@ -165,18 +171,13 @@ class Threads:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
             MessageNotFoundError: No such message, or hidden, or itself an answer.
+
+        Emits: thread.followed or thread.unfollowed, if it is another now.
         """
         _, member, root = await self._root(user_id, conversation_id, thread_seq)
-        await self._threads.follow(
-            Follow(
-                conversation_id=conversation_id,
-                thread_seq=thread_seq,
-                user_id=user_id,
-                is_following=is_following,
-            )
+        return await self._change(
+            member, root, {"is_following": is_following, "is_undecided": False}
         )
-        (thread,) = await self._seen_by(member, [root])
-        return thread
 
     async def mark(
         self,
@@ -198,18 +199,33 @@ class Threads:
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
             MessageNotFoundError: No such message, or hidden, or itself an answer.
+
+        Emits: thread.read, if the marker moves.
         """
         _, member, root = await self._root(user_id, conversation_id, thread_seq)
-        (before,) = await self._seen_by(member, [root])
-        await self._threads.follow(
-            Follow(
-                conversation_id=conversation_id,
-                thread_seq=thread_seq,
-                user_id=user_id,
-                is_following=before.is_following,
-                read_seq=min(seq, root.last_reply_seq or 0),
-            )
+        return await self._change(
+            member, root, {"read_seq": min(seq, root.last_reply_seq or 0)}
         )
+
+    async def _change(
+        self, member: Member, root: Message, changed: Mapping[str, Any]
+    ) -> Thread:
+        """Store what changes, with the next revision of the user's own stream."""
+        place = (root.conversation_id, root.seq, member.user_id)
+
+        async def change(transaction: Transaction) -> None:
+            session = transaction.session
+            found = await self._threads.of_user(
+                root.conversation_id, member.user_id, [root.seq], session=session
+            )
+            before = found.get(root.seq) or undecided(*place)
+            after = msgspec.structs.replace(before, **changed)
+            if after == before or after.read_seq < before.read_seq:
+                return
+            stored = await self._threads.put(after, session=session)
+            transaction.publish(changed_event(before, stored))
+
+        await self._bus.run_transaction(change)
         (thread,) = await self._seen_by(member, [root])
         return thread
 

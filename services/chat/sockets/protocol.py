@@ -18,6 +18,7 @@ from services.chat.schemas import (
     MuteResource,
     OwnBookmarkResource,
     OwnMembershipResource,
+    OwnThreadResource,
     ReactionResource,
     SentMessage,
 )
@@ -95,6 +96,7 @@ class OwnChange(Told):
     membership: OwnMembershipResource | ChangedMembership | None = None
     draft: DraftResource | None = None
     bookmark: OwnBookmarkResource | None = None
+    thread: OwnThreadResource | None = None
 
 
 class Marked(Told):

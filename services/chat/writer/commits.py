@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from libs.events import EventBus, WriteConflictError
-from libs.events.tracing import caused_by
+from libs.events.tracing import Cause, caused_by
 from libs.kernel import Clock, UnavailableError
 from services.chat.domain.errors import (
     ConversationBusyError,
@@ -15,6 +15,8 @@ from services.chat.domain.errors import (
     SendUnconfirmedError,
     StaleConversationError,
 )
+from services.chat.domain.thread import Follow
+from services.chat.domain.thread_events import followed_event
 from services.chat.ports import TransportSealer, WriterStore
 from services.chat.writer.metrics import note_commit, stage
 from services.chat.writer.pending import Pending
@@ -126,10 +128,15 @@ class BatchCommitter:
         # plan has to be made anew, and at once.
         async with self._bus.transaction() as transaction:
             with stage("append"):
-                await self._store.append(plan.appends, session=transaction.session)
+                begun = await self._store.append(
+                    plan.appends, session=transaction.session
+                )
             for _, event, waiting in plan.writes:
                 with caused_by(waiting[0].cause):
                     transaction.publish(event, event_id=waiting[0].event_id)
+            for follow, cause in zip(begun, _causes(begun, plan), strict=True):
+                with caused_by(cause):
+                    transaction.publish(followed_event(follow))
 
     async def _after_duplicate(self, batch: Batch) -> list[Batch]:
         """Answer repeated messages with their first result; the rest goes on."""
@@ -190,6 +197,15 @@ class BatchCommitter:
 
     def _forget(self, batch: Batch) -> None:
         self._states.forget({pending.draft.conversation_id for pending in batch})
+
+
+def _causes(begun: Sequence[Follow], plan: Plan) -> list[Cause]:
+    """Return the cause of the first answer that each follow began with."""
+    causes = {
+        (message.conversation_id, message.thread_seq): waiting[0].cause
+        for message, _, waiting in reversed(plan.writes)
+    }
+    return [causes[follow.conversation_id, follow.thread_seq] for follow in begun]
 
 
 def _settle(plan: Plan) -> None:

@@ -193,12 +193,15 @@ class Member:
         """Send an event; return its acknowledgement."""
         return await self.socket.call(event, payload, timeout=15)
 
-    async def send(self, conversation_id: str, text: str, key: str = "") -> Any:
+    async def send(
+        self, conversation_id: str, text: str, key: str = "", **more: Any
+    ) -> Any:
         """Send a message over the socket."""
         payload = {
             "conversation_id": conversation_id,
             "client_message_id": key or new_id(),
             "text": text,
+            **more,
         }
         return await self.emit("message.send", payload)
 

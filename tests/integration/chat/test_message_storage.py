@@ -28,6 +28,7 @@ from services.chat.repository import (
     MongoAttachmentRepository,
     MongoConversationRepository,
     MongoMessageRepository,
+    MongoPersonalRepository,
     MongoScheduledRepository,
     MongoThreadRepository,
     MongoVersionRepository,
@@ -36,8 +37,11 @@ from services.chat.repository import (
 )
 from services.chat.repository.memory import (
     MemoryAttachments,
+    MemoryBookmarks,
     MemoryConversations,
+    MemoryDrafts,
     MemoryMessages,
+    MemoryPersonal,
     MemoryScheduled,
     MemoryThreads,
     MemoryVersions,
@@ -60,7 +64,8 @@ class MessageStorage:
         self.conversations = conversations
         self.messages = messages
         self.writing = writing
-        self.versions, self.threads, self.attachments, self.scheduled = more
+        self.versions, self.threads, self.attachments, *more = more
+        self.scheduled, self.personal = more
 
     async def conversation(self, *senders, count: int = 3):
         """Store a conversation with messages; return both."""
@@ -85,6 +90,7 @@ async def storage(request, settings):
             MemoryThreads(store),
             MemoryAttachments(),
             MemoryScheduled(),
+            MemoryPersonal(store, MemoryDrafts(store), MemoryBookmarks(store)),
         )
         return
     async with open_mongo(settings) as database:
@@ -99,6 +105,7 @@ async def storage(request, settings):
             MongoThreadRepository(database),
             MongoAttachmentRepository(database),
             MongoScheduledRepository(database, vault),
+            MongoPersonalRepository(database, vault),
         )
 
 
@@ -254,20 +261,45 @@ async def test_answers_are_counted_where_they_belong(storage) -> None:
     assert await storage.threads.unread(place, {1: 3, 2: 0}) == {1: 1, 2: 0}
 
 
-async def test_a_follow_keeps_its_marker(storage) -> None:
-    """It goes forward alone, whatever is followed; a mention starts no new one."""
+async def test_follows_that_begin_take_revisions_of_their_users(storage) -> None:
+    """One each, also of one user in two threads; a marker that moves takes none."""
+    ada, grace = new_id(), new_id()
+    place_id, _ = await storage.conversation(ada, grace, count=2)
+
+    async def answer(seq: int, *touches: Touch) -> list[Follow]:
+        place = await storage.conversations.get(place_id)
+        sent = message(place, ada, seq, thread_seq=touches[0].thread_seq)
+        plan = msgspec.structs.replace(append(place, sent), touches=touches)
+        return await storage.writing.append([plan], session=None)
+
+    def touch(thread_seq: int, user_id: str, **more) -> Touch:
+        where = {"conversation_id": place_id, "thread_seq": thread_seq}
+        return Touch(**where, user_id=user_id, **more)
+
+    first = [touch(1, ada, follows=True, read_seq=3), touch(1, grace)]
+    begun = await answer(3, *first, touch(2, ada, follows=True, read_seq=3))
+    assert sorted((f.user_id, f.thread_seq, f.user_revision) for f in begun) == sorted(
+        [(ada, 1, 2), (grace, 1, 2), (ada, 2, 3)]
+    )
+    assert await answer(4, touch(1, ada, follows=True, read_seq=4)) == []
+    _, (_, one, two) = await storage.personal.changed(ada, since=0, limit=9)
+    assert (one.thread_seq, one.read_seq, one.user_revision) == (1, 4, 2)
+    assert (two.thread_seq, two.read_seq, two.user_revision) == (2, 3, 3)
+
+
+async def test_a_follow_comes_back_as_stored(storage) -> None:
+    """With its user's next revision; an answer leaves one that was stopped alone."""
     place, user = new_id(), new_id()
-    for is_following, read_seq in ((True, 7), (False, 0)):
-        follow = Follow(
-            conversation_id=place,
-            thread_seq=1,
-            user_id=user,
-            is_following=is_following,
-            read_seq=read_seq,
-        )
-        await storage.threads.follow(follow)
-    (stored,) = (await storage.threads.of_user(place, user, [1])).values()
-    assert (stored.is_following, stored.read_seq) == (False, 7)
+    where = {"conversation_id": place, "thread_seq": 1, "user_id": user}
+    read = Follow(**where, is_following=False, is_undecided=True, read_seq=7)
+    stored = await storage.threads.put(read, session=None)
+    assert stored == msgspec.structs.replace(read, user_revision=1)
+    assert await storage.threads.of_user(place, user, [1, 2]) == {1: stored}
+    stopped = msgspec.structs.replace(stored, is_undecided=False)
+    again = await storage.threads.put(stopped, session=None)
+    assert (await storage.threads.of_user(place, user, [1]))[1] == again
+    assert again.user_revision == 2
+    assert await storage.personal.changed(user, since=1, limit=5) == (2, [again])
 
 
 async def test_documents_come_back(storage) -> None:

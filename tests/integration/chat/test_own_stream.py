@@ -25,10 +25,9 @@ async def test_a_second_device_hears_of_everything_in_order(
     near, far = processes
     ann, ben = await people(2)
     group = await open_group([ann, ben])
-    sent = None
     await ben.connect(near)
-    for number in range(2):
-        sent = await ben.send(group, f"{number}")
+    root = await ben.send(group, "0")
+    sent = await ben.send(group, "1", thread_seq=root["message"]["seq"])
     await ann.connect(far)
     place = await ann.emit("own.subscribe", {})
     first = place["user_revision"]
@@ -42,19 +41,26 @@ async def test_a_second_device_hears_of_everything_in_order(
     assert (await ann.ask(near, "PUT", f"/{group}/mute", {"level": "none"}))[0] == 200
     assert (await ann.ask(near, "PUT", f"/{group}/read", {"seq": 2}))[0] == 200
     assert (await ann.ask(near, "DELETE", path))[0] == 204
-    told = await until_revision(ann, first + 7)
+    assert (await ann.ask(near, "PUT", f"/{group}/threads/1/follow"))[0] == 200
+    assert (await ann.ask(near, "PUT", f"/{group}/threads/1/read", {"seq": 2}))[
+        0
+    ] == 200
+    told = await until_revision(ann, first + 9)
     revisions = [change["user_revision"] for change in told]
     assert revisions == sorted(set(revisions))
     state = {}
     for change in told:
-        for kind in ("membership", "draft", "bookmark"):
+        for kind in ("membership", "draft", "bookmark", "thread"):
             state[kind] = state.get(kind, {}) | change.get(kind, {})
     assert state["draft"]["is_cleared"] is True
     assert state["bookmark"]["note"] == "later"
     assert state["membership"]["mute"] == {"level": "none", "until": None}
     assert state["membership"]["read_seq"] == 2
     status, caught_up = await ann.ask(far, "GET", f"/api/v1/sync/own?since={first}")
-    assert (status, caught_up["user_revision"]) == (200, first + 7)
+    assert (status, caught_up["user_revision"]) == (200, first + 9)
+    assert state["thread"]["is_following"] is True
+    assert state["thread"]["read_seq"] == 2
+    assert caught_up["threads"] == [state["thread"]]
     (membership,) = caught_up["memberships"]
     assert membership["mute"] == state["membership"]["mute"]
     status, problem = await ann.ask(far, "GET", "/api/v1/sync/own?since=999999")

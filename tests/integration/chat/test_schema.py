@@ -132,3 +132,22 @@ async def test_old_data_keys_are_dated(database) -> None:
     old, new = found["keys"]
     assert (old["from_revision"], new["from_revision"]) == (0, 7)
     assert abs(old["made_at"] - born) < timedelta(milliseconds=1)
+
+
+async def test_old_follows_come_into_their_users_streams(database) -> None:
+    """Each by a revision of its own; what has one already keeps it."""
+    await database["personal"].insert_one({"_id": "ada", "revision": 7})
+    await database["thread_follows"].insert_many(
+        [
+            {"_id": "1", "user_id": "ada"},
+            {"_id": "2", "user_id": "ada", "user_revision": 4},
+            {"_id": "3", "user_id": "ada"},
+            {"_id": "4", "user_id": "grace"},
+        ]
+    )
+    schema = Schema(database, CLOCK, migrations=MIGRATIONS[1:2], indexes={})
+    await schema.apply("a", lambda *_: None)
+    found = await database["thread_follows"].find().sort("_id", 1).to_list()
+    assert [one["user_revision"] for one in found] == [8, 4, 9, 1]
+    counters = await database["personal"].find().sort("_id", 1).to_list()
+    assert [one["revision"] for one in counters] == [9, 1]

@@ -10,6 +10,8 @@ from services.chat.sockets.frames import encode_ack
 from services.chat.sockets.handlers import SocketHandlers
 from services.chat.sockets.rooms import LocalRooms
 
+KINDS = ("membership", "draft", "bookmark", "thread")
+
 
 class Inbox:
     """`ClientSocket` whose frames wait until the client looks."""
@@ -42,7 +44,8 @@ class ModelClient:
 
     Attributes:
         places: Conversations by id.
-        memberships: Its user's own, as are drafts and bookmarks.
+        memberships: Its user's own, as are drafts, bookmarks and threads.
+        answered: Seq of its user's last answer in each thread.
     """
 
     def __init__(self, user_id, handlers: SocketHandlers, rooms: LocalRooms) -> None:
@@ -55,6 +58,8 @@ class ModelClient:
         self.memberships: dict[str, dict] = {}
         self.drafts: dict[tuple[str, int], dict] = {}
         self.bookmarks: dict[str, dict] = {}
+        self.threads: dict[tuple[str, int], dict] = {}
+        self.answered: dict[tuple[str, int], int] = {}
         self.user_revision = 0
         self._steps = None
         self._rejoined: set[str] = set()
@@ -126,7 +131,7 @@ class ModelClient:
         own, self._own_has_more = answer["own"], False
         if own is not None:
             self._own_has_more = own["has_more"]
-            for kind in ("membership", "draft", "bookmark"):
+            for kind in KINDS:
                 for item in own[f"{kind}s"]:
                     self._keep(kind, item)
             self.user_revision = own["user_revision"]
@@ -170,7 +175,7 @@ class ModelClient:
         if payload["user_revision"] <= self.user_revision:
             return False
         self.user_revision = payload["user_revision"]
-        for kind in ("membership", "draft", "bookmark"):
+        for kind in KINDS:
             if payload.get(kind):
                 self._keep(kind, payload[kind])
         place = payload.get("membership", {}).get("conversation_id")
@@ -199,6 +204,16 @@ class ModelClient:
         known[message["message_id"]] = merged
         if merged["sender_id"] == self.user_id:  # sending moves one's own marker
             self._read_up_to(conversation_id, merged["seq"])
+            self._answer(conversation_id, merged)
+
+    def _answer(self, conversation_id: str, message: dict) -> None:
+        """Take note of an own answer: it moves the marker of its thread."""
+        thread = (conversation_id, message.get("thread_seq"))
+        self.answered[thread] = max(message["seq"], self.answered.get(thread, 0))
+
+    def thread_read_seq(self, thread: tuple[str, int]) -> int:
+        """Return how far a thread is read."""
+        return max(self.threads[thread]["read_seq"], self.answered.get(thread, 0))
 
     def _read_up_to(self, conversation_id: str, seq: int) -> None:
         own = self.memberships.get(conversation_id)
@@ -219,6 +234,8 @@ class ModelClient:
             self.memberships[place] = merged
             if not merged["is_active"]:
                 self.places.pop(place, None)
+        elif kind == "thread":
+            self.threads[place, item["thread_seq"]] = item
         elif kind == "draft":
             self.drafts[place, item["thread_seq"]] = item
         else:

@@ -286,7 +286,9 @@ class Chat:
             clock=self.clock,
         )
         self.reactions = Reactions(self.message_changes)
-        self.threads = Threads(self.store, self.message_store, self.threads_store)
+        self.threads = Threads(
+            self.bus, self.store, self.message_store, self.threads_store
+        )
         self.forwarding = Forwarding(self.message_changes, self.messages)
         self.scheduling = Scheduling(
             self.store, self.scheduled_store, clock=self.clock, limits=LIMITS

@@ -257,6 +257,7 @@ class World:
             (
                 *(self.send, self.send, self.send, self.edit, self.delete, self.remove),
                 *(self.add, self.read, self.write, self.clear, self.mark, self.mute),
+                *(self.answer, self.answer, self.follow, self.read_thread),
             )
         )
         await refused(change(group))
@@ -265,6 +266,28 @@ class World:
         """Somebody says something."""
         sender = self.chance.choice((ADA, GRACE, GRACE))
         await self.house.chat.messages.send(draft(group, sender, text=new_id()))
+
+    async def answer(self, group) -> None:
+        """Somebody answers in a thread, and mentions Ada perhaps."""
+        sender = self.chance.choice((ADA, GRACE))
+        mentions = (ADA,) if self.chance.random() < 0.5 and sender != ADA else ()
+        thread_seq = self.some(group).seq
+        await self.house.chat.messages.send(
+            draft(group, sender, thread_seq=thread_seq, mentions=mentions)
+        )
+
+    async def follow(self, group) -> None:
+        """Ada follows a thread on another device, or stops."""
+        is_following = self.chance.random() < 0.5
+        await self.house.chat.threads.follow(
+            ADA, group, self.some(group).seq, is_following=is_following
+        )
+
+    async def read_thread(self, group) -> None:
+        """Ada reads in a thread on another device."""
+        last = self.house.chat.store.conversations[group].last_seq
+        seq = self.chance.randint(0, last)
+        await self.house.chat.threads.mark(ADA, group, self.some(group).seq, seq)
 
     async def edit(self, group) -> None:
         """Somebody says it otherwise."""
@@ -335,7 +358,7 @@ async def first_messages(house, groups) -> None:
         await say(house, group)
 
 
-NOBODYS = type("Nobodys", (), {"sender_id": GRACE, "message_id": new_id()})()
+NOBODYS = type("Nobodys", (), {"sender_id": GRACE, "message_id": new_id(), "seq": 1})()
 
 
 async def one_step(house, world: World, ada: ModelClient, chance) -> None:
@@ -396,6 +419,11 @@ def view_of_client(ada: ModelClient) -> dict:
         "bookmarks": {
             key: (b["note"], b["is_removed"]) for key, b in ada.bookmarks.items()
         },
+        "threads": {
+            key: (t["is_following"], ada.thread_read_seq(key))
+            for key, t in ada.threads.items()
+            if key[0] in active
+        },
         "user_revision": ada.user_revision,
     }
 
@@ -434,6 +462,11 @@ async def view_of_server(house: House) -> dict:
         "bookmarks": {
             key: (b.note, b.is_removed)
             for (_, key), b in house.chat.bookmark_store.bookmarks.items()
+        },
+        "threads": {
+            (c, seq): (f.is_following, f.read_seq)
+            for (c, seq, u), f in store.follows.items()
+            if u == ADA and c in mine
         },
         "user_revision": await house.chat.personal.revision(ADA),
     }

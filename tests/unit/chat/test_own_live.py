@@ -21,11 +21,11 @@ from services.chat.service.drafts import Drafts
 from services.chat.service.live import LiveLimits
 from services.chat.service.mutes import Mutes
 from services.chat.service.own_feed import OwnFeed
-from services.chat.service.own_items import own_room
+from services.chat.service.own_items import own_event, own_room
 from services.chat.service.own_live import OwnDelivery
 from services.chat.service.own_stream import OwnStream
 from services.chat.sockets.protocol import EMITTED
-from tests.unit.chat.support import ADA, GRACE, Chat
+from tests.unit.chat.support import ADA, GRACE, Chat, draft
 
 
 class OwnRooms:
@@ -98,6 +98,28 @@ async def test_what_an_event_tells_is_delivered_at_once(at) -> None:
     _, event, payload = at.rooms.emitted[0]
     assert event == "own.changed"
     assert payload["membership"]["mute"] == {"level": "none", "until": None}
+
+
+async def test_a_thread_is_told_whole(at) -> None:
+    """What begins by an answer, what is read, and what is stopped."""
+    group = await at.chat.group(GRACE)
+    await at.follow(ADA)
+    async with at.chat.writer.running():
+        root = await at.chat.messages.send(draft(group, ADA))
+        answer = await at.chat.messages.send(draft(group, GRACE, thread_seq=root.seq))
+    await at.chat.threads.mark(ADA, group, root.seq, answer.seq)
+    await at.chat.threads.follow(ADA, group, root.seq, is_following=False)
+    at.drain()
+    told = [payload["thread"] for _, _, payload in at.rooms.emitted]
+    assert [(t["is_following"], t["read_seq"]) for t in told] == [
+        (True, 0),
+        (True, answer.seq),
+        (False, answer.seq),
+    ]
+    changes = await OwnStream(at.chat.personal).changes(ADA, since=1, limit=9)
+    assert [own_event(item)["thread"] for item in changes.items] == told[-1:]
+    for _, name, payload in at.rooms.emitted:
+        EMITTED[name].model_validate_json(msgspec.json.encode(payload))
 
 
 async def test_a_drafts_text_is_read_only_for_who_listens(at) -> None:

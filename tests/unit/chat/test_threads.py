@@ -2,8 +2,15 @@
 
 import pytest
 
-from libs.events.catalog import MessageSent
+from libs.events.catalog import (
+    MessageSent,
+    ThreadFollowed,
+    ThreadRead,
+    ThreadUnfollowed,
+)
 from services.chat.domain.errors import DraftInvalidError, MessageNotFoundError
+from services.chat.domain.thread import Follow
+from services.chat.service.own_stream import OwnStream
 from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
 
 
@@ -121,3 +128,62 @@ async def test_a_resend_finds_its_answer_though_the_thread_is_gone(chat) -> None
     first = await chat.messages.send(sent)
     await chat.messages.delete(ADA, group, root.message_id)
     assert (await chat.messages.send(sent)).message_id == first.message_id
+
+
+async def own_threads(chat, who, since: int = 0) -> list[Follow]:
+    """Return what somebody's own stream tells of threads."""
+    changes = await OwnStream(chat.personal).changes(who, since=since, limit=50)
+    return [item for item in changes.items if isinstance(item, Follow)]
+
+
+async def test_following_and_reading_move_the_own_stream(chat) -> None:
+    """By one revision each, told by its event; what changes nothing moves nothing."""
+    group = await chat.group(GRACE)
+    root = await say(chat, group, ADA)
+    await say(chat, group, ADA, thread_seq=root.seq)
+    answer = await say(chat, group, ADA, thread_seq=root.seq)
+    base = await chat.personal.revision(GRACE)
+    for _ in range(2):
+        await chat.threads.mark(GRACE, group, root.seq, answer.seq)
+        await chat.threads.mark(GRACE, group, root.seq, 1)
+    for is_following in (True, True, False, False):
+        await chat.threads.follow(GRACE, group, root.seq, is_following=is_following)
+    told = [
+        *chat.bus.published_of(ThreadRead),
+        *(e for e in chat.bus.published_of(ThreadFollowed) if e.user_id == GRACE),
+        *chat.bus.published_of(ThreadUnfollowed),
+    ]
+    assert [event.user_revision for event in told] == [base + 1, base + 2, base + 3]
+    assert {event.read_seq for event in told} == {answer.seq}
+    assert not told[0].is_following
+    assert await chat.personal.revision(GRACE) == base + 3
+    (own,) = await own_threads(chat, GRACE)
+    assert (own.is_following, own.read_seq) == (False, answer.seq)
+
+
+async def test_a_follow_that_begins_by_an_answer_is_told(chat) -> None:
+    """To whoever begins to follow, once; the answers after it move no stream."""
+    group = await chat.group(GRACE, MALLORY)
+    root = await say(chat, group, ADA)
+    people = (ADA, GRACE, MALLORY)
+    before = {who: await chat.personal.revision(who) for who in people}
+    for _ in range(3):
+        last = await say(chat, group, GRACE, thread_seq=root.seq, mentions=(MALLORY,))
+    after = {who: await chat.personal.revision(who) for who in people}
+    assert after == {who: revision + 1 for who, revision in before.items()}
+    told = chat.bus.published_of(ThreadFollowed)
+    assert {(e.user_id, e.user_revision) for e in told} == set(after.items())
+    (own,) = await own_threads(chat, GRACE)
+    assert (own.is_following, own.read_seq) == (True, last.seq)
+
+
+async def test_who_only_read_follows_once_they_are_mentioned(chat) -> None:
+    """Reading is no refusal, as stopping is."""
+    group = await chat.group(GRACE)
+    root = await say(chat, group, ADA)
+    answer = await say(chat, group, ADA, thread_seq=root.seq)
+    thread = await chat.threads.mark(GRACE, group, root.seq, answer.seq)
+    assert not thread.is_following
+    await say(chat, group, ADA, thread_seq=root.seq, mentions=(GRACE,))
+    thread = await chat.threads.get(GRACE, group, root.seq)
+    assert (thread.is_following, thread.unread) == (True, 1)

@@ -36,14 +36,16 @@ class Breaking(MemoryConversations):
         self.is_stored_first = False
         self.batches: list[int] = []
 
-    async def append(self, appends, *, session) -> None:
+    async def append(self, appends, *, session):
         """Fail if told so; otherwise append."""
         self.batches.append(sum(len(append.messages) for append in appends))
         failure = self.failures.pop(0) if self.failures else None
+        begun = []
         if failure is None or self.is_stored_first:
-            await super().append(appends, session=session)
+            begun = await super().append(appends, session=session)
         if failure is not None:
             raise failure
+        return begun
 
 
 def breaking_chat(*failures: Exception) -> Chat:
@@ -217,10 +219,10 @@ async def test_one_poisonous_item_fails_alone() -> None:
     group = await chat.group()
     append = MemoryConversations.append
 
-    async def poisoned(appends, *, session) -> None:
+    async def poisoned(appends, *, session):
         if any(m.text == "poison" for a in appends for m in a.messages):
             raise ValueError("poison")
-        await append(chat.store, appends, session=session)
+        return await append(chat.store, appends, session=session)
 
     chat.store.append = poisoned
     texts = [*(f"{n}" for n in range(9)), "poison", *(f"{n}" for n in range(9, 20))]

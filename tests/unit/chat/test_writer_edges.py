@@ -29,15 +29,16 @@ class Forgetful(MemoryConversations):
         self.loads = 0
         self._is_appending = False
 
-    async def append(self, appends, *, session) -> None:
+    async def append(self, appends, *, session):
         """Append; perhaps the answer is lost."""
         self._is_appending = True
         try:
-            await super().append(appends, session=session)
+            begun = await super().append(appends, session=session)
         finally:
             self._is_appending = False
         if self.commit is not None:
             raise self.commit
+        return begun
 
     async def find_sent(self, keys):
         """Fail if told so; the memory store's own append asks too."""

@@ -9,7 +9,7 @@ from libs.kernel import ConflictError, ConversationId, MessageId, ProjectId, Use
 from services.chat.domain.conversation import Conversation, Member, Role
 from services.chat.domain.errors import DuplicateMessageError, StaleConversationError
 from services.chat.domain.message import Message, MessageKind
-from services.chat.domain.thread import Follow, Touch, growth_of
+from services.chat.domain.thread import Follow, FollowKey, Touch, growth_of, touched
 from services.chat.ports import ActiveAt, Append, JoinedAt, SentKey, Session, WriteState
 
 
@@ -21,7 +21,7 @@ class MemoryConversations:
         self.members: dict[tuple[ConversationId, UserId], Member] = {}
         self.messages: dict[MessageId, Message] = {}
         self.stubs: dict[SentKey, Message] = {}
-        self.follows: dict[tuple[ConversationId, int, UserId], Follow] = {}
+        self.follows: dict[FollowKey, Follow] = {}
         self.tombstones: dict[ConversationId, int] = {}
         self.user_revisions: dict[UserId, int] = {}
         self.own_revisions: dict[tuple[ConversationId, UserId], int] = {}
@@ -30,6 +30,13 @@ class MemoryConversations:
         """Return the next revision of a user's own stream."""
         self.user_revisions[user_id] = self.user_revisions.get(user_id, 0) + 1
         return self.user_revisions[user_id]
+
+    def put_follow(self, follow: Follow) -> Follow:
+        """Store a follow with the next revision of its user."""
+        revision = self.issue(follow.user_id)
+        stored = msgspec.structs.replace(follow, user_revision=revision)
+        self.follows[follow.key] = stored
+        return stored
 
     async def get(
         self, conversation_id: ConversationId, *, session: Session = None
@@ -294,7 +301,9 @@ class MemoryConversations:
             if is_here and is_text and message.sender_id in state.roles:
                 state.sent_at[message.sender_id] = message.sent_at
 
-    async def append(self, appends: Sequence[Append], *, session: Session) -> None:
+    async def append(
+        self, appends: Sequence[Append], *, session: Session
+    ) -> list[Follow]:
         """Write a batch by compare-and-set, all of it or nothing."""
         del session
         for append in appends:
@@ -321,9 +330,12 @@ class MemoryConversations:
             )
         for message in messages:
             self.messages[message.message_id] = message
-        self._grow_threads(messages, [one for a in appends for one in a.touches])
+        touches = [one for a in appends for one in a.touches]
+        return self._grow_threads(messages, touches)
 
-    def _grow_threads(self, messages: list[Message], touches: list[Touch]) -> None:
+    def _grow_threads(
+        self, messages: list[Message], touches: list[Touch]
+    ) -> list[Follow]:
         for growth in growth_of(messages):
             for known in list(self.messages.values()):
                 place = (known.conversation_id, known.seq)
@@ -333,16 +345,9 @@ class MemoryConversations:
                         reply_count=known.reply_count + growth.replies,
                         last_reply_seq=growth.last_reply_seq,
                     )
-        for touch in touches:
-            key = (touch.conversation_id, touch.thread_seq, touch.user_id)
-            was = self.follows.get(key)
-            self.follows[key] = Follow(
-                conversation_id=touch.conversation_id,
-                thread_seq=touch.thread_seq,
-                user_id=touch.user_id,
-                is_following=touch.follows or was is None or was.is_following,
-                read_seq=max(touch.read_seq, was.read_seq if was else 0),
-            )
+        after = touched(touches, self.follows)
+        self.follows |= {follow.key: follow for follow in after.moved}
+        return [self.put_follow(follow) for follow in after.begun]
 
     def note_sent(self, messages: Iterable[Message]) -> None:
         """Move the senders' own markers."""

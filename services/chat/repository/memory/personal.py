@@ -50,6 +50,7 @@ class MemoryPersonal:
         ]
         items += [d for d in self._drafts.drafts.values() if d.user_id == user_id]
         items += [b for b in self._bookmarks.bookmarks.values() if b.user_id == user_id]
+        items += [f for f in self._store.follows.values() if f.user_id == user_id]
         found = [item for item in items if since < item.user_revision]
         found.sort(key=lambda item: item.user_revision)
         return await self.revision(user_id), found[:limit]

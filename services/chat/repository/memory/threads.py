@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-import msgspec
-
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.thread import Follow
 from services.chat.ports import Session
@@ -21,20 +19,19 @@ class MemoryThreads:
         conversation_id: ConversationId,
         user_id: UserId,
         thread_seqs: Sequence[int],
+        *,
+        session: Session = None,
     ) -> dict[int, Follow]:
         """Return what a user has to do with some threads."""
+        del session
         known = self._store.follows
         keys = {seq: (conversation_id, seq, user_id) for seq in thread_seqs}
         return {seq: known[key] for seq, key in keys.items() if key in known}
 
-    async def follow(self, follow: Follow, *, session: Session = None) -> None:
-        """Store whether a user follows a thread; its marker never goes back."""
+    async def put(self, follow: Follow, *, session: Session) -> Follow:
+        """Store what a user has to do with a thread; return it with its revision."""
         del session
-        key = (follow.conversation_id, follow.thread_seq, follow.user_id)
-        known = self._store.follows.get(key)
-        read_seq = max(follow.read_seq, known.read_seq if known else 0)
-        stored = msgspec.structs.replace(follow, read_seq=read_seq)
-        self._store.follows[key] = stored
+        return self._store.put_follow(follow)
 
     async def unread(
         self, conversation_id: ConversationId, read: Mapping[int, int]
