@@ -66,7 +66,8 @@ test-integration: setup ## Adapters and services on real servers
 test-e2e: setup clients ## The whole house through the edge, faults included
 	@$(PYTHON) -m pytest tests/e2e
 
-faults: setup ## Long fault runs (RUNS=30 a phase, MINUTES=90 at most), resumable; counts in docs/
+faults: setup ## Long fault runs (RUNS=30 a phase, MINUTES=90 at most, FRESH=1 anew where the library changed); counts in docs/
+	@[ -z "$(FRESH)" ] || PYTHONPATH=. $(PYTHON) -m tests.support.fault_counts fresh
 	@PYTHONPATH=. PARLEY_FAULT_RUNS=$(or $(RUNS),3) $(PYTHON) -m tests.support.fault_counts plan
 	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) PARLEY_FAULT_MINUTES=$(MINUTES) $(PYTHON) -m pytest -m faults \
 	  tests/integration/events/test_fault_phases.py tests/e2e/test_kills.py; code=$$?; \

@@ -5,6 +5,8 @@ runs once and is not counted), ``PARLEY_FAULT_MINUTES`` when to begin no other r
 
 python -m tests.support.fault_counts plan   what is left to do, and how long it takes
 python -m tests.support.fault_counts table  write the counts into docs/conformance.md
+python -m tests.support.fault_counts fresh  forget the library's phases that were
+                                            counted on other code than the present
 """
 
 import json
@@ -85,9 +87,7 @@ def add(phase, results, seconds, *, faults=1):
     for checked in results:
         for name, count in asdict(checked).items():
             sums[name] = sums.get(name, 0) + count
-    temporary = FILE.with_suffix(".tmp")
-    temporary.write_text(json.dumps(counts, indent=2, sort_keys=True) + "\n")
-    temporary.replace(FILE)
+    _write(counts)
 
 
 def progress(phase):
@@ -134,8 +134,24 @@ def table():
     return "\n".join(lines)
 
 
+def forget_older():
+    """Forget the library's phases of which a run was counted on other code.
+
+    Those at the edge stay: their code is all that runs, which any commit changes.
+    """
+    kept = {
+        phase: sums
+        for phase, sums in _read().items()
+        if phase.startswith(EDGE) or set(sums["code"]) == {_code_of(phase)}
+    }
+    _write(kept)
+
+
 def main():
-    """Print the plan, or write the table into the page."""
+    """Print the plan, forget what is old, or write the table into the page."""
+    if sys.argv[1:] == ["fresh"]:
+        forget_older()
+        return
     if sys.argv[1:] == ["plan"]:
         print(plan())  # noqa: T201 - a command line
         return
@@ -155,6 +171,12 @@ def _of(phase):
 
 def _read():
     return json.loads(FILE.read_text()) if FILE.exists() else {}
+
+
+def _write(counts):
+    temporary = FILE.with_suffix(".tmp")
+    temporary.write_text(json.dumps(counts, indent=2, sort_keys=True) + "\n")
+    temporary.replace(FILE)
 
 
 def _code_of(phase):
