@@ -5,7 +5,7 @@ from collections import deque
 from libs.kernel import Clock, SystemClock, UnavailableError
 
 _WINDOW_SECONDS = 10.0
-_LEAST_CALLS = 20
+LEAST_CALLS = 20
 _RATIO = 0.5
 _OPEN_SECONDS = 2.0
 
@@ -19,12 +19,18 @@ class Breaker:
     Args:
         name: What it guards, for the error.
         clock: Monotonic time.
+        least_calls: So many calls in 10 s before it opens at all.
     """
 
-    def __init__(self, name: str, clock: Clock | None = None) -> None:
+    def __init__(
+        self, name: str, clock: Clock | None = None, least_calls: int = LEAST_CALLS
+    ) -> None:
         self._name = name
+        self._least_calls = least_calls
         self._clock = clock or SystemClock()
-        self._calls: deque[tuple[float, bool]] = deque()
+        # Second of the clock, calls and failures in it: bounded, however busy it is.
+        self._seconds: deque[list[int]] = deque()
+        self._calls = 0
         self._failures = 0
         self._opened_at: float | None = None
         self._probe_at: float | None = None
@@ -34,14 +40,18 @@ class Breaker:
         """Whether calls are being refused or probed."""
         return self._opened_at is not None
 
-    def check(self) -> None:
-        """Ask leave for a call, which then is reported by `succeeded` or `failed`.
+    def check(self) -> bool:
+        """Ask leave for a call, which then is reported by one of the methods below.
+
+        Returns:
+            Whether it is the probe of an open breaker: others are refused until it
+            has been reported, so it should not take long.
 
         Raises:
             UnavailableError: ``<name>_unavailable``; not now.
         """
         if self._opened_at is None:
-            return
+            return False
         now = self._clock.monotonic()
         # A probe that nobody reported on (its task died) must not hold for ever.
         is_probing = self._probe_at is not None and now - self._probe_at < (
@@ -54,26 +64,37 @@ class Breaker:
                 retry_after_seconds=_OPEN_SECONDS,
             )
         self._probe_at = now
+        return True
+
+    def withdrawn(self) -> None:
+        """Report that the call says nothing: its own caller gave it up."""
+        self._probe_at = None
 
     def succeeded(self) -> None:
         """Report an answer, whatever it says, below status 500."""
         if self._opened_at is not None:
             self._opened_at = self._probe_at = None
-            self._calls.clear()
-            self._failures = 0
+            self._seconds.clear()
+            self._calls = self._failures = 0
         self._count(is_failure=False)
 
     def failed(self) -> None:
         """Report no answer, or one that says the server is broken."""
         now = self._count(is_failure=True)
-        is_bad = self._failures >= len(self._calls) * _RATIO
-        if self._opened_at is not None or (len(self._calls) >= _LEAST_CALLS and is_bad):
+        is_bad = self._failures >= self._calls * _RATIO
+        if self._opened_at is not None or (self._calls >= self._least_calls and is_bad):
             self._opened_at, self._probe_at = now, None
 
     def _count(self, *, is_failure: bool) -> float:
         now = self._clock.monotonic()
-        self._calls.append((now, is_failure))
+        if not self._seconds or self._seconds[-1][0] != int(now):
+            self._seconds.append([int(now), 0, 0])
+        self._seconds[-1][1] += 1
+        self._seconds[-1][2] += is_failure
+        self._calls += 1
         self._failures += is_failure
-        while self._calls and now - self._calls[0][0] > _WINDOW_SECONDS:
-            self._failures -= self._calls.popleft()[1]
+        while now - self._seconds[0][0] > _WINDOW_SECONDS:
+            _, calls, failures = self._seconds.popleft()
+            self._calls -= calls
+            self._failures -= failures
         return now

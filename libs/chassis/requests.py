@@ -3,6 +3,7 @@
 Plain ASGI, so that FastAPI services and the gateway have the same one.
 """
 
+import asyncio
 import re
 import time
 from dataclasses import dataclass, field
@@ -16,10 +17,14 @@ from libs.chassis.asgi import ASGIApp, Message, Receive, Scope, Send
 from libs.chassis.metrics import KNOWN_METHODS, observe_error, observe_request
 from libs.chassis.problems import internal_problem, problem_for, send_problem
 from libs.events.tracing import causation_id, correlation_id, parse_traceparent
-from libs.kernel import new_id
+from libs.kernel import UnavailableError, new_id
 
 STATE_KEY = "parley.request"
+BUDGET_HEADER = "X-Request-Budget"
+"""Milliseconds in which the caller takes an answer's first byte; then it has gone."""
 _ID_PATTERN = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_BUDGET_NAME = BUDGET_HEADER.lower().encode()
+_BUDGET_PATTERN = re.compile(rb"[0-9]{1,7}")
 _UNMATCHED = "unmatched"
 _SERVER_ERROR = 500
 _log = structlog.get_logger()
@@ -34,6 +39,7 @@ class RequestState:
         request_id: From ``X-Request-Id`` of a trusted caller, else new.
         correlation_id: From ``X-Correlation-Id``, else the request id.
         traceparent: W3C trace context of the caller, None without.
+        budget_seconds: In which an answer has to begin, None for no end.
         started: `time.perf_counter` at its start.
         status: What was answered; 0 until then.
         error_code: Code of the problem that was answered.
@@ -42,6 +48,7 @@ class RequestState:
     request_id: str
     correlation_id: str
     traceparent: str | None = None
+    budget_seconds: float | None = None
     started: float = field(default_factory=time.perf_counter)
     status: int = 0
     error_code: str | None = None
@@ -96,6 +103,7 @@ class RequestEdge:
         request: str | None = None
         correlation: str | None = None
         traceparent: str | None = None
+        budget: float | None = None
         if self._trusts_caller:
             for name, value in scope["headers"]:
                 if name == b"x-request-id" and _ID_PATTERN.fullmatch(value):
@@ -104,8 +112,10 @@ class RequestEdge:
                     correlation = value.decode("ascii")
                 elif name == b"traceparent":
                     traceparent = value.decode("latin-1")
+                elif name == _BUDGET_NAME and _BUDGET_PATTERN.fullmatch(value):
+                    budget = int(value) / 1_000
         request = request or new_id()
-        return RequestState(request, correlation or request, traceparent)
+        return RequestState(request, correlation or request, traceparent, budget)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = request_state(scope)
@@ -120,9 +130,28 @@ class RequestEdge:
             await send(message)
 
         try:
-            await self._app(scope, receive, sending)
+            await self._within_budget(scope, receive, sending)
         except Exception as error:  # noqa: BLE001 - the edge: nothing passes it
             await _answer(error, state, sending)
+
+    async def _within_budget(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve, but not for a caller who has stopped waiting (HT-3)."""
+        state = request_state(scope)
+        deadline = asyncio.timeout(state.budget_seconds)
+
+        async def sending(message: Message) -> None:
+            deadline.reschedule(None)  # it has begun: the rest may take its time
+            await send(message)
+
+        try:
+            async with deadline:
+                await self._app(scope, receive, sending)
+        except TimeoutError as error:
+            if not deadline.expired():
+                raise
+            raise UnavailableError(
+                "budget_exhausted", "There was no time left to answer."
+            ) from error
 
 
 async def _answer(error: Exception, state: RequestState, send: Send) -> None:

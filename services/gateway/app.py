@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import TypedDict
 
@@ -10,6 +11,7 @@ from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
 from libs.chassis.asgi import Receive, Scope, Send
+from libs.chassis.breaker import Breaker
 from libs.chassis.bus import bus_settings
 from libs.chassis.errors import StartError
 from libs.chassis.health import Health, bus_check
@@ -22,14 +24,16 @@ from libs.chassis.security import (
     jwks_over_http,
 )
 from libs.chassis.sessions import SessionWatch
+from libs.chassis.tasks import TaskSupervisor
 from libs.events.rabbitmq import open_bus
-from libs.kernel import SystemClock
+from libs.kernel import Clock, SystemClock
 from services.gateway import api
 from services.gateway.cache import open_buckets
 from services.gateway.clients import AuthTokenVerifier, InternalCredentials
 from services.gateway.consumers import worker
+from services.gateway.domain.instances import Instances
 from services.gateway.domain.routing import RouteTable, RouteTableError, parse_routes
-from services.gateway.proxy import Edge, Proxy, open_upstreams
+from services.gateway.proxy import Discovery, Edge, Proxy, Upstreams, open_upstreams
 from services.gateway.service import Authenticator, Limiter
 from services.gateway.settings import GatewaySettings
 
@@ -103,20 +107,15 @@ async def _open_proxy(
     signer = InternalTokenSigner(settings.internal_key_file, "gateway")
     redis = await stack.enter_async_context(open_redis(settings))
     health.add("redis", lambda: ping(redis), is_critical=False)
-    auth = await stack.enter_async_context(
-        ServiceClient(settings.auth_url, signer, "auth")
-    )
+    auth_url = settings.upstream_urls()["auth"][0]
+    auth = await stack.enter_async_context(ServiceClient(auth_url, signer, "auth"))
     watch = await stack.enter_async_context(SessionWatch(redis, auth, clock).run())
     health.add("sessions", watch.check, is_critical=False)
     await _listen(settings, health, watch, stack)
-    keys = JwksSource(
-        jwks_over_http(auth.session, settings.auth_url + _JWKS_PATH), clock
-    )
+    keys = JwksSource(jwks_over_http(auth.session, auth_url + _JWKS_PATH), clock)
     stack.push_async_callback(keys.aclose)
     verifier = AccessTokenVerifier(keys, settings.issuer, clock)
-    upstreams = await stack.enter_async_context(
-        open_upstreams(settings.upstream_urls())
-    )
+    upstreams = await _open_upstreams(settings, clock, stack)
     return Proxy(
         table=table,
         edge=_edge(settings),
@@ -125,6 +124,17 @@ async def _open_proxy(
         credentials=InternalCredentials(signer),
         upstreams=upstreams,
     )
+
+
+async def _open_upstreams(
+    settings: GatewaySettings, clock: Clock, stack: AsyncExitStack
+) -> Upstreams:
+    urls = settings.upstream_urls()
+    instances = {service: Instances(found, clock) for service, found in urls.items()}
+    tasks = await stack.enter_async_context(TaskSupervisor())
+    tasks.start("discovery", Discovery(urls, instances).run)
+    breaker = partial(Breaker, clock=clock, least_calls=settings.breaker_calls_min)
+    return await stack.enter_async_context(open_upstreams(instances, breaker))
 
 
 async def _listen(

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from libs.chassis.breaker import LEAST_CALLS
 from libs.chassis.settings import (
     AmqpSettings,
     CommaList,
@@ -17,7 +18,8 @@ from libs.chassis.settings import (
 from libs.kernel.rates import Limit
 from services.gateway.domain.limits import LimitClass
 
-_URL = r"^https?://[^/\s]+$"
+_URL = r"^https?://[^/\s,]+(,https?://[^/\s,]+)*$"
+_WHERE = "one or more, with commas; a name stands for all of its addresses."
 
 
 class GatewaySettings(
@@ -33,13 +35,21 @@ class GatewaySettings(
         max_length=256,
         description="Claim iss of access tokens; the public URL.",
     )
-    auth_url: str = Field(pattern=_URL, description="Internal address of auth.")
-    chat_url: str = Field(pattern=_URL, description="Internal address of chat.")
-    media_url: str = Field(pattern=_URL, description="Internal address of media.")
-    notification_url: str = Field(
-        pattern=_URL, description="Internal address of notification."
+    auth_url: str = Field(
+        pattern=_URL, description=f"Internal addresses of auth: {_WHERE}"
     )
-    project_url: str = Field(pattern=_URL, description="Internal address of project.")
+    chat_url: str = Field(
+        pattern=_URL, description=f"Internal addresses of chat: {_WHERE}"
+    )
+    media_url: str = Field(
+        pattern=_URL, description=f"Internal addresses of media: {_WHERE}"
+    )
+    notification_url: str = Field(
+        pattern=_URL, description=f"Internal addresses of notification: {_WHERE}"
+    )
+    project_url: str = Field(
+        pattern=_URL, description=f"Internal addresses of project: {_WHERE}"
+    )
     routes_file: Path | None = Field(
         default=None,
         description="Routing table; the one that comes with the gateway if left out.",
@@ -48,6 +58,12 @@ class GatewaySettings(
         default=("127.0.0.0/8", "::1/128"),
         description="Networks of the edge, whose X-Forwarded-For and X-Request-Id are "
         "believed.",
+    )
+    breaker_calls_min: int = Field(
+        default=LEAST_CALLS,
+        ge=1,
+        description="Calls of a service and limit class in 10 s, half of which have "
+        "to fail, before it is not asked for 2 s.",
     )
     address_rate_per_second: float = Field(
         default=200, gt=0, description="Requests a second of one client address."
@@ -79,15 +95,16 @@ class GatewaySettings(
             ipaddress.ip_network(text)
         return texts
 
-    def upstream_urls(self) -> dict[str, str]:
-        """Return the internal address of each service."""
-        return {
+    def upstream_urls(self) -> dict[str, tuple[str, ...]]:
+        """Return the internal addresses of each service."""
+        urls = {
             "auth": self.auth_url,
             "chat": self.chat_url,
             "media": self.media_url,
             "notification": self.notification_url,
             "project": self.project_url,
         }
+        return {service: tuple(text.split(",")) for service, text in urls.items()}
 
     def limit_classes(self) -> dict[str, LimitClass]:
         """Return the limits that routes name."""

@@ -13,6 +13,8 @@ from libs.kernel import (
     UnavailableError,
 )
 
+UNREACHED = "upstream_unavailable"
+
 
 class PathInvalidError(InvalidError):
     """The path could be read in two ways by two servers; it is read in none."""
@@ -80,7 +82,7 @@ class UpstreamUnavailableError(UnavailableError):
 
     def __init__(self, service: str) -> None:
         super().__init__(
-            "upstream_unavailable",
+            UNREACHED,
             "This part of the system is away; try again soon.",
             retry_after_seconds=1,
             service=service,

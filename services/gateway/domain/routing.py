@@ -35,7 +35,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         reads_token: Whether, on an anonymous route, a good token still tells who
             asks; a bad one is as none.
         has_cookies: Whether ``Cookie`` and ``Set-Cookie`` pass.
-        limit_class: Name of the rate limit that applies.
+        is_idempotent: Whether the entry's methods beside GET and HEAD may be sent
+            once more after a service broke off (HT-3).
+        limit_class: Name of the rate limit that applies; the breakers count by it.
         body_max_bytes: A larger body is refused with 413.
         body_timeout_seconds: From the first to the last byte of the request's body.
         timeout_seconds: From the request's last byte to the response's first, and
@@ -48,6 +50,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     is_anonymous: bool = False
     reads_token: bool = False
     has_cookies: bool = False
+    is_idempotent: bool = False
     limit_class: str = "default"
     body_max_bytes: Bytes = 1_048_576
     body_timeout_seconds: PositiveSeconds = 8.0

@@ -34,6 +34,7 @@ class RequestBody:
         self.received_bytes = 0
         self.failure: Exception | None = None
         self._end = asyncio.Event()
+        self._whole: bytes | None = None
         self.declared_bytes = _declared(first(scope["headers"], b"content-length"))
         is_chunked = first(scope["headers"], b"transfer-encoding") is not None
         if is_chunked and self.declared_bytes is not None:
@@ -52,12 +53,14 @@ class RequestBody:
         )
 
     async def read(self) -> bytes:
-        """Return the whole of a small body.
+        """Return the whole of a small body, the second time too.
 
         Raises:
             BodyTimeoutError, BodyTooLargeError, ClientGoneError: As they say.
         """
-        return b"".join([part async for part in self.stream()])
+        if self._whole is None:
+            self._whole = b"".join([part async for part in self.stream()])
+        return self._whole
 
     async def stream(self) -> AsyncIterator[bytes]:
         """Yield the body's parts as they come.

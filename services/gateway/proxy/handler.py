@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-import aiohttp
 import structlog
 from multidict import CIMultiDict
 from opentelemetry import trace
@@ -24,7 +23,7 @@ from services.gateway.proxy.exchange import Exchange
 from services.gateway.proxy.problems import problem_for
 from services.gateway.proxy.relay import relay_response
 from services.gateway.proxy.trust import Edge
-from services.gateway.proxy.upstream import UpstreamRequest, Upstreams, upstream_failure
+from services.gateway.proxy.upstream import UpstreamRequest, Upstreams
 from services.gateway.service import Authenticator, Limiter
 
 _STATUS_CLIENT_GONE = 499  # nginx's own number for it; only in logs and metrics
@@ -98,11 +97,8 @@ class Proxy:
             body=body,
         )
         with DisconnectWatch(body):
-            async with await self.upstreams.send(request) as response:
-                try:
-                    await relay_response(response, route, exchange, send)
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    raise upstream_failure(error, route.service) from error
+            async with self.upstreams.answering(request) as response:
+                await relay_response(response, route, exchange, send)
 
     async def _admit(
         self, route: Route, exchange: Exchange, authorization: bytes | None

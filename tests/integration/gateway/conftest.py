@@ -22,8 +22,8 @@ from libs.crypto.jwk import jwks
 from libs.kernel import new_id
 
 ISSUER = "http://issuer.test"
-_GATEWAY, _UPSTREAM, _STRICT, _AWAY, _NOBODY = range(
-    60, 65
+_GATEWAY, _UPSTREAM, _STRICT, _AWAY, _NOBODY, _PAIR, _ONE, _TWO = range(
+    60, 68
 )  # offsets in the stack's block of ports
 _START_SECONDS = 30
 _LARGE = {
@@ -132,10 +132,52 @@ def upstream(stack, signing_key, tmp_path_factory):
     """An upstream process; yields its address."""
     file = tmp_path_factory.mktemp("upstream") / "jwks.json"
     file.write_text(json.dumps(jwks([signing_key])))
-    port = stack.port("edge") + _UPSTREAM
-    command = ["-m", "tests.support.upstream", "--port", str(port), "--jwks", str(file)]
-    with _process(command, {}, f"http://127.0.0.1:{port}/_counts"):
-        yield f"http://127.0.0.1:{port}"
+    with _upstream(stack, _UPSTREAM, file) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def _upstream(stack, offset, jwks_file):
+    port = stack.port("edge") + offset
+    command = ["-m", "tests.support.upstream", "--port", str(port)]
+    command += ["--jwks", str(jwks_file)]
+    with _process(command, {}, f"http://127.0.0.1:{port}/_counts") as process:
+        yield f"http://127.0.0.1:{port}", process
+
+
+@contextlib.asynccontextmanager
+async def _before(stack, upstream, folder, signing_key, offsets):
+    """A gateway whose every service but auth has instances of its own."""
+    file = folder / "jwks.json"
+    file.write_text(json.dumps(jwks([signing_key])))
+    with contextlib.ExitStack() as instances:
+        running = [
+            instances.enter_context(_upstream(stack, offset, file))
+            for offset in offsets
+        ]
+        urls = ",".join(url for url, _ in running)
+        environment = _environment(stack, upstream, folder, _PAIR)
+        for service in ("CHAT", "MEDIA"):
+            environment[f"GATEWAY_{service}_URL"] = urls
+        with _gateway(environment) as found:
+            async with aiohttp.ClientSession() as http:
+                rig = GatewayRig(*found, running[0][0], Tokens(signing_key), http)
+                yield rig, [process for _, process in running]
+
+
+@pytest.fixture
+async def pair(stack, upstream, signing_key, tmp_path):
+    """A gateway before two instances; they may be killed."""
+    offsets = (_ONE, _TWO)
+    async with _before(stack, upstream, tmp_path, signing_key, offsets) as rig:
+        yield rig
+
+
+@pytest.fixture
+async def lone(stack, upstream, signing_key, tmp_path):
+    """A gateway before one instance; it may be stopped."""
+    async with _before(stack, upstream, tmp_path, signing_key, (_ONE,)) as rig:
+        yield rig[0], rig[1][0]
 
 
 @pytest.fixture(scope="session")
@@ -143,6 +185,7 @@ def gateway_process(stack, upstream, tmp_path_factory):
     """A gateway with wide limits; yields (address, port, pid)."""
     folder = tmp_path_factory.mktemp("gateway")
     environment = _environment(stack, upstream, folder, _GATEWAY) | {
+        "GATEWAY_BREAKER_CALLS_MIN": "1000000",
         "GATEWAY_ADDRESS_RATE_PER_SECOND": "100000",
         "GATEWAY_ADDRESS_BURST": "100000",
         "GATEWAY_USER_RATE_PER_SECOND": "100000",

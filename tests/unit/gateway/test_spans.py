@@ -1,6 +1,8 @@
 """What a trace shows of a request: method, route and service, never a path."""
 
 import ipaddress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -33,9 +35,11 @@ class Stubs:
         """Return a token."""
         return "token"
 
-    async def send(self, request: UpstreamRequest) -> None:
+    @asynccontextmanager
+    async def answering(self, request: UpstreamRequest) -> AsyncIterator[None]:
         """Reach nobody."""
         raise UpstreamUnavailableError(request.route.service)
+        yield
 
 
 @pytest.fixture
