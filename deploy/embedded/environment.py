@@ -86,6 +86,7 @@ def _auth(stack: Stack) -> dict[str, str]:
     return {
         "ISSUER": stack.url("edge"),
         "PEPPER_KEYS_FILE": str(ring_file(stack, "auth", "pepper")),
+        "AUDIT_KEYS_FILE": str(ring_file(stack, "auth", "audit")),
         "REFRESH_KEYS_FILE": str(ring_file(stack, "auth", "refresh")),
         "SIGNING_KEYS_FILE": str(signing_file(stack)),
     }

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
 from deploy.embedded.layout import Stack, write_private
 from deploy.embedded.passwords import SERVICES, STORES
 
-RINGS = {"auth": ("pepper", "refresh")}
+RINGS = {"auth": ("pepper", "refresh", "audit")}
 """Rings that one service alone holds, beside its storage ring."""
 
 SHARED_RINGS = {

@@ -164,6 +164,19 @@ class RedisSettings(_Settings):
     )
 
 
+class AuditedServiceSettings(ServiceSettings, MongoSettings):
+    """What a service that keeps an audit is told, in place of `ServiceSettings`."""
+
+    audit_keys_file: Path = Field(
+        description="Key ring that chains audit records and signs checkpoints."
+    )
+    audit_checkpoints_file: Path | None = Field(
+        default=None,
+        description="File that gets a signed checkpoint of the audit every minute, "
+        "best on another disk; in data_dir if left out.",
+    )
+
+
 class InternalCallerSettings(_Settings):
     """Mixin of a service that calls other services over HTTP."""
 

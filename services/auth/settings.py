@@ -8,14 +8,13 @@ from pydantic_settings import SettingsConfigDict
 
 from libs.chassis.settings import (
     AmqpSettings,
-    MongoSettings,
+    AuditedServiceSettings,
     Port,
     RedisSettings,
-    ServiceSettings,
 )
 
 
-class AuthSettings(ServiceSettings, MongoSettings, AmqpSettings, RedisSettings):
+class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
     """What auth is told at start."""
 
     model_config = SettingsConfigDict(env_prefix="AUTH_")

@@ -1,4 +1,4 @@
-"""The alert rules of libs/events, read as far as tests need it."""
+"""The alert rules, read as far as tests need it."""
 
 import re
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 
 import yaml
 
-FILE = Path(__file__).parents[2] / "deploy" / "observability" / "rules" / "events.yml"
-SELECTOR = re.compile(r"\b((?:events|rabbitmq)_[a-z_]+)(?:\{([^}]*)\})?")
+FOLDER = Path(__file__).parents[2] / "deploy" / "observability" / "rules"
+SELECTOR = re.compile(r"\b((?:audit|events|rabbitmq)_[a-z_]+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"')
 GROUPING = re.compile(r"\bby \(([^)]*)\)")
 
@@ -37,9 +37,9 @@ class Rule:
         return {label.strip() for label in grouped.split(",") if label} | set(named)
 
 
-def rules() -> list[Rule]:
-    """Return every alert of the file, in its order."""
-    groups = yaml.safe_load(FILE.read_text())["groups"]
+def rules(name: str = "events") -> list[Rule]:
+    """Return every alert of a file, in its order."""
+    groups = yaml.safe_load((FOLDER / f"{name}.yml").read_text())["groups"]
     return [
         Rule(rule["alert"], rule["expr"], rule)
         for group in groups

@@ -12,6 +12,7 @@ from deploy.embedded.layout import HOST, Stack, write_private
 from deploy.embedded.passwords import ADMIN, STORES, Passwords
 from deploy.embedded.program import Group, Program
 from deploy.embedded.readiness import NotReadyError
+from libs.chassis.audit.rights import audit_database_of, prepare_audit
 
 REPLICA_SET = "rs0"
 _AUTHENTICATION_FAILED = 18
@@ -176,9 +177,10 @@ async def _ensure_users(stack: Stack) -> None:
     async with _client(admin_url(stack)) as client:
         for service in STORES:
             database = client[database_of(service)]
+            audit_role = await prepare_audit(client[audit_database_of(database.name)])
             account: dict[str, Any] = {
                 "pwd": passwords.of("mongodb", service),
-                "roles": [{"role": "readWrite", "db": database.name}],
+                "roles": [{"role": "readWrite", "db": database.name}, audit_role],
                 "mechanisms": ["SCRAM-SHA-256"],
             }
             known = await database.command("usersInfo", service)

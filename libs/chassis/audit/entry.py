@@ -1,11 +1,14 @@
 """What is recorded of an action, and the port that keeps it."""
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
 ANONYMOUS_ACTOR: Final = "anonymous"
+TEXT_MAX: Final = 256
+_UNSAFE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
 
 
 class AuditResult(StrEnum):
@@ -57,3 +60,17 @@ class AuditTrail(Protocol):
             UnavailableError: It could not be kept: the action must not happen.
         """
         ...
+
+
+def encoded_text(text: str) -> str:
+    r"""Return a text that cannot end a line, move a cursor or turn what is beside it.
+
+    Control, format and separator characters, and the backslash that marks them, are
+    written as ``\u{...}``; at most 256 characters of the text are kept.
+    """
+    return "".join(map(_encoded, text[:TEXT_MAX]))
+
+
+def _encoded(character: str) -> str:
+    is_unsafe = unicodedata.category(character) in _UNSAFE or character == "\\"
+    return f"\\u{{{ord(character):x}}}" if is_unsafe else character

@@ -1,8 +1,10 @@
-"""The trail in memory, for tests."""
+"""Trail and chain in memory, for tests."""
 
 from typing import Any
 
+from libs.chassis.audit.chain import ChainLink, PendingRecord
 from libs.chassis.audit.entry import AuditEntry
+from libs.chassis.audit.errors import ChainMovedError
 
 
 class MemoryAuditTrail:
@@ -18,3 +20,37 @@ class MemoryAuditTrail:
     def of(self, action: str) -> list[AuditEntry]:
         """Return the entries of one action, the oldest first."""
         return [entry for entry in self.entries if entry.action == action]
+
+
+class MemoryChainStore:
+    """Implements `ChainStore`.
+
+    Attributes:
+        waiting: Records without a number, by id; a test adds to it.
+        links: The chain, by number.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: dict[str, PendingRecord] = {}
+        self.links: dict[int, ChainLink] = {}
+
+    async def pending(self, limit: int) -> list[PendingRecord]:
+        """Return records without a number; see `ChainStore.pending`."""
+        return [self.waiting[record_id] for record_id in sorted(self.waiting)][:limit]
+
+    async def head(self) -> ChainLink | None:
+        """Return the last link; see `ChainStore.head`."""
+        return self.links[max(self.links)] if self.links else None
+
+    async def link(self, seq: int) -> ChainLink | None:
+        """Return the link of a number; see `ChainStore.link`."""
+        return self.links.get(seq)
+
+    async def append(self, links: list[ChainLink]) -> None:
+        """Add links; see `ChainStore.append`."""
+        for link in links:
+            if link.seq in self.links or link.record_id not in self.waiting:
+                raise ChainMovedError
+        for link in links:
+            self.links[link.seq] = link
+            del self.waiting[link.record_id]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from libs.chassis.audit import AuditTrail
-from libs.chassis.audit.mongo import MongoAuditTrail
+from libs.chassis.audit.opening import open_audit
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo
@@ -104,22 +104,22 @@ async def open_adapters(
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
     ring = KeyRing.from_file(settings.storage_keys_file)
+    audit = await open_audit(settings, database, stack)
     return Adapters(
         bus=bus,
         clock=SystemClock(),
         hasher=hasher,
-        stores=await _stores(database, ring),
+        stores=await _stores(database, ring, audit),
         counters=_counters(redis, ring, settings),
     )
 
 
-async def _stores(database: "Database", ring: KeyRing) -> Stores:
+async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Stores:
     users = MongoUserRepository(database, EmailVault(ring))
     verifications = MongoVerificationRepository(database)
     sessions = MongoSessionRepository(database)
     pending = MongoPendingSignInRepository(database)
-    audit = MongoAuditTrail(database, "auth")
-    for indexed in (users, verifications, sessions, pending, audit):
+    for indexed in (users, verifications, sessions, pending):
         await indexed.create_indexes()
     return Stores(
         users=users,

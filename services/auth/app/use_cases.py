@@ -28,7 +28,7 @@ def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
     )
     refresh = RefreshTokens(KeyRing.from_file(settings.refresh_keys_file))
     sessions = adapters.stores.sessions
-    control = SessionControl(bus, sessions, adapters.counters.announcer, clock)
+    control = _session_control(adapters)
     entrance = _entrance(adapters, control, access, refresh)
     return AuthState(
         registration=_registration(settings, adapters),
@@ -39,6 +39,16 @@ def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
         profiles=Profiles(bus, users, clock),
         access_tokens=access,
         public_origin=settings.public_url,
+    )
+
+
+def _session_control(adapters: Adapters) -> SessionControl:
+    return SessionControl(
+        bus=adapters.bus,
+        sessions=adapters.stores.sessions,
+        audit=adapters.stores.audit,
+        announcer=adapters.counters.announcer,
+        clock=adapters.clock,
     )
 
 

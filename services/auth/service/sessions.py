@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import EventBus, Transaction
 from libs.events.catalog import SessionRevoked
 from libs.kernel import Clock, SessionId, UserId
@@ -51,6 +52,7 @@ class SessionControl:
 
     bus: EventBus
     sessions: SessionRepository
+    audit: AuditTrail
     announcer: RevocationAnnouncer
     clock: Clock
 
@@ -93,9 +95,20 @@ class SessionControl:
         await self.announce(await self.bus.run_transaction(store))
 
     async def end_in(
-        self, transaction: Transaction, session: Session, reason: RevokeReason
+        self,
+        transaction: Transaction,
+        session: Session,
+        reason: RevokeReason,
+        *,
+        actor_id: str = "",
     ) -> list[Session]:
-        """End a session in a running transaction.
+        """End a session in a running transaction; it is recorded in the audit.
+
+        Args:
+            transaction: The action's.
+            session: Any.
+            reason: Why.
+            actor_id: Who ends it; its own user if left out.
 
         Returns:
             The session, to be announced after the commit; nothing if it had ended.
@@ -108,6 +121,14 @@ class SessionControl:
                 user_id=ended.user_id, session_id=ended.session_id, reason=reason.value
             )
         )
+        entry = AuditEntry(
+            action="session.ended",
+            actor_id=actor_id or ended.user_id,
+            target_id=ended.session_id,
+            on_behalf_of=ended.user_id if actor_id else "",
+            reason=reason.value,
+        )
+        await self.audit.record(entry, transaction.session)
         return [ended]
 
     async def announce(self, ended: Sequence[Session]) -> None:

@@ -1,20 +1,9 @@
 """The command line of chat's operations."""
 
-import asyncio
-import sys
-from argparse import (
-    ArgumentParser,
-    ArgumentTypeError,
-    Namespace,
-    _SubParsersAction,
-)
+from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
 from typing import TypeAlias
 
-from libs.chassis.errors import StartError
-from libs.chassis.logging import configure_logging
-from libs.chassis.settings import load_settings
-from libs.crypto import KeyRingError
-from libs.kernel import AppError
+from libs.chassis.commands import run_command
 from services.chat.operations import export, keys, migrate, retention, verify
 from services.chat.settings import ChatSettings
 
@@ -22,28 +11,8 @@ Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
 
 def main(argv: list[str]) -> int:
-    """Run one command.
-
-    Returns:
-        0 done, 1 something was found or is pending, 2 it failed, 130 interrupted.
-    """
-    arguments = _parser().parse_args(argv)
-    try:
-        return asyncio.run(_run(arguments))
-    except KeyboardInterrupt:
-        return 130
-    except (StartError, KeyRingError, AppError, OSError) as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)  # noqa: T201 - a command line
-        return 2
-
-
-async def _run(arguments: Namespace) -> int:
-    settings = load_settings(ChatSettings)
-    # To stderr: stdout is the result's, and the log file the service's.
-    quiet = {"log_file": None, "log_level": "warning"}
-    configure_logging(settings.model_copy(update=quiet))
-    code: int = await arguments.run(arguments, settings)
-    return code
+    """Run one command; see `run_command` for what it returns."""
+    return run_command(_parser(), ChatSettings, argv)
 
 
 def _parser() -> ArgumentParser:

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 from libs.chassis.mongo import open_mongo
+from libs.chassis.progress import show
 from libs.kernel import ConversationId, SystemClock
 from services.chat.operations.opening import open_vault
-from services.chat.operations.progress import show
 from services.chat.repository import (
     MongoConversationRepository,
     MongoMessageRepository,

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import msgspec
 
+from libs.chassis.lease import MongoLease
 from libs.chassis.mongo import open_mongo
+from libs.chassis.progress import Progress, show
 from libs.kernel import SystemClock, new_id
 from services.chat.operations.opening import open_data_keys
-from services.chat.operations.progress import Progress, show
 from services.chat.repository.key_store import MongoDataKeyStore
-from services.chat.repository.leases import MongoLease
 from services.chat.service.key_rotation import KeyRotation, RotationResult
 from services.chat.settings import ChatSettings
 

@@ -4,8 +4,8 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from libs.chassis.mongo import open_mongo
+from libs.chassis.progress import Progress, show
 from libs.kernel import SystemClock, new_id
-from services.chat.operations.progress import Progress, show
 from services.chat.repository.schema import Schema
 from services.chat.settings import ChatSettings
 

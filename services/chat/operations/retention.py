@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from libs.chassis.bus import bus_settings
+from libs.chassis.lease import MongoLease
 from libs.chassis.mongo import open_mongo
+from libs.chassis.progress import Progress, show
 from libs.chassis.tasks import CoroutineFunction
 from libs.events.rabbitmq import open_bus
 from libs.kernel import SystemClock, new_id
 from services.chat.operations.opening import open_vault
-from services.chat.operations.progress import Progress, show
 from services.chat.repository import MongoConversationRepository, SenderMarkers
-from services.chat.repository.leases import MongoLease
 from services.chat.repository.retention import MongoRetentionStore
 from services.chat.service.outside import Outside
 from services.chat.service.retention import Retention

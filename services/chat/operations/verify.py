@@ -5,9 +5,9 @@ from argparse import Namespace
 import msgspec
 
 from libs.chassis.mongo import open_mongo
+from libs.chassis.progress import Progress, show
 from libs.kernel import ConversationId, SystemClock
 from services.chat.operations.opening import open_vault
-from services.chat.operations.progress import Progress, show
 from services.chat.repository.inspection import MongoInspectionStore
 from services.chat.service.verification import Verification
 from services.chat.settings import ChatSettings

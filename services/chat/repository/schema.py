@@ -15,10 +15,10 @@ import pymongo
 from pymongo import IndexModel
 
 from libs.chassis.errors import StartError
+from libs.chassis.lease import MongoLease
 from libs.chassis.mongo import map_mongo_errors
 from libs.kernel import Clock
 from services.chat.repository.indexes import INDEXES
-from services.chat.repository.leases import MongoLease
 from services.chat.repository.migrations import MIGRATIONS, Database, Migration, Step
 
 Report = Callable[[str, int, int], None]

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from pymongo import IndexModel
 
+from libs.chassis.lease import LeaseHeldError, LeaseLostError, MongoLease
 from libs.chassis.mongo import open_mongo
 from libs.kernel import SystemClock
-from services.chat.repository.leases import LeaseHeldError, LeaseLostError, MongoLease
 from services.chat.repository.migrations import MIGRATIONS, Migration, Step
 from services.chat.repository.schema import Schema, SchemaBehindError
 from tests.support.prefixed import Prefixed

@@ -79,7 +79,7 @@ class House:
 
 def _settings(folder, callers):
     rings = {}
-    for name in ("pepper", "refresh", "storage", "account_transport"):
+    for name in ("pepper", "refresh", "storage", "account_transport", "audit"):
         path = folder / f"{name}.json"
         path.write_text(KeyRing.generate().to_json())
         path.chmod(0o600)

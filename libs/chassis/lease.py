@@ -1,11 +1,13 @@
 """Who does a work that one process does at a time, on the server's clock."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
+from pymongo import ReturnDocument
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
@@ -35,10 +37,13 @@ class MongoLease:
     """A document that one holder has at a time.
 
     Args:
-        database: Chat's; the document stands in ``leases``.
+        database: The service's; the document stands in ``leases``.
         name: Of the work.
         holder: Unique a process.
         ttl: How long a silent holder keeps it.
+
+    Attributes:
+        epoch: Grows by one with every new holder; 0 until held.
     """
 
     def __init__(
@@ -53,6 +58,14 @@ class MongoLease:
         self._name = name
         self._holder = holder
         self._ttl = ttl
+        self._renewed_at = float("-inf")
+        self.epoch = 0
+
+    @property
+    def is_held(self) -> bool:
+        """Whether it was renewed within half of its time: safe to act on."""
+        age_seconds = time.monotonic() - self._renewed_at
+        return age_seconds * 2 < self._ttl.total_seconds()
 
     async def acquire(self) -> bool:
         """Take the lease or renew it; False while another process has it."""
@@ -72,6 +85,7 @@ class MongoLease:
                 {"_id": self._name, "holder": self._holder},
                 [{"$set": {"until": "$$NOW"}}],
             )
+        self._renewed_at = float("-inf")
 
     async def run(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Work while holding the lease.
@@ -101,15 +115,26 @@ class MongoLease:
                 await self.release()
 
     async def _taken(self) -> bool:
+        started = time.monotonic()
         ttl_ms = int(self._ttl.total_seconds() * 1000)
         is_mine = {"$eq": ["$holder", self._holder]}
         is_free = {"$not": [{"$gt": ["$until", "$$NOW"]}]}
-        change = {"holder": self._holder, "until": {"$add": ["$$NOW", ttl_ms]}}
-        result = await self._leases.update_one(
+        before = {"$ifNull": ["$epoch", 0]}
+        change = {
+            "epoch": {"$cond": [is_mine, before, {"$add": [before, 1]}]},
+            "holder": self._holder,
+            "until": {"$add": ["$$NOW", ttl_ms]},
+        }
+        document = await self._leases.find_one_and_update(
             {"_id": self._name, "$expr": {"$or": [is_mine, is_free]}},
             [{"$set": change}],
+            return_document=ReturnDocument.AFTER,
         )
-        return result.matched_count == 1
+        if document is None:
+            return False
+        self._renewed_at = started
+        self.epoch = int(document["epoch"])
+        return True
 
     async def _renew(self) -> None:
         """Return when the lease is lost."""
