@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Response
 
 from libs.chassis.security import AnyPrincipal
+from services.auth.api.passwords import short_password_is_malformed
 from services.auth.api.state import AccessTokensUse, RegistrationUse
 from services.auth.schemas import (
     AcceptedResponse,
@@ -23,12 +24,13 @@ async def register(
     body: RegisterRequest, _: AnyPrincipal, registration: RegistrationUse
 ) -> AcceptedResponse:
     """Register an account; a link is sent to the address if it can be used."""
-    await registration.register(
-        email=body.email,
-        password=body.password,
-        display_name=body.display_name,
-        locale=body.locale,
-    )
+    with short_password_is_malformed("password"):
+        await registration.register(
+            email=body.email,
+            password=body.password,
+            display_name=body.display_name,
+            locale=body.locale,
+        )
     return AcceptedResponse()
 
 

@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 from services.auth.service import (
     AccessTokens,
     AccountRegistration,
+    PasswordPolicy,
     Profiles,
     SessionControl,
     SessionRenewal,
@@ -19,6 +20,7 @@ class AuthState(TypedDict):
     """What the lifespan yields; it becomes ``request.state``."""
 
     registration: AccountRegistration
+    password_policy: PasswordPolicy
     sign_in: SignIn
     renewal: SessionRenewal
     session_control: SessionControl
@@ -30,6 +32,11 @@ class AuthState(TypedDict):
 
 def _registration(request: Request) -> AccountRegistration:
     found: AccountRegistration = request.state.registration
+    return found
+
+
+def _password_policy(request: Request) -> PasswordPolicy:
+    found: PasswordPolicy = request.state.password_policy
     return found
 
 
@@ -64,6 +71,7 @@ def _access_tokens(request: Request) -> AccessTokens:
 
 
 RegistrationUse = Annotated[AccountRegistration, Depends(_registration)]
+PasswordPolicyUse = Annotated[PasswordPolicy, Depends(_password_policy)]
 SignInUse = Annotated[SignIn, Depends(_sign_in)]
 RenewalUse = Annotated[SessionRenewal, Depends(_renewal)]
 SessionControlUse = Annotated[SessionControl, Depends(_session_control)]

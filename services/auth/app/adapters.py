@@ -46,7 +46,7 @@ from services.auth.repository import (
     MongoUserRepository,
     MongoVerificationRepository,
 )
-from services.auth.service import PasswordHasher
+from services.auth.service import PasswordHasher, PasswordLists
 from services.auth.settings import AuthSettings
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ class Adapters:
     bus: EventBus
     clock: Clock
     hasher: PasswordHasher
+    password_lists: PasswordLists
     stores: Stores
     counters: Counters
 
@@ -110,6 +111,7 @@ async def open_adapters(
         clock=SystemClock(),
         hasher=hasher,
         stores=await _stores(database, ring, audit),
+        password_lists=stack.enter_context(PasswordLists()),
         counters=_counters(redis, ring, settings),
     )
 

@@ -7,6 +7,7 @@ from services.auth.service import (
     AccessTokens,
     AccountRegistration,
     Entrance,
+    PasswordPolicy,
     Profiles,
     RefreshTokens,
     SecondFactorGate,
@@ -30,8 +31,10 @@ def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
     sessions = adapters.stores.sessions
     control = _session_control(adapters)
     entrance = _entrance(adapters, control, access, refresh)
+    policy = PasswordPolicy(adapters.password_lists, lambda _: False)
     return AuthState(
-        registration=_registration(settings, adapters),
+        registration=_registration(settings, adapters, policy),
+        password_policy=policy,
         sign_in=_sign_in(adapters, entrance),
         step_up=StepUp(sessions, clock),
         renewal=SessionRenewal(bus, users, sessions, control, access, refresh, clock),
@@ -52,7 +55,9 @@ def _session_control(adapters: Adapters) -> SessionControl:
     )
 
 
-def _registration(settings: AuthSettings, adapters: Adapters) -> AccountRegistration:
+def _registration(
+    settings: AuthSettings, adapters: Adapters, policy: PasswordPolicy
+) -> AccountRegistration:
     transport = KeyRing.from_file(settings.account_transport_keys_file)
     return AccountRegistration(
         bus=adapters.bus,
@@ -60,6 +65,7 @@ def _registration(settings: AuthSettings, adapters: Adapters) -> AccountRegistra
         credentials=adapters.stores.credentials,
         verifications=adapters.stores.verifications,
         hasher=adapters.hasher,
+        policy=policy,
         transport=FieldSealer(transport),
         throttle=adapters.counters.mail_throttle,
         clock=adapters.clock,

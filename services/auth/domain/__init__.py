@@ -4,8 +4,11 @@ from services.auth.domain.address import BlindIndex, EmailAddress
 from services.auth.domain.credential import (
     PASSWORD_CODE_POINTS_MAX,
     PASSWORD_CODE_POINTS_MIN,
+    PASSWORD_CODE_POINTS_MIN_WITH_MFA,
     check_new_password,
+    compared_forms,
     normalise_password,
+    personal_words,
 )
 from services.auth.domain.errors import (
     AttemptsThrottledError,
@@ -73,6 +76,7 @@ from services.auth.domain.verification import VERIFICATION_LIFETIME, Verificatio
 __all__ = [
     "PASSWORD_CODE_POINTS_MAX",
     "PASSWORD_CODE_POINTS_MIN",
+    "PASSWORD_CODE_POINTS_MIN_WITH_MFA",
     "PENDING_SIGN_IN_LIFETIME",
     "PENDING_SIGN_IN_TRIES_MAX",
     "RECOVERY_CODES",
@@ -131,6 +135,8 @@ __all__ = [
     "check_status_text",
     "check_time_zone",
     "clean_device_name",
+    "compared_forms",
     "normalise_password",
+    "personal_words",
     "search_key",
 ]

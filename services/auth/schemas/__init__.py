@@ -7,6 +7,10 @@ from services.auth.schemas.accounts import (
     VerifiedResponse,
     VerifyRequest,
 )
+from services.auth.schemas.passwords import (
+    PasswordStrengthRequest,
+    PasswordStrengthResponse,
+)
 from services.auth.schemas.profiles import (
     HandleRequest,
     MeResponse,
@@ -33,6 +37,8 @@ __all__ = [
     "JwksResponse",
     "LoginRequest",
     "MeResponse",
+    "PasswordStrengthRequest",
+    "PasswordStrengthResponse",
     "ProfileRequest",
     "ProfileResponse",
     "RefreshRequest",

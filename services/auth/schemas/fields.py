@@ -4,15 +4,21 @@ from typing import Annotated
 
 from pydantic import StringConstraints
 
-from services.auth.domain import PASSWORD_CODE_POINTS_MAX, PASSWORD_CODE_POINTS_MIN
+from services.auth.domain import (
+    PASSWORD_CODE_POINTS_MAX,
+    PASSWORD_CODE_POINTS_MIN_WITH_MFA,
+)
 
 Email = Annotated[str, StringConstraints(min_length=3, max_length=254)]
 NewPassword = Annotated[
     str,
     StringConstraints(
-        min_length=PASSWORD_CODE_POINTS_MIN, max_length=PASSWORD_CODE_POINTS_MAX
+        min_length=PASSWORD_CODE_POINTS_MIN_WITH_MFA,
+        max_length=PASSWORD_CODE_POINTS_MAX,
     ),
 ]
+"""By the shortest that any role may have; the policy knows whose it is."""
+
 Password = Annotated[
     str, StringConstraints(min_length=1, max_length=PASSWORD_CODE_POINTS_MAX)
 ]

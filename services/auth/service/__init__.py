@@ -2,6 +2,8 @@
 
 from services.auth.service.entrance import Entered, Entrance
 from services.auth.service.guesses import counted
+from services.auth.service.password_lists import PasswordLists, PasswordStrength
+from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
 from services.auth.service.registration import AccountRegistration
@@ -22,6 +24,10 @@ __all__ = [
     "Entered",
     "Entrance",
     "PasswordHasher",
+    "PasswordLists",
+    "PasswordOwner",
+    "PasswordPolicy",
+    "PasswordStrength",
     "ProfileChange",
     "Profiles",
     "RefreshToken",

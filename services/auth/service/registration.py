@@ -25,7 +25,6 @@ from services.auth.domain import (
     VerificationTokenInvalidError,
     check_display_name,
     check_locale,
-    check_new_password,
 )
 from services.auth.ports import (
     CredentialRepository,
@@ -33,6 +32,7 @@ from services.auth.ports import (
     UserRepository,
     VerificationRepository,
 )
+from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
 
 _TOKEN_BYTES = 32
@@ -52,6 +52,7 @@ class AccountRegistration:
     credentials: CredentialRepository
     verifications: VerificationRepository
     hasher: PasswordHasher
+    policy: PasswordPolicy
     transport: FieldSealer
     throttle: MailThrottle
     clock: Clock
@@ -71,8 +72,8 @@ class AccountRegistration:
         Emits: user.created, account.verification_requested.
         """
         address = EmailAddress.parse(email)
-        check_new_password(password)
         name, tag = check_display_name(display_name), check_locale(locale)
+        await self.policy.check(password, PasswordOwner(address, name))
         # Hashed before the account is looked up: the same work in every case.
         registration = Registration(name, tag, await self.hasher.hash(password))
         if not await self.throttle.is_admitted(address):

@@ -1,5 +1,8 @@
 """Malformed and hostile requests: a 4xx with a code, never a 5xx."""
 
+import json
+import unicodedata
+
 import pytest
 
 from libs.chassis.security import Principal
@@ -28,6 +31,7 @@ BODIES = [
     ("register", {**GOOD, "email": "a\u0000@b.de"}),
     ("register", {**GOOD, "password": "x" * 14}),
     ("register", {**GOOD, "password": "x" * 257}),
+    ("register", {**GOOD, "password": "PasswordStandard"}),
     ("register", {**GOOD, "password": 123456789012345}),
     ("register", {**GOOD, "password": {"$gt": ""}}),
     ("register", {**GOOD, "display_name": ""}),
@@ -54,6 +58,8 @@ BODIES = [
     ("login", {"email": "a@b.de", "password": PASSWORD, "use_cookie": "yes"}),
     ("login", {"email": "a@b.de", "password": PASSWORD, "use_cookie": True}),
     ("login", {"email": "a@b.de", "password": PASSWORD, "device_name": "x" * 65}),
+    ("password-strength", {"password": "x" * 257}),
+    ("password-strength", {"password": "x", "user_inputs": ["a"]}),
     ("refresh", {}),
     ("refresh", {"refresh_token": ""}),
     ("refresh", {"refresh_token": "~~~"}),
@@ -133,6 +139,29 @@ def _is_refused(answer):
 async def test_bad_body_is_refused(client, route, body):
     """MA-1, NI-1: unknown fields, operators and wrong types get 4xx with a code."""
     assert _is_refused(await client.post(route, body, address=f"10.0.{len(route)}.1"))
+
+
+@pytest.mark.parametrize("route", ["register", "login", "password-strength"])
+async def test_pw_1_half_a_surrogate_pair_is_refused(client, route):
+    """PW-1: a password that is no text is a 4xx on every route, never a 500."""
+    half = json.dumps({**GOOD, "password": "\ud800" * 15}).encode()
+    headers = client.process.headers() | {"Content-Type": "application/json"}
+    url = f"{client.process.url}{AUTH}/{route}"
+    async with client.http.post(url, data=half, headers=headers) as response:
+        assert 400 <= response.status < 500
+
+
+@pytest.mark.parametrize("password", ["😀" * 64, "a\x00b" * 10, "e\u0301" * 30])
+async def test_pw_1_any_text_is_a_password(client, mailbox, email, password):
+    """PW-1: emoji, NUL and decomposed letters register and sign in."""
+    body = {"email": email, "password": password, "display_name": "Ann"}
+    status, answer, _ = await client.post("register", body)
+    assert status == 202, answer
+    status, answer, _ = await client.post(
+        "verify", {"token": await mailbox.token(email)}
+    )
+    assert status == 200, answer
+    await client.login(email, unicodedata.normalize("NFC", password))
 
 
 @pytest.mark.parametrize(("raw", "content_type"), RAW, ids=range(len(RAW)))

@@ -27,7 +27,7 @@ from services.auth.repository import (
     MemoryUserRepository,
     MemoryVerificationRepository,
 )
-from services.auth.service import PasswordHasher
+from services.auth.service import PasswordHasher, PasswordLists
 from services.auth.settings import AuthSettings
 from tests.support.asgi import InternalCallers
 
@@ -120,8 +120,15 @@ def hasher(settings):
         yield made
 
 
+@pytest.fixture(scope="session")
+def password_lists():
+    """The lists of frequent passwords, loaded once."""
+    with PasswordLists() as made:
+        yield made
+
+
 @pytest.fixture
-async def house(settings, hasher):
+async def house(settings, hasher, password_lists):
     """Auth over memory adapters, with a mailbox that consumes its events."""
     clock = FrozenClock()
     bus = InMemoryBus("auth", clock=clock)
@@ -130,6 +137,7 @@ async def house(settings, hasher):
         bus=bus,
         clock=clock,
         hasher=hasher,
+        password_lists=password_lists,
         stores=Stores(
             users=MemoryUserRepository(),
             credentials=MemoryCredentialRepository(),

@@ -107,6 +107,50 @@ def test_az_1_no_route_without_a_policy():
     assert without == ["/api/v1/auth/jwks.json"]
 
 
+async def test_pw_2_short_password_is_a_malformed_field(api):
+    """PW-2: 14 code points are 422 by whichever rule; 15 are fine."""
+    for length, status in ((7, 422), (14, 422), (15, 202)):
+        body = {"email": EMAIL, "password": "😀" * length, "display_name": "Ann"}
+        answer = await api("POST", f"{AUTH}/register", body)
+        assert answer.status == status
+        if status == 422:
+            assert answer.json()["code"] == "request_invalid"
+            assert answer.json()["errors"][0]["path"] == "body.password"
+
+
+async def test_pw_5_refused_password_is_told_why(api):
+    """PW-5: the rule stands in the answer."""
+    for password, rule in (
+        ("PasswordStandard", "listed"),
+        ("ann@example.test", "personal"),
+    ):
+        body = {"email": EMAIL, "password": password, "display_name": "Ann"}
+        answer = await api("POST", f"{AUTH}/register", body)
+        assert (answer.status, answer.json()["code"]) == (400, "password_invalid")
+        assert answer.json()["rule"] == rule
+
+
+@pytest.mark.parametrize("route", ["register", "login", "password-strength"])
+async def test_pw_3_five_megabytes_are_refused(api, route):
+    """PW-3: a password of 5 MB is a 4xx on every route."""
+    body = {"email": EMAIL, "password": "x" * 5_000_000, "display_name": "Ann"}
+    answer = await api("POST", f"{AUTH}/{route}", body)
+    assert answer.status in (413, 422)
+
+
+async def test_password_strength(api):
+    """The hint is a score, what would help and whether it may be chosen."""
+    path = f"{AUTH}/password-strength"
+    answer = await api("POST", path, {"password": "PasswordStandard", "email": "an"})
+    assert answer.status == 200
+    assert (answer.json()["is_accepted"], answer.json()["rule"]) == (False, "listed")
+    body = {"password": "kx9#Tq2v-mM4rr!w", "email": EMAIL, "display_name": "Ann"}
+    answer = await api("POST", path, body)
+    assert answer.json()["is_accepted"] is True
+    assert answer.json()["score"] == 4
+    assert (await api("POST", path, {"password": "x" * 257})).status == 422
+
+
 async def test_registration_and_verification(api, house):
     """202 with one body, then 200, then 400 for the used link."""
     body = {"email": EMAIL, "password": PASSWORD, "display_name": "Ann"}

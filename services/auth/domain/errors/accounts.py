@@ -24,16 +24,27 @@ class EmailTakenError(ConflictError):
         super().__init__("email_taken", "Another account has this address.")
 
 
-class PasswordInvalidError(InvalidError):
-    """The password breaks a length rule; ``details`` hold rule and limit."""
+_PASSWORD_RULES = {
+    "too_short": "The password has fewer characters than it needs.",
+    "too_long": "The password has more characters than can be taken.",
+    "not_text": "The password holds half a character.",
+    "listed": "This password is on the lists that attackers try first.",
+    "personal": "This password is a name or an address, or the product's name.",
+}
 
-    def __init__(self, rule: str, limit: int) -> None:
-        super().__init__(
-            "password_invalid",
-            f"The password is {rule.replace('_', ' ')}: the limit is {limit}.",
-            rule=rule,
-            limit=limit,
-        )
+
+class PasswordInvalidError(InvalidError):
+    """The password breaks a rule; ``details`` hold it and, of a length, the limit.
+
+    Rules: too_short, too_long, not_text, listed, personal.
+    """
+
+    def __init__(self, rule: str, limit: int = 0) -> None:
+        self.rule = rule
+        self.limit = limit
+        super().__init__("password_invalid", _PASSWORD_RULES[rule], rule=rule)
+        if limit:
+            self.details["limit"] = limit
 
 
 class HandleInvalidError(InvalidError):
