@@ -36,6 +36,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         action: What a member's role must allow; None outside `Scope.CONVERSATION`.
         variant: Which of the things it can do, where they ask for other actions.
         is_paced: Whether slow mode makes its callers wait.
+        is_on_message: Whether it names a message, or one by its thread. One that is
+            hidden from the caller is as if it were missing, whatever their role.
     """
 
     name: str
@@ -43,14 +45,27 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     variant: str = ""
     scope: Scope = Scope.CONVERSATION
     is_paced: bool = False
+    is_on_message: bool = False
+
+
+def _on(name: str, action: Action, variant: str = "") -> Operation:
+    return Operation(name=name, action=action, variant=variant)
 
 
 def _said(name: str, action: Action) -> Operation:
     return Operation(name=name, action=action, is_paced=True)
 
 
-def _on(name: str, action: Action, variant: str = "") -> Operation:
-    return Operation(name=name, action=action, variant=variant)
+def _message(
+    name: str, action: Action, variant: str = "", *, is_paced: bool = False
+) -> Operation:
+    return Operation(
+        name=name,
+        action=action,
+        variant=variant,
+        is_paced=is_paced,
+        is_on_message=True,
+    )
 
 
 def _beyond(name: str, scope: Scope) -> Operation:
@@ -89,37 +104,37 @@ OPERATIONS: tuple[Operation, ...] = (
     # Messages.
     _on(f"GET {_CONVERSATION}/messages", Action.READ),
     _said(f"POST {_CONVERSATION}/messages", Action.SEND),
-    _said(f"PATCH {_MESSAGE}", Action.EDIT_OWN),
-    _on(f"DELETE {_MESSAGE}", Action.DELETE_OWN, "own"),
-    _on(f"DELETE {_MESSAGE}", Action.DELETE_ANY, "other's"),
-    _on(f"GET {_MESSAGE}", Action.READ),
-    _on(f"GET {_MESSAGE}/edits", Action.READ, "own"),
-    _on(f"GET {_MESSAGE}/edits", Action.DELETE_ANY, "other's"),
-    _on(f"PUT {_MESSAGE}/reactions/{{emoji}}", Action.REACT),
-    _on(f"DELETE {_MESSAGE}/reactions/{{emoji}}", Action.REACT),
-    _on(f"GET {_MESSAGE}/reactions/{{emoji}}", Action.READ),
-    _on(f"PUT {_MESSAGE}/pin", Action.PIN),
-    _on(f"DELETE {_MESSAGE}/pin", Action.PIN),
+    _message(f"PATCH {_MESSAGE}", Action.EDIT_OWN, is_paced=True),
+    _message(f"DELETE {_MESSAGE}", Action.DELETE_OWN, "own"),
+    _message(f"DELETE {_MESSAGE}", Action.DELETE_ANY, "other's"),
+    _message(f"GET {_MESSAGE}", Action.READ),
+    _message(f"GET {_MESSAGE}/edits", Action.READ, "own"),
+    _message(f"GET {_MESSAGE}/edits", Action.DELETE_ANY, "other's"),
+    _message(f"PUT {_MESSAGE}/reactions/{{emoji}}", Action.REACT),
+    _message(f"DELETE {_MESSAGE}/reactions/{{emoji}}", Action.REACT),
+    _message(f"GET {_MESSAGE}/reactions/{{emoji}}", Action.READ),
+    _message(f"PUT {_MESSAGE}/pin", Action.PIN),
+    _message(f"DELETE {_MESSAGE}/pin", Action.PIN),
     _on(f"GET {_CONVERSATION}/pins", Action.READ),
     _on(f"GET {_CONVERSATION}/threads", Action.READ),
-    _on(f"GET {_THREAD}", Action.READ),
-    _on(f"GET {_THREAD}/messages", Action.READ),
-    _on(f"PUT {_THREAD}/follow", Action.READ),
-    _on(f"DELETE {_THREAD}/follow", Action.READ),
-    _on(f"PUT {_THREAD}/read", Action.READ),
+    _message(f"GET {_THREAD}", Action.READ),
+    _message(f"GET {_THREAD}/messages", Action.READ),
+    _message(f"PUT {_THREAD}/follow", Action.READ),
+    _message(f"DELETE {_THREAD}/follow", Action.READ),
+    _message(f"PUT {_THREAD}/read", Action.READ),
     _said(f"POST {_CONVERSATION}/forwards", Action.SEND),
     _on(f"POST {_CONVERSATION}/scheduled", Action.SEND),
     _beyond("GET /api/v1/scheduled", Scope.OWN),
     _beyond("PATCH /api/v1/scheduled/{scheduled_id}", Scope.OWN),
     _beyond("DELETE /api/v1/scheduled/{scheduled_id}", Scope.OWN),
     # Catching up, and what is the caller's own.
-    _on(f"GET {_MESSAGE}/receipts", Action.READ),
+    _message(f"GET {_MESSAGE}/receipts", Action.READ),
     _on(f"GET {_CONVERSATION}/changes", Action.READ),
     _on(f"PUT {_CONVERSATION}/read", Action.READ),
     _on(f"PUT {_CONVERSATION}/draft", Action.READ),
     _on(f"DELETE {_CONVERSATION}/draft", Action.READ),
     _on(f"PUT {_CONVERSATION}/mute", Action.READ),
-    _on(f"PUT {_MESSAGE}/bookmark", Action.READ),
+    _message(f"PUT {_MESSAGE}/bookmark", Action.READ),
     _beyond("GET /api/v1/sync/own", Scope.OWN),
     _beyond("POST /api/v1/sync", Scope.OWN),
     _beyond("GET /api/v1/drafts", Scope.OWN),
@@ -127,14 +142,14 @@ OPERATIONS: tuple[Operation, ...] = (
     _beyond("DELETE /api/v1/bookmarks/{message_id}", Scope.OWN),
     # Sockets.
     _said("socket message.send", Action.SEND),
-    _said("socket message.edit", Action.EDIT_OWN),
-    _on("socket message.delete", Action.DELETE_OWN, "own"),
-    _on("socket message.delete", Action.DELETE_ANY, "other's"),
-    _on("socket message.react", Action.REACT),
-    _on("socket message.pin", Action.PIN),
+    _message("socket message.edit", Action.EDIT_OWN, is_paced=True),
+    _message("socket message.delete", Action.DELETE_OWN, "own"),
+    _message("socket message.delete", Action.DELETE_ANY, "other's"),
+    _message("socket message.react", Action.REACT),
+    _message("socket message.pin", Action.PIN),
     _said("socket message.forward", Action.SEND),
-    _on("socket thread.read", Action.READ),
-    _on("socket thread.follow", Action.READ),
+    _message("socket thread.read", Action.READ),
+    _message("socket thread.follow", Action.READ),
     _on("socket conversation.subscribe", Action.READ),
     _on("socket receipt.read", Action.READ),
     _on("socket typing.start", Action.SEND),
