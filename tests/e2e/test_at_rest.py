@@ -1,16 +1,30 @@
-"""Acceptance 4: nothing that the story's people wrote is readable at rest."""
+"""Acceptance 4: nothing that people wrote is readable at rest."""
 
 import base64
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+
+from libs.kernel import new_id
 
 pytestmark = pytest.mark.e2e
 
 CHUNK = 1 << 22
 SINK_FOLDERS = ("mail",)
 """Where the SMTP sink keeps what it delivered: an inbox is clear by its nature."""
+
+BESIDE_MESSAGES = {
+    "title": "Voyage to Naples",
+    "topic": "Whom we meet under the volcano",
+    "first": "We leave on the packet boat of Tuesday",
+    "edited": "We leave on the mail coach of Thursday",
+    "scheduled": "Remember to pack the barometer",
+    "draft": "Perhaps we ought to tell Babbage",
+    "note": "The coachman wants three guineas",
+}
+"""What people write that is no message's present text."""
 
 
 def stored_files(root: Path) -> Iterator[Path]:
@@ -56,10 +70,36 @@ def test_scan_would_find_a_text(tmp_path) -> None:
     assert found_in(path, needles("engine is warm")) == [b"engine is warm"]
 
 
-def test_no_store_holds_a_text(house, told, story_texts) -> None:
-    """MongoDB, RabbitMQ, Redis, S3, queues and logs hold no message text."""
+@pytest.fixture
+async def written(neighbours) -> list[str]:
+    """Write one of each, and see that each is there to be read by its writer."""
+    ada, said = neighbours.ada, BESIDE_MESSAGES
+    place = f"conversations/{neighbours.names['group']}"
+    profile = {"title": said["title"], "topic": said["topic"]}
+    message = {"client_message_id": new_id(), "text": said["first"]}
+    due_at = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    await ada.call("PATCH", place, profile)
+    sent = await ada.call("POST", f"{place}/messages", message)
+    own = f"{place}/messages/{sent['message']['message_id']}"
+    await ada.call("PATCH", own, {"text": said["edited"]})
+    later = {"due_at": due_at, "text": said["scheduled"]}
+    await ada.call("POST", f"{place}/scheduled", later)
+    await ada.call("PUT", f"{place}/draft", {"text": said["draft"]})
+    await ada.call("PUT", f"{own}/bookmark", {"note": said["note"]})
+    pages = [place, own, f"{own}/edits", "scheduled", "drafts", "bookmarks"]
+    shown = str([await ada.call("GET", page) for page in pages])
+    assert [text for text in said.values() if text not in shown] == []
+    return list(said.values())
+
+
+async def test_no_store_holds_a_text(house, told, story_texts, written) -> None:
+    """MongoDB, RabbitMQ, Redis, S3, queues and logs hold nothing that people wrote.
+
+    Messages, what they said before an edit, titles, topics, scheduled messages,
+    drafts, notes of bookmarks.
+    """
     story = told.story
-    private = [*story_texts, story.ada.email, story.grace.email, "Bernoulli"]
+    private = [*story_texts, *written, story.ada.email, story.grace.email, "Bernoulli"]
     private += ["Analytical Engine", "engine.png", story.ada.password]
     wanted = [needle for text in private for needle in needles(text)]
     house.flush_to_disk()
