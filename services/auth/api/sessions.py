@@ -16,7 +16,7 @@ from services.auth.api.cookie import (
     read_refresh_cookie,
     token_response,
 )
-from services.auth.api.state import RenewalUse, SessionControlUse, SignInUse
+from services.auth.api.state import RenewalUse, SessionControlUse, SignInUse, StepUpUse
 from services.auth.domain import (
     ClientDevice,
     RefreshTokenInvalidError,
@@ -60,17 +60,19 @@ async def login(
 
 @router.post("/auth/refresh")
 async def refresh(
+    *,
     request: Request,
     response: Response,
     _: AnyPrincipal,
     renewal: RenewalUse,
     body: RefreshRequest | None = None,
+    client_address: ClientAddress = "",
 ) -> TokenResponse:
     """Spend a refresh token for new tokens; from the body, else from the cookie."""
     token = _refresh_token(body, request)
     if token is None:
         raise RefreshTokenInvalidError
-    return token_response(await renewal.refresh(token), response)
+    return token_response(await renewal.refresh(token, client_address), response)
 
 
 @router.post("/auth/logout", status_code=204)
@@ -113,11 +115,28 @@ async def list_sessions(
     return Page(items=items, next_cursor=cursor_of(following))
 
 
+@router.delete("/me/sessions", status_code=204)
+async def revoke_other_sessions(
+    principal: CurrentPrincipal, control: SessionControlUse, step_up: StepUpUse
+) -> None:
+    """End all of the caller's sessions but this one; needs a fresh proof (SR-5)."""
+    own = SessionId(principal.session_id)
+    await step_up.require(UserId(principal.user_id), own)
+    await control.revoke_others(UserId(principal.user_id), own)
+
+
 @router.delete("/me/sessions/{session_id}", status_code=204)
 async def revoke_session(
-    session_id: SessionPath, principal: CurrentPrincipal, control: SessionControlUse
+    session_id: SessionPath,
+    principal: CurrentPrincipal,
+    control: SessionControlUse,
+    step_up: StepUpUse,
 ) -> None:
-    """End one of the caller's sessions; idempotent."""
+    """End one of the caller's sessions; another one needs a fresh proof (SR-5)."""
+    if session_id != principal.session_id:
+        await step_up.require(
+            UserId(principal.user_id), SessionId(principal.session_id)
+        )
     await control.revoke_own(
         UserId(principal.user_id), session_id, RevokeReason.REVOKED
     )

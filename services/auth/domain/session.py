@@ -78,7 +78,8 @@ class Session:
         parent_hash: SHA-256 of the token before; None before the first refresh.
         rotated_at: When that token was spent.
         is_cookie: Whether the token lives in the browser's cookie.
-        client_address: IP address of the sign-in; empty where it is not known.
+        client_address: IP address of the last sign-in or refresh; empty where it is
+            not known.
         authenticated_at: When its owner last proved who they are; `STEP_UP_FRESH`
             later a sensitive action asks for it again. None for sessions from
             before this was kept: never fresh.
@@ -126,7 +127,9 @@ class Session:
             return TokenFit.PARENT_IN_GRACE
         return TokenFit.SPENT
 
-    def rotated(self, token_hash: str, key_id: str, at: datetime) -> "Session":
+    def rotated(
+        self, token_hash: str, key_id: str, at: datetime, address: str = ""
+    ) -> "Session":
         """Return the session after its current token was spent for a child."""
         return replace(
             self,
@@ -135,6 +138,7 @@ class Session:
             parent_hash=self.token_hash,
             rotated_at=at,
             last_used_at=at,
+            client_address=address or self.client_address,
         )
 
     def revoked(self, reason: RevokeReason, at: datetime) -> "Session":

@@ -85,6 +85,9 @@ class SessionResponse(ResponseModel):
 
     session_id: SessionId
     device_name: str
+    client_address: str = Field(
+        description="IP address of the last sign-in or refresh; empty if not known."
+    )
     created_at: datetime
     last_used_at: datetime
     expires_at: datetime
@@ -96,6 +99,7 @@ class SessionResponse(ResponseModel):
         return cls(
             session_id=session.session_id,
             device_name=session.device_name,
+            client_address=session.client_address,
             created_at=session.created_at,
             last_used_at=session.last_used_at,
             expires_at=session.expires_at,

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from libs.chassis.audit import AuditEntry
 from libs.events import EventBus, Transaction, WriteConflictError
 from libs.events.catalog import SessionReused
 from libs.kernel import Clock
@@ -33,11 +34,15 @@ class SessionRenewal:
     refresh_tokens: RefreshTokens
     clock: Clock
 
-    async def refresh(self, token_text: str) -> SignedIn:
+    async def refresh(self, token_text: str, address: str = "") -> SignedIn:
         """Spend a refresh token for its child and a new access token.
 
         The same token again within 10 seconds returns the same child (RT-2); a
         spent one after that ends the whole family (RT-1).
+
+        Args:
+            token_text: As the client sent it.
+            address: The client's, for the list of sessions; empty if not known.
 
         Raises:
             RefreshTokenInvalidError: Invented, spent, or the session is over.
@@ -47,7 +52,7 @@ class SessionRenewal:
         token = self.refresh_tokens.parse(token_text)
 
         async def spend(transaction: Transaction) -> SignedIn | Session:
-            return await self._spend(token, transaction)
+            return await self._spend(token, address, transaction)
 
         outcome = await self.bus.run_transaction(spend)
         if isinstance(outcome, SignedIn):
@@ -76,7 +81,7 @@ class SessionRenewal:
             await self.control.end(session, RevokeReason.LOGOUT)
 
     async def _spend(
-        self, token: RefreshToken, transaction: Transaction
+        self, token: RefreshToken, address: str, transaction: Transaction
     ) -> SignedIn | Session:
         """Return new tokens, or the session that a replay has ended."""
         now = self.clock.now()
@@ -93,15 +98,29 @@ class SessionRenewal:
             child = self.refresh_tokens.child(token, session.token_key_id)
             return SignedIn.issue(self.access, user, session, child)
         child = self.refresh_tokens.child(token, self.refresh_tokens.current_key_id)
-        rotated = session.rotated(child.hash, child.key_id, now)
+        rotated = session.rotated(child.hash, child.key_id, now, address)
         if not await self.sessions.rotate(rotated, transaction.session):
             # A parallel refresh was first: run again, as its token's parent.
             raise WriteConflictError
+        if rotated.client_address != session.client_address:
+            await self._record(rotated, "session.moved", transaction)
         return SignedIn.issue(self.access, user, rotated, child)
+
+    async def _record(
+        self, session: Session, action: str, transaction: Transaction
+    ) -> None:
+        entry = AuditEntry(
+            action=action,
+            actor_id=session.user_id,
+            target_id=session.session_id,
+            source=session.client_address,
+        )
+        await self.control.audit.record(entry, transaction.session)
 
     async def _end_family(self, session: Session, transaction: Transaction) -> Session:
         transaction.publish(
             SessionReused(user_id=session.user_id, session_id=session.session_id)
         )
+        await self._record(session, "session.reused", transaction)
         await self.control.end_in(transaction, session, RevokeReason.REUSED)
         return session.revoked(RevokeReason.REUSED, self.clock.now())

@@ -86,6 +86,19 @@ class SessionControl:
             raise SessionMissingError
         await self.end(session, reason)
 
+    async def revoke_others(self, user_id: UserId, kept: SessionId) -> None:
+        """End all of the caller's sessions but one; idempotent.
+
+        Emits: session.revoked.
+        """
+
+        async def store(transaction: Transaction) -> list[Session]:
+            return await self.end_others_in(
+                transaction, user_id, kept, RevokeReason.REVOKED
+            )
+
+        await self.announce(await self.bus.run_transaction(store))
+
     async def end(self, session: Session, reason: RevokeReason) -> None:
         """End a session and tell everyone; emits session.revoked."""
 
@@ -130,6 +143,23 @@ class SessionControl:
         )
         await self.audit.record(entry, transaction.session)
         return [ended]
+
+    async def end_others_in(
+        self,
+        transaction: Transaction,
+        user_id: UserId,
+        kept: SessionId,
+        reason: RevokeReason,
+    ) -> list[Session]:
+        """End a user's sessions but one in a running transaction; see `end_in`."""
+        live = await self.sessions.oldest_live(
+            user_id, at=self.clock.now(), keep=0, session=transaction.session
+        )
+        ended = []
+        for session in live:
+            if session.session_id != kept:
+                ended += await self.end_in(transaction, session, reason)
+        return ended
 
     async def announce(self, ended: Sequence[Session]) -> None:
         """Tell the listeners at once; call it after the commit."""

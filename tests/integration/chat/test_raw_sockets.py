@@ -283,7 +283,7 @@ async def test_a_client_that_does_not_read_is_evicted(
     await ada.until("message.sent", 450)
 
 
-async def test_a_token_that_expires_is_asked_for_and_can_be_renewed(
+async def test_sr_2_a_token_that_expires_is_asked_for_and_can_be_renewed(
     opened, processes, people
 ) -> None:
     """`token.expiring` at its end, `token.renew` keeps the socket (SR-2)."""

@@ -142,7 +142,7 @@ async def test_kill_9_loses_no_acked_message_and_doubles_none(
     assert [event["message"]["seq"] for event in live] == list(range(1, 301))
 
 
-async def test_a_revoked_session_loses_its_sockets_within_a_second(
+async def test_sr_1_a_revoked_session_loses_its_sockets_within_a_second(
     processes, people, open_group, auth_bus
 ) -> None:
     """On whichever process they are; other sessions of the user stay (SR-1)."""
@@ -168,7 +168,7 @@ async def test_a_revoked_session_loses_its_sockets_within_a_second(
         await grace.connect(processes[0])
 
 
-async def test_a_removed_member_gets_nothing_newer(
+async def test_sr_3_a_removed_member_gets_nothing_newer(
     processes, people, open_group
 ) -> None:
     """After the ack of the removal: no send, no event, no history (SR-3, AZ-8)."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 
 from scripts.demo.client import ApiError, Person
 from scripts.demo.house import House
@@ -79,7 +80,7 @@ async def test_a_stranger_sees_nothing(ann, door) -> None:
         assert await _answer(bob, "GET", path) == (401, "token_missing")
 
 
-async def test_a_refreshed_token_works_and_logout_ends_both_within_a_second(
+async def test_sr_1_a_refreshed_token_works_and_logout_ends_both_within_a_second(
     ann,
 ) -> None:
     """SR-1 over REST, with the real announcement of auth."""
@@ -95,6 +96,25 @@ async def test_a_refreshed_token_works_and_logout_ends_both_within_a_second(
             assert time.monotonic() - started < 1
             await asyncio.sleep(0.02)
         assert answer == (401, "session_revoked")
+
+
+async def test_sr_4_no_revoked_session_is_accepted_whatever_happens_to_redis(
+    ann, stack
+) -> None:
+    """SR-4: killed, away and emptied: what has ended stays ended."""
+    await ann.call("POST", "auth/logout")
+    async with asyncio.timeout(5):
+        while await _answer(ann, "GET", "me") == (200, None):  # noqa: ASYNC110 - the gateway's
+            await asyncio.sleep(0.02)
+    await asyncio.to_thread(stack.kill, "valkey")
+    answers = {await _answer(ann, "GET", "me") for _ in range(20)}
+    await stack.until_ready("valkey")
+    answers |= {await _answer(ann, "GET", "me") for _ in range(20)}
+    async with Redis.from_url(stack.admin_redis_url) as redis:
+        await redis.flushall()
+    answers |= {await _answer(ann, "GET", "me") for _ in range(20)}
+    assert (401, "session_revoked") in answers
+    assert {status for status, _ in answers} <= {401, 503}
 
 
 async def test_internal_routes_of_auth_are_not_reachable(ann) -> None:

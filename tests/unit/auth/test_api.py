@@ -1,6 +1,7 @@
 """The routes over memory: shapes, statuses, cookies, headers."""
 
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
 
@@ -381,6 +382,23 @@ async def test_own_sessions(api, ann):
         assert (await api("DELETE", path, who=ann)).status == 204
     page = (await api("GET", "/api/v1/me/sessions", who=ann)).json()
     assert len(page["items"]) == 1
+
+
+async def test_sr_5_ending_other_sessions_needs_a_fresh_proof(api, ann, house):
+    """SR-5: a stolen access token alone ends its own session and no other."""
+    _, other = await api.login(device_name="laptop")
+    house.clock.advance(timedelta(minutes=4))
+    _, fresh = await api.login(device_name="phone")
+    house.clock.advance(timedelta(minutes=2))
+    for path in ("", f"/{other.session_id}"):
+        answer = await api("DELETE", f"/api/v1/me/sessions{path}", who=ann)
+        assert (answer.status, answer.json()["code"]) == (403, "step_up_required")
+    assert (await api("DELETE", "/api/v1/me/sessions", who=fresh)).status == 204
+    page = (await api("GET", "/api/v1/me/sessions", who=fresh)).json()
+    assert [one["session_id"] for one in page["items"]] == [fresh.session_id]
+    own = f"/api/v1/me/sessions/{fresh.session_id}"
+    house.clock.advance(timedelta(minutes=6))
+    assert (await api("DELETE", own, who=fresh)).status == 204
 
 
 async def test_changed_sessions_are_for_services(api, ann, monkeypatch):

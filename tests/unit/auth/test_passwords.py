@@ -160,13 +160,15 @@ async def test_pw_6_overflow_is_refused_at_once_with_retry_after(ring):
 
 async def test_pw_6_caller_who_leaves_keeps_its_place_until_the_thread_is_free(ring):
     """PW-6: a cancelled request still counts while its hash runs."""
-    with PasswordHasher(ring, cost=8, workers=1, waiting_max=0) as small:
+    with PasswordHasher(ring, cost=12, workers=1, waiting_max=0) as small:
         task = asyncio.create_task(small.hash(PASSWORD))
-        await asyncio.sleep(0.002)
+        await asyncio.sleep(0)
         task.cancel()
         with pytest.raises(UnavailableError):
             await small.hash(PASSWORD)
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            while small._pending:  # noqa: ASYNC110 - it is in a thread
+                await asyncio.sleep(0.01)
         assert await small.hash(PASSWORD)
 
 

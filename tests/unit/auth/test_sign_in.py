@@ -227,6 +227,21 @@ async def test_sr_1_logout_ends_the_session_and_announces_it(house, ann):
         await _refresh(house, first.refresh_token)
 
 
+async def test_au_2_a_session_is_recorded_from_its_start_to_its_end(house, ann):
+    """AU-2: begun, moved to another address, ended; a quiet refresh is no record."""
+    first = await house.login()
+    renewal = house.state["renewal"]
+    second = await renewal.refresh(first.refresh_token, "10.0.0.1")
+    await renewal.refresh(second.refresh_token, "10.9.9.9")
+    await renewal.logout(first.refresh_token)
+    told = [(e.action, e.source) for e in house.adapters.stores.audit.entries]
+    assert told[-3:] == [
+        ("session.started", "10.0.0.1"),
+        ("session.moved", "10.9.9.9"),
+        ("session.ended", ""),
+    ]
+
+
 async def test_sr_5_user_ends_own_sessions_only(house, ann):
     """SR-5: one's own session ends; somebody else's is not even there."""
     mine = await house.login()

@@ -43,7 +43,7 @@ async def until_closed(on) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_who_does_not_renew_an_expired_token_is_closed(gate) -> None:
+async def test_sr_2_who_does_not_renew_an_expired_token_is_closed(gate) -> None:
     """It is asked, has its time, and is told why it has to go."""
     on = client()
     gate.extend(on, 0)

@@ -79,7 +79,7 @@ async def test_a_good_token_is_remembered_for_a_while(
     assert verifier.calls == 1
 
 
-async def test_a_revoked_session_is_refused_although_its_token_is_cached(
+async def test_sr_1_a_revoked_session_is_refused_although_its_token_is_cached(
     clock: FrozenClock,
 ) -> None:
     """Revocation is asked on every request."""
