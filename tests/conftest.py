@@ -1,9 +1,12 @@
 """Fixtures of all tests: the stack of real servers, and the whole house."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
 
+from tests.support.forged_tokens import Canary
 from tests.support.stack import RunningStack, go_up, running_stack
 
 
@@ -19,6 +22,17 @@ def house(stack: RunningStack) -> RunningStack:
     """The same stack with every service and the edge running."""
     go_up(stack.stack, ())
     return stack
+
+
+@pytest.fixture
+async def canary() -> AsyncIterator[Canary]:
+    """A server that nobody of ours must ever ask."""
+    sings = Canary()
+    app = web.Application()
+    app.router.add_route("*", "/{rest:.*}", sings.answer)
+    async with TestServer(app) as server:
+        sings.url = str(server.make_url("/jwks.json"))
+        yield sings
 
 
 @pytest.fixture

@@ -27,9 +27,10 @@ TYP = "at+jwt"
 AUDIENCE = "parley"
 LEEWAY_SECONDS = 30
 LIFETIME_SECONDS = 300
+KEYS_FRESH_SECONDS = 30.0
 _MAX_CACHED = 20_000
 _CACHE_SECONDS = 25.0
-_FRESH_SECONDS = 30.0
+_STALE_SECONDS = 2.0
 _FETCH_SECONDS = 3.0
 _JWKS_LIMITS = JsonLimits(body_bytes=64 * 1024, depth=6)
 _log = structlog.get_logger()
@@ -131,16 +132,25 @@ class AccessTokenVerifier:
 class JwksSource:
     """Auth's public keys, cached.
 
-    They are fetched again in the background when older than 30 s, and at once for an
-    unknown id, but not more than once in 30 s: random ids cost auth nothing. While
-    auth is away the last keys stay.
+    They are fetched again in the background when older than 30 s, while the caller
+    waits when older than 32 s, and at once for an unknown id; not more than once in
+    30 s: random ids cost auth nothing. With the verifier's 25 s a key that was taken
+    away is refused within a minute (JW-4). While auth is away the last keys stay.
 
     Args:
         fetch: Returns the parsed JWKS document; see `jwks_over_http`.
+        fresh_seconds: How long an answer is not asked for again; 30 at most, or a
+            key that was taken away would live longer than a minute.
     """
 
-    def __init__(self, fetch: FetchJwks, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        fetch: FetchJwks,
+        clock: Clock | None = None,
+        fresh_seconds: float = KEYS_FRESH_SECONDS,
+    ) -> None:
         self._fetch = fetch
+        self._fresh_seconds = fresh_seconds
         self._clock = clock or SystemClock()
         self._keys: dict[str, Ed25519PublicKey] = {}
         self._fetched_at = float("-inf")
@@ -150,11 +160,14 @@ class JwksSource:
     async def key(self, kid: str) -> Ed25519PublicKey | None:
         """Return the key of an id; see `KeySource.key`."""
         now = self._clock.monotonic()
-        is_due = now - self._tried_at >= (_FRESH_SECONDS if self._keys else 1.0)
+        is_due = now - self._tried_at >= (self._fresh_seconds if self._keys else 1.0)
         if kid in self._keys:
-            if is_due and now - self._fetched_at >= _FRESH_SECONDS:
-                self._start_refresh()
-            return self._keys[kid]
+            age = now - self._fetched_at
+            if is_due and age >= self._fresh_seconds:
+                refresh = self._start_refresh()
+                if age >= self._fresh_seconds + _STALE_SECONDS:
+                    await asyncio.shield(refresh)
+            return self._keys.get(kid)
         if is_due or self._refreshing is not None:
             await asyncio.shield(self._start_refresh())
         if not self._keys:

@@ -112,7 +112,11 @@ async def _open_proxy(
     watch = await stack.enter_async_context(SessionWatch(redis, auth, clock).run())
     health.add("sessions", watch.check, is_critical=False)
     await _listen(settings, health, watch, stack)
-    keys = JwksSource(jwks_over_http(auth.session, auth_url + _JWKS_PATH), clock)
+    keys = JwksSource(
+        jwks_over_http(auth.session, auth_url + _JWKS_PATH),
+        clock,
+        settings.keys_fresh_seconds,
+    )
     stack.push_async_callback(keys.aclose)
     verifier = AccessTokenVerifier(keys, settings.issuer, clock)
     upstreams = await _open_upstreams(settings, clock, stack)

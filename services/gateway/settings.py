@@ -50,6 +50,13 @@ class GatewaySettings(
     project_url: str = Field(
         pattern=_URL, description=f"Internal addresses of project: {_WHERE}"
     )
+    keys_fresh_seconds: float = Field(
+        default=30,
+        gt=0,
+        le=30,
+        description="How long auth's public keys are used before they are fetched "
+        "again.",
+    )
     routes_file: Path | None = Field(
         default=None,
         description="Routing table; the one that comes with the gateway if left out.",

@@ -1,8 +1,9 @@
 """The use cases, put together over any adapters."""
 
-from libs.crypto import FieldSealer, KeyRing, SigningKeys
+from libs.crypto import FieldSealer, KeyRing
 from services.auth.api import AuthState
 from services.auth.app.adapters import Adapters
+from services.auth.repository import FileSigningKeys
 from services.auth.service import (
     AccessTokens,
     AccountRegistration,
@@ -23,7 +24,7 @@ def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
     """Put the use cases together over any adapters; reads key files only."""
     bus, clock, users = adapters.bus, adapters.clock, adapters.stores.users
     access = AccessTokens(
-        SigningKeys.from_file(settings.signing_keys_file),
+        FileSigningKeys(settings.signing_keys_file, clock),
         issuer=settings.issuer,
         clock=clock,
     )

@@ -70,6 +70,7 @@ from services.auth.domain.session import (
     Session,
     TokenFit,
 )
+from services.auth.domain.signing import KeySchedule, ScheduledKey
 from services.auth.domain.user import Registration, User, UserStatus
 from services.auth.domain.verification import VERIFICATION_LIFETIME, Verification
 
@@ -101,6 +102,7 @@ __all__ = [
     "GuessPurpose",
     "HandleInvalidError",
     "HandleTakenError",
+    "KeySchedule",
     "LocaleInvalidError",
     "LoginThrottledError",
     "OriginRefusedError",
@@ -110,6 +112,7 @@ __all__ = [
     "RefreshTokenInvalidError",
     "Registration",
     "RevokeReason",
+    "ScheduledKey",
     "SecondFactorEnforcedError",
     "SecondFactorInvalidError",
     "SecondFactorMissingError",

@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 
 from libs.chassis.audit.command import add_audit_command
 from libs.chassis.commands import run_command
+from services.auth.operations.keys import add_keys_command
 from services.auth.settings import AuthSettings
 
 __all__ = ["main"]
@@ -19,5 +20,7 @@ def main(argv: list[str]) -> int:
         prog="python -m services.auth",
         description="Without a command: run the service.",
     )
-    add_audit_command(parser.add_subparsers(required=True))
+    commands = parser.add_subparsers(required=True)
+    add_audit_command(commands)
+    add_keys_command(commands)
     return run_command(parser, AuthSettings, argv)

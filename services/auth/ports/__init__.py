@@ -3,6 +3,7 @@
 from services.auth.ports.database import (
     DatabaseSession,
 )
+from services.auth.ports.keys import AccessTokenKeys
 from services.auth.ports.people import (
     CredentialRepository,
     UserRepository,
@@ -24,6 +25,7 @@ from services.auth.ports.throttles import (
 )
 
 __all__ = [
+    "AccessTokenKeys",
     "Attempt",
     "CredentialRepository",
     "DatabaseSession",

@@ -17,6 +17,7 @@ from services.auth.repository.second_factors import (
     MongoSecondFactorRepository,
 )
 from services.auth.repository.sessions import MongoSessionRepository
+from services.auth.repository.signing_keys import FileSigningKeys
 from services.auth.repository.users import (
     MongoCredentialRepository,
     MongoUserRepository,
@@ -25,6 +26,7 @@ from services.auth.repository.verifications import MongoVerificationRepository
 
 __all__ = [
     "EmailVault",
+    "FileSigningKeys",
     "MemoryCredentialRepository",
     "MemoryPendingSignInRepository",
     "MemorySecondFactorRepository",

@@ -10,9 +10,10 @@ from typing import Final
 
 import jwt
 
-from libs.crypto import KeyRing, KeyUnknownError, SigningKeys
+from libs.crypto import KeyRing, KeyUnknownError
 from libs.kernel import Clock, SessionId, UserId, is_id, new_id
 from services.auth.domain import RefreshTokenInvalidError
+from services.auth.ports import AccessTokenKeys
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)
 ACCESS_TOKEN_AUDIENCE: Final = "parley"  # noqa: S105 - a name, no token
@@ -29,7 +30,7 @@ class AccessTokens:
     Source: ADR 0014; RFC 9068 for ``typ`` and claims, RFC 8037 for EdDSA.
     """
 
-    def __init__(self, keys: SigningKeys, *, issuer: str, clock: Clock) -> None:
+    def __init__(self, keys: AccessTokenKeys, *, issuer: str, clock: Clock) -> None:
         self._keys = keys
         self._issuer = issuer
         self._clock = clock
@@ -58,7 +59,7 @@ class AccessTokens:
         )
 
     def jwks(self) -> dict[str, list[dict[str, str]]]:
-        """Return the public keys of every signing key (RFC 7517)."""
+        """Return the public keys that check what was signed lately (RFC 7517)."""
         return self._keys.jwks()
 
 

@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 
 from libs.kernel import new_id
+from tests.support.forged_tokens import FORGERIES, Tokens
 
 pytestmark = pytest.mark.integration
 PATH = "/socket.io/?EIO=4&transport=websocket"
@@ -166,6 +167,26 @@ async def test_a_wrong_token_is_refused_and_the_socket_closed(
     answer = await raw.packet("44")
     assert json.loads(answer[2:])["data"]["code"] in {"token_missing", "token_invalid"}
     assert await raw.close_code() == 1008
+
+
+async def test_jw_1_forged_token_is_refused_at_connect(
+    opened, processes, people, canary
+) -> None:
+    """JW-1: no forgery opens a socket, and nothing is fetched for one."""
+    (ada,) = await people(1)
+    tokens = Tokens(ada.signing, ada.issuer)
+    for name, forge in FORGERIES.items():
+        raw = await opened(processes[0])
+        raw.send(b"40" + json.dumps({"token": forge(tokens, canary.url)}).encode())
+        if name == "100 kB":
+            assert await raw.close_code() == 1009
+            continue
+        answer = json.loads((await raw.packet("4"))[2:])
+        assert answer["data"]["code"] == "token_invalid", name
+        await raw.close()
+    assert canary.hits == []
+    raw = await opened(processes[0])
+    await raw.admitted(ada)
 
 
 async def test_silence_is_closed_in_time(opened, processes) -> None:

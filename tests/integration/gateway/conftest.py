@@ -16,10 +16,9 @@ import aiohttp
 import psutil
 import pytest
 
-from libs.chassis.tokens import sign_token
 from libs.crypto import SigningKey
 from libs.crypto.jwk import jwks
-from libs.kernel import new_id
+from tests.support.forged_tokens import Tokens
 
 ISSUER = "http://issuer.test"
 _GATEWAY, _UPSTREAM, _STRICT, _AWAY, _NOBODY, _PAIR, _ONE, _TWO = range(
@@ -47,29 +46,6 @@ _OPEN = {
     "is_anonymous": True,
     "timeout_seconds": 1,
 }
-
-
-@dataclass
-class Tokens:
-    """Makes access tokens as auth would."""
-
-    key: SigningKey
-
-    def access(self, *, typ: str = "at+jwt", key: SigningKey | None = None, **claims):
-        """Return a token; claims given as None are left out."""
-        now = int(time.time())
-        all_claims = {
-            "iss": ISSUER,
-            "aud": "parley",
-            "sub": new_id(),
-            "sid": new_id(),
-            "jti": new_id(),
-            "iat": now,
-            "exp": now + 300,
-            "roles": ["member"],
-        } | claims
-        kept = {name: value for name, value in all_claims.items() if value is not None}
-        return sign_token(key or self.key, kept, typ=typ)
 
 
 @dataclass
@@ -215,7 +191,7 @@ def strict_process(stack, upstream, tmp_path_factory):
 async def gateway(gateway_process, upstream, signing_key):
     """The gateway with wide limits."""
     async with aiohttp.ClientSession(auto_decompress=False) as http:
-        yield GatewayRig(*gateway_process, upstream, Tokens(signing_key), http)
+        yield GatewayRig(*gateway_process, upstream, Tokens(signing_key, ISSUER), http)
 
 
 @pytest.fixture(scope="session")
@@ -232,14 +208,14 @@ def away_process(stack, upstream, tmp_path_factory):
 async def gateway_away(away_process, upstream, signing_key):
     """The gateway whose project service is not there."""
     async with aiohttp.ClientSession() as http:
-        yield GatewayRig(*away_process, upstream, Tokens(signing_key), http)
+        yield GatewayRig(*away_process, upstream, Tokens(signing_key, ISSUER), http)
 
 
 @pytest.fixture
 async def strict_gateway(strict_process, upstream, signing_key):
     """The gateway with narrow limits."""
     async with aiohttp.ClientSession() as http:
-        yield GatewayRig(*strict_process, upstream, Tokens(signing_key), http)
+        yield GatewayRig(*strict_process, upstream, Tokens(signing_key, ISSUER), http)
 
 
 def _environment(stack, upstream: str, folder: Path, offset: int) -> dict[str, str]:

@@ -1,13 +1,10 @@
 """Tokens: what is refused, and how fast an ended session is."""
 
 import asyncio
-import base64
 import json
 import time
 
-import jwt
 import pytest
-from cryptography.hazmat.primitives import serialization
 
 from libs.chassis.mongo import open_mongo
 from libs.chassis.redis import open_redis
@@ -19,95 +16,46 @@ from libs.events.catalog import SessionRevoked
 from libs.events.rabbitmq import open_bus
 from libs.kernel import new_id
 from services.auth.settings import AuthSettings
+from tests.support.forged_tokens import FORGERIES
 
 pytestmark = pytest.mark.integration
 PATH = "/api/v1/conversations/echo"
 
 
-def _encode(document: object) -> str:
-    raw = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _forged(tokens, header: dict[str, object]) -> str:
-    """Return a good token's claims and signature under another header."""
-    _, claims, signature = tokens.access().split(".")
-    return f"{_encode(header)}.{claims}.{signature}"
-
-
-def _with_public_key_as_secret(tokens) -> str:
-    """Sign with HMAC and the public key as secret: the classic confusion."""
-    public = tokens.key.private_key.public_key()
-    raw = public.public_bytes(
-        serialization.Encoding.Raw, serialization.PublicFormat.Raw
-    )
-    claims = jwt.decode(tokens.access(), options={"verify_signature": False})
-    headers = {"typ": "at+jwt", "kid": tokens.key.kid}
-    return jwt.encode(claims, raw * 2, "HS256", headers=headers)
-
-
-GOOD_HEADER = {"alg": "EdDSA", "typ": "at+jwt", "kid": "test-key"}
 NOW = int(time.time())
-FORGERIES = {
-    "no words": lambda _: "nonsense",
-    "three dots": lambda _: "a.b.c",
-    "alg none": lambda tokens: _forged(tokens, GOOD_HEADER | {"alg": "none"}),
-    "alg None": lambda tokens: _forged(tokens, GOOD_HEADER | {"alg": "None"}),
-    "alg nOnE, unsigned": lambda tokens: (
-        f"{_encode(GOOD_HEADER | {'alg': 'nOnE'})}.{tokens.access().split('.')[1]}."
-    ),
-    "no alg": lambda tokens: _forged(tokens, {"typ": "at+jwt", "kid": "test-key"}),
-    "alg HS256": _with_public_key_as_secret,
-    "alg RS256": lambda tokens: _forged(tokens, GOOD_HEADER | {"alg": "RS256"}),
-    "alg ES256": lambda tokens: _forged(tokens, GOOD_HEADER | {"alg": "ES256"}),
-    "jwk": lambda tokens: _forged(
-        tokens, GOOD_HEADER | {"jwk": tokens.key.public_jwk()}
-    ),
-    "jku": lambda tokens: _forged(tokens, GOOD_HEADER | {"jku": "http://x.test"}),
-    "x5u": lambda tokens: _forged(tokens, GOOD_HEADER | {"x5u": "http://x.test"}),
-    "crit": lambda tokens: _forged(tokens, GOOD_HEADER | {"crit": ["b64"]}),
-    "b64 false": lambda tokens: _forged(tokens, GOOD_HEADER | {"b64": False}),
-    "unknown kid": lambda tokens: _forged(tokens, GOOD_HEADER | {"kid": "other"}),
-    "path in kid": lambda tokens: _forged(tokens, GOOD_HEADER | {"kid": "../x"}),
-    "operator in kid": lambda tokens: _forged(
-        tokens, GOOD_HEADER | {"kid": {"$gt": ""}}
-    ),
-    "other key": lambda tokens: tokens.access(key=SigningKey.generate("test-key")),
-    "typ JWT": lambda tokens: tokens.access(typ="JWT"),
-    "internal token": lambda tokens: tokens.access(typ="internal+jwt"),
-    "wrong iss": lambda tokens: tokens.access(iss="http://evil.test"),
-    "wrong aud": lambda tokens: tokens.access(aud="chat"),
-    "aud list": lambda tokens: tokens.access(aud=["parley", "chat"]),
-    "no aud": lambda tokens: tokens.access(aud=None),
-    "no iss": lambda tokens: tokens.access(iss=None),
-    "no sub": lambda tokens: tokens.access(sub=None),
-    "no sid": lambda tokens: tokens.access(sid=None),
-    "no jti": lambda tokens: tokens.access(jti=None),
-    "no exp": lambda tokens: tokens.access(exp=None),
-    "no iat": lambda tokens: tokens.access(iat=None),
-    "exp text": lambda tokens: tokens.access(exp="soon"),
-    "future": lambda tokens: tokens.access(
-        iat=int(time.time()) + 600, exp=int(time.time()) + 900
-    ),
-    "cut signature": lambda tokens: tokens.access()[:-8],
-    "cut claims": lambda tokens: tokens.access().replace(".", ".A", 1),
-    "huge": lambda tokens: tokens.access(extra="x" * 20_000),
-    "operator in sub": lambda tokens: tokens.access(sub={"$ne": None}),
-}
 
 
 @pytest.mark.parametrize("name", FORGERIES)
-async def test_a_forged_token_is_refused(gateway, name) -> None:
-    """JW-1, JW-2: 401 token_invalid, and nothing reaches the service."""
+async def test_jw_1_forged_token_is_refused(gateway, canary, name) -> None:
+    """JW-1, JW-2: 401, nothing reaches the service, nothing is fetched."""
     before = (await gateway.counts()).get("requests", 0)
-    headers = {"Authorization": f"Bearer {FORGERIES[name](gateway.tokens)}"}
+    forged = FORGERIES[name](gateway.tokens, canary.url)
+    headers = {"Authorization": f"Bearer {forged}"}
     status, sent, body = await gateway.ask("GET", PATH, headers=headers)
     assert (status, json.loads(body)["code"]) == (401, "token_invalid")
     assert sent["WWW-Authenticate"] == 'Bearer error="invalid_token"'
     assert (await gateway.counts()).get("requests", 0) == before
+    assert canary.hits == []
 
 
-async def test_an_expired_token_says_so(gateway) -> None:
+async def test_jw_1_canary_would_sing(gateway, canary) -> None:
+    """JW-1: who comes to the canary is heard, so its silence means something."""
+    async with gateway.http.get(canary.url) as response:
+        assert response.status == 200
+    assert canary.hits == ["/jwks.json"]
+    assert len(FORGERIES) >= 25
+
+
+async def test_jw_3_token_of_a_clock_ahead_is_taken(gateway) -> None:
+    """JW-3: issued 20 s from now is taken; 40 s is among the forgeries."""
+    now = int(time.time())
+    early = gateway.tokens.access(iat=now + 20, exp=now + 320)
+    headers = {"Authorization": f"Bearer {early}"}
+    status, _, _ = await gateway.ask("GET", PATH, headers=headers)
+    assert status == 200
+
+
+async def test_jw_3_expired_token_says_so(gateway) -> None:
     """JW-3: the client learns that a refresh helps; 30 s of leeway."""
     late = gateway.tokens.access(iat=NOW - 400, exp=NOW - 60)
     status, code = await gateway.problem(
