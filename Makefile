@@ -9,7 +9,7 @@ WORKERS := $(SERVICES:%=services.%.consumers:worker)
 SOURCES := libs services deploy tests bench scripts
 STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
 T ?= tests
-BENCHES = $(sort $(subst _,-,$(filter-out __init__,$(basename $(notdir $(wildcard bench/[a-z]*.py bench/events))))))
+BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(wildcard bench/[a-z]*.py) $(patsubst %/__main__.py,%,$(wildcard bench/*/__main__.py)))))))
 
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 

@@ -1,28 +1,21 @@
 """People of a benchmark: known to chat, each with a token as auth signs it."""
 
-import time
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 import aiohttp
 from pydantic import SecretStr
 
 from bench.chat.processes import ChatProcess
 from bench.events.servers import Place
-from deploy.embedded.environment import service_environment
+from bench.tokens import AccessTokens
 from deploy.embedded.keys import internal_file
 from deploy.embedded.layout import Stack
 from libs.chassis.mongo import open_mongo
 from libs.chassis.security import InternalTokenSigner, Principal
 from libs.chassis.settings import MongoSettings
-from libs.chassis.tokens import sign_token
-from libs.crypto import SigningKeys
 from libs.kernel import SessionId, UserId, new_id
 from services.chat.domain.user import User
 from services.chat.repository import MongoUserRepository
-
-_TOKEN_SECONDS = 3_600
 
 
 @dataclass(frozen=True)
@@ -42,10 +35,7 @@ class Registry:
     """
 
     def __init__(self, stack: Stack, place: Place) -> None:
-        auth = service_environment(stack, "auth")
-        keys = SigningKeys.from_file(Path(auth["AUTH_SIGNING_KEYS_FILE"]))
-        self._signing = keys.current
-        self._issuer = auth["AUTH_ISSUER"]
+        self._tokens = AccessTokens(stack)
         self._gateway = InternalTokenSigner(internal_file(stack, "gateway"), "gateway")
         self._mongo = MongoSettings(
             mongo_url=SecretStr(place.mongo_url), mongo_database=place.database
@@ -63,18 +53,7 @@ class Registry:
 
     def access_token(self, badge: Badge) -> str:
         """Return an access token as auth would sign it."""
-        now = int(time.time())
-        claims: dict[str, Any] = {
-            "iss": self._issuer,
-            "aud": "parley",
-            "sub": badge.user_id,
-            "sid": badge.session_id,
-            "jti": new_id(),
-            "iat": now,
-            "exp": now + _TOKEN_SECONDS,
-            "roles": ["member"],
-        }
-        return sign_token(self._signing, claims, typ="at+jwt")
+        return self._tokens.of(badge.user_id, badge.session_id)
 
     def internal_token(self, badge: Badge) -> str:
         """Return the token with which the gateway passes on somebody's request."""

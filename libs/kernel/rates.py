@@ -32,10 +32,23 @@ class Limit:
 
 @dataclass(frozen=True)
 class Charge:
-    """One limit that a request has to pass: what is counted, and how much it may."""
+    """One limit that a request has to pass.
+
+    Attributes:
+        subject: What is counted.
+        limit: How much it may.
+        cost: What the request weighs: so many plain ones; at most the burst counts,
+            or it would never pass.
+    """
 
     subject: str
     limit: Limit
+    cost: int = 1
+
+    @property
+    def weight_seconds(self) -> float:
+        """Time that this request uses up."""
+        return self.limit.interval_seconds * min(self.cost, self.limit.burst)
 
 
 @dataclass(frozen=True)
@@ -46,10 +59,17 @@ class Decision:
         retry_after_seconds: 0 if it may; else waiting so long always succeeds if
             nothing else is sent meanwhile.
         subject: The limit that refused it, or "".
+        tightest: Of those charged, the limit with the least left; the refusing one of
+            a refusal. None where nothing was charged.
+        remaining: Plain requests that it still takes at once.
+        reset_seconds: Until it would take its whole burst again.
     """
 
     retry_after_seconds: float = 0.0
     subject: str = ""
+    tightest: Charge | None = None
+    remaining: int = 0
+    reset_seconds: float = 0.0
 
     @property
     def is_allowed(self) -> bool:
@@ -58,7 +78,7 @@ class Decision:
 
 
 def arrive(
-    tat_seconds: float | None, now_seconds: float, limit: Limit
+    tat_seconds: float | None, now_seconds: float, limit: Limit, cost: int = 1
 ) -> tuple[float, float]:
     """Let one request arrive.
 
@@ -66,18 +86,49 @@ def arrive(
         tat_seconds: Stored TAT, None for a key that is not known.
         now_seconds: On the same clock.
         limit: See `Limit`.
+        cost: See `Charge`.
 
     Returns:
         The new TAT, and how long to wait before it would be accepted: 0 if it is
         accepted now. The new TAT is to be stored only then.
     """
     tat = now_seconds if tat_seconds is None else max(tat_seconds, now_seconds)
-    next_tat = tat + limit.interval_seconds
+    next_tat = tat + limit.interval_seconds * min(cost, limit.burst)
     allowed_at = next_tat - limit.interval_seconds * limit.burst
     wait = allowed_at - now_seconds
     # Below a microsecond it is rounding: with a burst of 1 a key's first request
     # could be refused by it.
     return next_tat, wait if wait > _ROUNDING_SECONDS else 0.0
+
+
+def settle(charges: Sequence[Charge], ahead_seconds: Sequence[float]) -> Decision:
+    """Return the decision on a request that was charged.
+
+    Args:
+        charges: All of them.
+        ahead_seconds: How far the TAT of each lies ahead of now.
+    """
+    if not charges:
+        return Decision()
+    left = [
+        charge.limit.burst - ahead / charge.limit.interval_seconds
+        for charge, ahead in zip(charges, ahead_seconds, strict=True)
+    ]
+    # By share of the burst: of a wide limit and a narrow one, the narrow ends first.
+    index = min(range(len(left)), key=lambda n: left[n] / charges[n].limit.burst)
+    return Decision(
+        tightest=charges[index],
+        remaining=max(0, int(left[index] + _ROUNDING_SECONDS)),
+        reset_seconds=max(0.0, ahead_seconds[index]),
+    )
+
+
+def refuse(charge: Charge, wait_seconds: float) -> Decision:
+    """Return the decision on a request that a limit has no room for."""
+    limit = charge.limit
+    ahead = wait_seconds + limit.interval_seconds * limit.burst - charge.weight_seconds
+    remaining = max(0, int(limit.burst - ahead / limit.interval_seconds))
+    return Decision(wait_seconds, charge.subject, charge, remaining, ahead)
 
 
 class LocalBuckets:
@@ -95,14 +146,14 @@ class LocalBuckets:
         updates: list[tuple[str, float]] = []
         for charge in charges:
             tat, wait = arrive(
-                self._tats.get(charge.subject), now_seconds, charge.limit
+                self._tats.get(charge.subject), now_seconds, charge.limit, charge.cost
             )
             if wait > 0:
-                return Decision(wait, charge.subject)
+                return refuse(charge, wait)
             updates.append((charge.subject, tat))
         for subject, tat in updates:
             self._tats[subject] = tat
             self._tats.move_to_end(subject)
         while len(self._tats) > self._keys_max:
             self._tats.popitem(last=False)
-        return Decision()
+        return settle(charges, [tat - now_seconds for _, tat in updates])

@@ -9,7 +9,7 @@ import structlog
 from libs.kernel import Clock, UnavailableError, UserId
 from libs.kernel.rates import Charge, Decision, LocalBuckets
 from services.gateway.domain.errors import TokenRefusedError, TooManyRequestsError
-from services.gateway.domain.limits import LimitClass
+from services.gateway.domain.limits import LimitClass, limit_headers
 from services.gateway.ports import (
     Identity,
     RevokedSessions,
@@ -124,9 +124,23 @@ class Limiter:
         self._shared_from = 0.0
 
     async def admit(
-        self, limit_class: str, *, address: str | None, user_id: UserId | None
-    ) -> None:
+        self,
+        limit_class: str,
+        *,
+        address: str | None,
+        user_id: UserId | None,
+        cost: int = 1,
+    ) -> Decision:
         """Charge one request to an address, to a user, or to both at once.
+
+        Args:
+            limit_class: The route's.
+            address: None: not charged.
+            user_id: None: not charged.
+            cost: How many plain requests it weighs.
+
+        Returns:
+            What is left of the limit that will be reached first.
 
         Raises:
             TooManyRequestsError: A limit is reached; nothing was charged.
@@ -135,13 +149,14 @@ class Limiter:
         limits = self._classes[limit_class]
         charges = []
         if address is not None:
-            charges.append(Charge(f"{limit_class}:address:{address}", limits.address))
+            charges.append(
+                Charge(f"{limit_class}:address:{address}", limits.address, cost)
+            )
         if user_id is not None and limits.user is not None:
-            charges.append(Charge(f"{limit_class}:user:{user_id}", limits.user))
-        if charges:
-            await self._charge(limits, charges)
+            charges.append(Charge(f"{limit_class}:user:{user_id}", limits.user, cost))
+        return await self._charge(limits, charges) if charges else Decision()
 
-    async def _charge(self, limits: LimitClass, charges: list[Charge]) -> None:
+    async def _charge(self, limits: LimitClass, charges: list[Charge]) -> Decision:
         decision = await self._charge_shared(charges)
         if decision is None:
             if limits.is_fail_closed:
@@ -149,7 +164,10 @@ class Limiter:
             decision = self._local.charge(charges, self._clock.monotonic())
         if not decision.is_allowed:
             _, kind, _ = decision.subject.split(":", 2)
-            raise TooManyRequestsError(decision.retry_after_seconds, kind)
+            raise TooManyRequestsError(
+                decision.retry_after_seconds, kind, limit_headers(decision)
+            )
+        return decision
 
     async def _charge_shared(self, charges: list[Charge]) -> Decision | None:
         """Ask Redis; None while it is away."""

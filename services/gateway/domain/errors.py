@@ -66,9 +66,19 @@ class BodyTimeoutError(AppError):
 
 
 class TooManyRequestsError(RateLimitedError):
-    """A limit of the client's address or of the user is reached."""
+    """A limit of the client's address or of the user is reached.
 
-    def __init__(self, retry_after_seconds: float, limit: str) -> None:
+    Attributes:
+        headers: What the client is told of that limit.
+    """
+
+    def __init__(
+        self,
+        retry_after_seconds: float,
+        limit: str,
+        headers: tuple[tuple[bytes, bytes], ...] = (),
+    ) -> None:
+        self.headers = headers
         super().__init__(
             "rate_limited",
             "Too many requests; wait and try again.",

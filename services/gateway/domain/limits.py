@@ -1,8 +1,9 @@
 """The rate limits of routes, by kind."""
 
+import math
 from dataclasses import dataclass
 
-from libs.kernel.rates import Limit
+from libs.kernel.rates import Decision, Limit
 
 
 @dataclass(frozen=True)
@@ -21,3 +22,19 @@ class LimitClass:
     address: Limit
     user: Limit | None = None
     is_fail_closed: bool = False
+
+
+def limit_headers(decision: Decision) -> tuple[tuple[bytes, bytes], ...]:
+    """Return what a client is told of the limit that it will reach first.
+
+    Source: draft-ietf-httpapi-ratelimit-headers: quota, window, rest and time until
+    the whole quota is there again, in seconds.
+    """
+    charge = decision.tightest
+    if charge is None:
+        return ()
+    _, name, _ = charge.subject.split(":", 2)
+    window = max(1, math.ceil(charge.limit.burst * charge.limit.interval_seconds))
+    policy = f'"{name}";q={charge.limit.burst};w={window}'
+    rest = f'"{name}";r={decision.remaining};t={math.ceil(decision.reset_seconds)}'
+    return ((b"ratelimit-policy", policy.encode()), (b"ratelimit", rest.encode()))

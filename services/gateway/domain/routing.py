@@ -38,6 +38,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         is_idempotent: Whether the entry's methods beside GET and HEAD may be sent
             once more after a service broke off (HT-3).
         limit_class: Name of the rate limit that applies; the breakers count by it.
+        cost: How many plain requests it weighs in its limits.
         body_max_bytes: A larger body is refused with 413.
         body_timeout_seconds: From the first to the last byte of the request's body.
         timeout_seconds: From the request's last byte to the response's first, and
@@ -52,6 +53,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     has_cookies: bool = False
     is_idempotent: bool = False
     limit_class: str = "default"
+    cost: Annotated[int, Meta(ge=1, le=100)] = 1
     body_max_bytes: Bytes = 1_048_576
     body_timeout_seconds: PositiveSeconds = 8.0
     timeout_seconds: PositiveSeconds = 5.0

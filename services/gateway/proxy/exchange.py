@@ -8,6 +8,7 @@ from opentelemetry.trace import Span
 
 from libs.chassis.metrics import observe_error, observe_request
 from libs.chassis.requests import name_server_span
+from libs.kernel.rates import Decision
 from services.gateway.domain.routing import Route
 from services.gateway.ports import Identity
 from services.gateway.proxy.trust import Caller
@@ -25,6 +26,7 @@ class Exchange:
         request_id: The edge's, or made here; services and logs carry it.
         route: None until one is found.
         identity: None where nobody is signed in.
+        limits: What is left of the limit that the caller will reach first.
         status: Of the answer; 499 if the client went first, 0 while there is none.
         code: Of the gateway's own error, or "".
         sent_bytes: Of the answer's body.
@@ -36,6 +38,7 @@ class Exchange:
     request_id: str
     route: Route | None = None
     identity: Identity | None = None
+    limits: Decision | None = None
     status: int = 0
     code: str = ""
     sent_bytes: int = 0

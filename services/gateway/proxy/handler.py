@@ -109,17 +109,21 @@ class Proxy:
         token has to be checked only for what the address's limit let through.
         """
         known = self._recall(route, authorization)
-        await self.limiter.admit(
+        exchange.limits = await self.limiter.admit(
             route.limit_class,
             address=exchange.caller.network,
             user_id=known.user_id if known else None,
+            cost=route.cost,
         )
         if known is not None:
             return known
         identity = await self._authenticate(route, authorization)
         if identity is not None:
-            await self.limiter.admit(
-                route.limit_class, address=None, user_id=identity.user_id
+            exchange.limits = await self.limiter.admit(
+                route.limit_class,
+                address=None,
+                user_id=identity.user_id,
+                cost=route.cost,
             )
         return identity
 

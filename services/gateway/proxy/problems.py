@@ -17,6 +17,7 @@ from services.gateway.domain.errors import (
     ClientGoneError,
     MethodNotAllowedError,
     TokenRefusedError,
+    TooManyRequestsError,
     UpstreamFailedError,
     UpstreamTimeoutError,
 )
@@ -47,6 +48,8 @@ def problem_for(error: Exception) -> Problem:
         headers[b"connection"] = b"close"
     elif isinstance(known, TokenRefusedError) and known.code != "token_missing":
         headers[b"www-authenticate"] = b'Bearer error="invalid_token"'
+    elif isinstance(known, TooManyRequestsError):
+        headers |= dict(known.headers)
     return replace(problem, headers=tuple(headers.items()))
 
 

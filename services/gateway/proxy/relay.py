@@ -7,6 +7,7 @@ import structlog
 from libs.chassis.asgi import Headers, Send
 from services.gateway.domain.errors import UpstreamFailedError
 from services.gateway.domain.headers import response_headers
+from services.gateway.domain.limits import limit_headers
 from services.gateway.domain.routing import Route
 from services.gateway.proxy.exchange import Exchange
 
@@ -36,6 +37,8 @@ async def relay_response(
         await _check_problem(response, route, is_whole=is_whole)
     headers = response_headers(response.raw_headers, has_cookies=route.has_cookies)
     headers.append((b"x-request-id", exchange.request_id.encode()))
+    if exchange.limits is not None:
+        headers.extend(limit_headers(exchange.limits))
     if is_whole or exchange.method == "HEAD":
         body = await response.read()
         await _start(exchange, response.status, headers, send)

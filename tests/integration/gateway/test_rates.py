@@ -73,6 +73,33 @@ async def test_a_refusal_charges_no_limit(redis) -> None:
     assert not (await buckets.charge([wide])).is_allowed
 
 
+async def test_requests_that_come_together_are_decided_one_by_one(redis) -> None:
+    """RL-1: what shares a call shares nothing else."""
+    shared, own = f"test:address:{new_id()}", f"test:user:{new_id()}"
+    wide, narrow = Charge(shared, Limit(0.1, 60)), Charge(own, Limit(0.1, 2))
+    asked = [[wide, narrow]] * 10 + [[wide]] * 80
+    buckets = open_buckets(redis)
+    answers = await asyncio.gather(*(buckets.charge(charges) for charges in asked))
+    both, alone = answers[:10], answers[10:]
+    assert sum(answer.is_allowed for answer in both) == 2
+    assert sum(answer.is_allowed for answer in alone) == 58
+    assert {answer.subject for answer in both if not answer.is_allowed} == {own}
+    assert min(answer.remaining for answer in alone) == 0
+
+
+async def test_who_gives_up_waiting_takes_nobody_along(redis) -> None:
+    """A request that is cancelled in the middle of a shared call."""
+    charges = [Charge(f"test:user:{new_id()}", Limit(0.1, 50))]
+    buckets = open_buckets(redis)
+    waiting = [asyncio.create_task(buckets.charge(charges)) for _ in range(20)]
+    await asyncio.sleep(0)
+    for task in waiting[::2]:
+        task.cancel()
+    done = await asyncio.gather(*waiting, return_exceptions=True)
+    assert sum(getattr(answer, "is_allowed", False) for answer in done) == 10
+    assert (await buckets.charge(charges)).is_allowed
+
+
 async def test_a_user_is_slowed_down_and_told_how_long(strict_gateway) -> None:
     """RL-2, RL-3: 429 with Retry-After; another user of the address goes on."""
     token = strict_gateway.tokens.access()
@@ -89,6 +116,9 @@ async def test_a_user_is_slowed_down_and_told_how_long(strict_gateway) -> None:
     problem = json.loads(body)
     assert (problem["code"], problem["limit"]) == ("rate_limited", "user")
     assert sent["Retry-After"] == "1"
+    assert sent["RateLimit-Policy"] == '"user";q=3;w=1'
+    assert sent["RateLimit"].startswith('"user";r=0;t=')
+    assert answers[0][1]["RateLimit"].startswith('"user";r=2;t=')
     status, _, _ = await strict_gateway.ask(
         "GET", path, headers={"X-Forwarded-For": "192.0.2.10"}
     )

@@ -85,3 +85,37 @@ def test_waiting_as_told_always_succeeds(
             next_tat, again = arrive(tat, now, limit)
             assert again == 0
         tat = next_tat
+
+
+def test_a_weighty_request_counts_as_several() -> None:
+    """What costs five leaves five less, and never more than there is at all."""
+    buckets, limit = LocalBuckets(), Limit(1, 10)
+    decision = buckets.charge([Charge("a", limit, cost=5)], 0.0)
+    assert (decision.remaining, decision.reset_seconds) == (5, 5.0)
+    refused = buckets.charge([Charge("a", limit, cost=6)], 0.0)
+    assert round(refused.retry_after_seconds, 6) == 1.0
+    assert refused.remaining == 5
+    assert buckets.charge([Charge("b", limit, cost=99)], 0.0).is_allowed
+
+
+def test_the_limit_that_ends_first_is_told() -> None:
+    """Of several limits the one with the smallest share of its burst left."""
+    buckets = LocalBuckets()
+    wide, narrow = Charge("address", Limit(10, 100)), Charge("user", Limit(1, 2))
+    decision = buckets.charge([wide, narrow], 0.0)
+    assert decision.tightest == narrow
+    assert (decision.remaining, decision.reset_seconds) == (1, 1.0)
+    assert buckets.charge([], 0.0).tightest is None
+
+
+@given(
+    costs=st.lists(st.integers(1, 5), min_size=1, max_size=40),
+    burst=st.integers(1, 20),
+)
+def test_what_remains_is_what_is_still_taken(costs: list[int], burst: int) -> None:
+    """Exactly so many plain requests pass at once after any history."""
+    buckets, limit = LocalBuckets(), Limit(1, burst)
+    for cost in costs:
+        decision = buckets.charge([Charge("a", limit, cost)], 0.0)
+    plain = [buckets.charge([Charge("a", limit)], 0.0) for _ in range(burst + 1)]
+    assert sum(answer.is_allowed for answer in plain) == decision.remaining

@@ -1,0 +1,1 @@
+"""The gateway beside nginx and beside itself with another client library."""
