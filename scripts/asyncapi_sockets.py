@@ -11,7 +11,7 @@ from typing import Any, cast
 import msgspec
 from pydantic.json_schema import models_json_schema
 
-from services.chat.sockets import MessageHandlers, SocketHandlers
+from services.chat.sockets import MessageHandlers, PresenceHandlers, SocketHandlers
 from services.chat.sockets.dispatch import Route
 from services.chat.sockets.handlers import Admission
 from services.chat.sockets.protocol import ANSWERS, EMITTED, Refusal
@@ -31,7 +31,9 @@ def routes() -> dict[str, Route]:
     """Return the events that clients may send; their handlers are never called."""
     handlers = SocketHandlers.__new__(SocketHandlers)  # the table needs no adapters
     about_messages = MessageHandlers.__new__(MessageHandlers)
-    return about_messages.routes() | handlers.routes(cast("Admission", None))
+    about_presence = PresenceHandlers.__new__(PresenceHandlers)
+    others = about_messages.routes() | about_presence.routes()
+    return others | handlers.routes(cast("Admission", None))
 
 
 def document() -> dict[str, Any]:

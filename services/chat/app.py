@@ -44,22 +44,14 @@ from services.chat.operations.opening import open_vault
 from services.chat.operations.retention import keeping
 from services.chat.peers import Sharing
 from services.chat.repository import (
-    ConversationVault,
-    MongoAttachmentRepository,
-    MongoBanRepository,
     MongoConversationRepository,
-    MongoEraserStore,
-    MongoInviteRepository,
-    MongoJobStore,
     MongoMessageRepository,
     MongoPartitionStore,
-    MongoScheduledRepository,
-    MongoThreadRepository,
     MongoUserRepository,
-    MongoVersionRepository,
     MongoWriterStore,
     Schema,
     SenderMarkers,
+    open_records,
     own_stores,
 )
 from services.chat.service.attachments import Attachments
@@ -68,8 +60,9 @@ from services.chat.service.directory import Directory
 from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
 from services.chat.service.live import LiveLimits
-from services.chat.service.outside import CoreLimits, Outside, Records
+from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_feed import OwnFeed
+from services.chat.service.presence_feed import PresenceFeed
 from services.chat.service.projects import ProjectChannels
 from services.chat.settings import ChatSettings
 from services.chat.sockets import (
@@ -78,6 +71,7 @@ from services.chat.sockets import (
     EventRates,
     LocalRooms,
     MessageHandlers,
+    PresenceHandlers,
     SocketGate,
     SocketHandlers,
     socketio_server,
@@ -125,6 +119,7 @@ class ConsumerApp:
     attachments: Attachments
     channels: ProjectChannels
     feed: LiveFeed
+    presence_feed: PresenceFeed
     own_feed: OwnFeed
     sessions: SessionWatch
 
@@ -158,6 +153,7 @@ def _lifespan(settings: ChatSettings, health: Health) -> Lifespan:
                 sync=core.sync,
                 markers=core.markers,
                 own=core.own,
+                presence=core.presence,
             )
 
     return lifespan
@@ -184,7 +180,7 @@ async def _open_adapters(
         messages=MongoMessageRepository(database, vault),
         users=MongoUserRepository(database),
         own=own_stores(database, vault),
-        records=_records(database, vault),
+        records=open_records(database, vault, sealer),
         buckets=open_buckets(redis),
         writer=sharing.writer,
         presence=RedisPresenceStore(redis, clock),
@@ -213,19 +209,6 @@ async def _open_bus(
     bus = await stack.enter_async_context(opening)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
     return bus
-
-
-def _records(database: "Database", vault: ConversationVault) -> Records:
-    return Records(
-        bans=MongoBanRepository(database),
-        invites=MongoInviteRepository(database),
-        jobs=MongoJobStore(database),
-        eraser=MongoEraserStore(database),
-        versions=MongoVersionRepository(database, vault),
-        threads=MongoThreadRepository(database),
-        attachments=MongoAttachmentRepository(database),
-        scheduled=MongoScheduledRepository(database, vault),
-    )
 
 
 def _writer(
@@ -270,7 +253,7 @@ async def _start(
     core: Core, adapters: _Adapters, identity: _Identity, stack: AsyncExitStack
 ) -> None:
     """Start what runs beside the listeners; it ends in the opposite order."""
-    bus, typing = adapters.bus, adapters.typing
+    bus = adapters.bus
     stack.push_async_callback(adapters.sender_markers.flush)
     await stack.enter_async_context(adapters.sharing.running())
     stack.push_async_callback(core.markers.flush)
@@ -280,6 +263,7 @@ async def _start(
         core.talk.attachments,
         core.membership.projects,
         core.feed,
+        core.presence_feed,
         core.own.feed,
         identity.sessions,
     )
@@ -287,6 +271,10 @@ async def _start(
     core.live.watch_unconfirmed(lambda: bus.health()["outbox"]["in_memory"])
     await stack.enter_async_context(bus.run_worker(worker, app))
     tasks = await stack.enter_async_context(TaskSupervisor())
+    _start_tasks(core, adapters, tasks)
+
+
+def _start_tasks(core: Core, adapters: _Adapters, tasks: TaskSupervisor) -> None:
     tasks.start("partitions", adapters.sharing.partitions.run)
     tasks.start("read-markers", core.markers.run)
     tasks.start("scheduled", core.talk.sender.run)
@@ -295,9 +283,11 @@ async def _start(
     tasks.start("live-holes", core.live.fill_holes)
     tasks.start("live-poll", core.live.poll)
     tasks.start("own-holes", core.own.live.fill_holes)
-    tasks.start("presence", core.presence.run)
+    tasks.start("presence", core.presence.heartbeats.run)
+    tasks.start("presence-feed", core.presence_feed.run)
+    tasks.start("custom-statuses", core.presence.statuses.run)
     tasks.start("retention", adapters.keep_retention)
-    tasks.start("typing", lambda: typing.listen(core.feed.typing))
+    tasks.start("typing", lambda: adapters.typing.listen(core.feed.typing))
     tasks.start("removals", lambda: adapters.removals.listen(core.live.expel))
 
 
@@ -324,7 +314,7 @@ async def _listening(
         finally:
             listener.stop_accepting()
             await gate.drain()
-            await core.presence.close()
+            await core.presence.heartbeats.close()
 
 
 def _gate(
@@ -335,7 +325,7 @@ def _gate(
         identity.sessions,
         adapters.rooms,
         live=core.live,
-        presence=core.presence,
+        presence=core.presence.heartbeats,
         clock=adapters.outside.clock,
         sockets_per_user=settings.sockets_per_user,
     )
@@ -349,7 +339,6 @@ def _dispatcher(
         core.markers,
         live=core.live,
         rooms=adapters.rooms,
-        presence=core.presence,
         typing=adapters.typing,
         own=core.own,
     )
@@ -358,7 +347,9 @@ def _dispatcher(
         messages=(settings.socket_messages_per_second, settings.socket_messages_burst),
     )
     return Dispatcher(
-        handlers.routes(gate) | MessageHandlers(core.talk).routes(),
+        handlers.routes(gate)
+        | MessageHandlers(core.talk).routes()
+        | PresenceHandlers(core.presence).routes(),
         rates,
         adapters.outside.clock,
     )

@@ -19,8 +19,9 @@ LAST_SEEN_SECONDS = 30 * 24 * 3600
 
 # KEYS: devices of the user, users by the time their first device is due, when the
 #   user was last seen.
-# ARGV: now ms, user, device or '', status or '', expiry ms, '1' or '0' where the user
-#   said whether that time may be kept, else ''.
+# ARGV: now ms, user, device or '', status or '', expiry ms, '1' or '0' where it is
+#   known whether that time may be kept, else ''.
+# Where it is not known, a time that is kept tells that the user once allowed it.
 # A device's field is "<status>:<expiry ms>"; answers the status before and after.
 _PRESENCE = """
 local function status_of(fields, now)
@@ -49,13 +50,19 @@ if ARGV[3] ~= '' then
     redis.call('HSET', KEYS[1], ARGV[3], ARGV[4] .. ':' .. ARGV[5])
   end
 end
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], '@shows', ARGV[6]) end
+if ARGV[6] ~= '' then
+  redis.call('HSET', KEYS[1], '@shows', ARGV[6])
+elseif ARGV[4] ~= '' and redis.call('EXISTS', KEYS[3]) == 1 then
+  redis.call('HSETNX', KEYS[1], '@shows', '1')
+end
 if ARGV[6] == '0' then redis.call('DEL', KEYS[3]) end
 local after, first = status_of(redis.call('HGETALL', KEYS[1]), now)
 if after == 'offline' then
-  if redis.call('HGET', KEYS[1], '@shows') == '1' then
+  if before == 'offline' then
+    -- Nobody left: what is kept stays.
+  elseif redis.call('HGET', KEYS[1], '@shows') == '1' then
     redis.call('SET', KEYS[3], now, 'EX', LAST_SEEN_SECONDS)
-  elseif before ~= 'offline' then
+  else
     redis.call('DEL', KEYS[3])
   end
   redis.call('DEL', KEYS[1])
@@ -103,24 +110,28 @@ class RedisPresenceStore:
         status: str,
         *,
         ttl_seconds: float,
-        shows_last_seen: bool | None = None,
+        keeps_last_seen: bool | None = None,
     ) -> tuple[str, str]:
         """Record a heartbeat; return the user's status before and after."""
         expiry = self._now_ms() + int(ttl_seconds * 1000)
-        shows = "" if shows_last_seen is None else str(int(shows_last_seen))
-        return await self._run(user_id, device, status, expiry, shows)
+        keeps = "" if keeps_last_seen is None else str(int(keeps_last_seen))
+        return await self._run(user_id, device, status, expiry, keeps)
+
+    async def keep_last_seen(self, user_id: UserId, *, keeps: bool) -> None:
+        """Say whether the time of leaving may be kept; what is kept goes if not."""
+        await self._run(user_id, "", "", 0, str(int(keeps)))
 
     async def states(self, user_ids: Sequence[UserId]) -> dict[UserId, PresenceState]:
         """Return the presence of each of the users, in one round trip."""
         pipeline = self._redis.pipeline(transaction=False)
         for user_id in user_ids:
-            pipeline.hget(presence_key(user_id), "@last")
+            pipeline.hmget(presence_key(user_id), "@last", "@shows")
             pipeline.get(last_seen_key(user_id))
         with map_redis_errors():
-            found: list[bytes | None] = await pipeline.execute()
+            found: list[Any] = await pipeline.execute()
         return {
-            user_id: _state(status, seen)
-            for user_id, status, seen in zip(
+            user_id: _state(hash_fields[0], hash_fields[1], seen)
+            for user_id, hash_fields, seen in zip(
                 user_ids, found[::2], found[1::2], strict=True
             )
         }
@@ -149,12 +160,12 @@ class RedisPresenceStore:
         device: str,
         status: str,
         expiry_ms: int,
-        shows: str = "",
+        keeps: str = "",
     ) -> tuple[str, str]:
         with map_redis_errors():
             before, after = await self._script(
                 keys=[presence_key(user_id), DUE_KEY, last_seen_key(user_id)],
-                args=[self._now_ms(), user_id, device, status, expiry_ms, shows],
+                args=[self._now_ms(), user_id, device, status, expiry_ms, keeps],
             )
         return before.decode(), after.decode()
 
@@ -162,12 +173,15 @@ class RedisPresenceStore:
         return int(self._clock.now().timestamp() * 1000)
 
 
-def _state(status: bytes | None, seen: bytes | None) -> PresenceState:
+def _state(
+    status: bytes | None, shows: bytes | None, seen: bytes | None
+) -> PresenceState:
     """A time is told of those who are gone alone."""
+    keeps = shows == b"1" or seen is not None
     if status is not None:
-        return PresenceState(status.decode())
+        return PresenceState(status.decode(), keeps_last_seen=keeps)
     at = None if seen is None else datetime.fromtimestamp(int(seen) / 1000, UTC)
-    return PresenceState("offline", at)
+    return PresenceState("offline", at, keeps_last_seen=keeps)
 
 
 class RedisTypingChannel:

@@ -38,6 +38,7 @@ from libs.events.catalog import (
     ProjectDeleted,
     ProjectRoleChanged,
     SessionRevoked,
+    StatusChanged,
     ThreadFollowed,
     ThreadRead,
     ThreadUnfollowed,
@@ -53,6 +54,7 @@ from services.chat.service.directory import Directory, UserEvent
 from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
 from services.chat.service.own_feed import OwnFeed
+from services.chat.service.presence_feed import PresenceFeed
 from services.chat.service.projects import ProjectChannels
 
 worker = Worker(
@@ -81,6 +83,7 @@ worker = Worker(
         MessageSent,
         MessageUnpinned,
         PresenceChanged,
+        StatusChanged,
         ThreadFollowed,
         ThreadRead,
         ThreadUnfollowed,
@@ -122,6 +125,11 @@ class ChatUseCases(Protocol):
     @property
     def feed(self) -> LiveFeed:
         """Live delivery."""
+        ...
+
+    @property
+    def presence_feed(self) -> PresenceFeed:
+        """Live delivery of who is there."""
         ...
 
     @property
@@ -240,6 +248,7 @@ async def deliver(event: Event, context: Context) -> None:
 @worker.subscribe_live(
     ConversationRead,
     PresenceChanged,
+    StatusChanged,
     MessageScheduleFailed,
     ConversationMuted,
     DraftSaved,
@@ -260,7 +269,9 @@ async def deliver_person(event: Event, context: Context) -> None:
     elif isinstance(event, MessageScheduleFailed):
         app.feed.schedule_failed(event)
     elif isinstance(event, PresenceChanged):
-        await app.feed.presence(event)
+        app.presence_feed.presence(event)
+    elif isinstance(event, StatusChanged):
+        app.presence_feed.status(event, context.event_id)
 
 
 @worker.subscribe_live(SessionRevoked, name="sessions")

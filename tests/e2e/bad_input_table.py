@@ -225,6 +225,14 @@ CONVERSATIONS = [
         "mute: no such level", "PUT", "conversations/{group}/mute", {"level": "some"}
     ),
     BadRequest("bookmarks: bad cursor", "GET", "bookmarks?cursor=%7B%7D"),
+    BadRequest("presence: no ids", "GET", "presence/users?ids=" + "x" * 36),
+    BadRequest(
+        "presence: no such level", "PUT", "presence/last-seen", {"last_seen": 1}
+    ),
+    BadRequest(
+        "status: too long", "PUT", "presence/custom-status", {"text": "x" * 101}
+    ),
+    BadRequest("status: empty", "PUT", "presence/custom-status", {"text": " "}),
     BadRequest(
         "conversation: unknown kind",
         "POST",
@@ -492,7 +500,12 @@ SOCKET_EVENTS: list[tuple[str, Any]] = [
     ("typing.start", {"conversation_id": "{foreign}"}),
     ("typing.start", 1),
     ("presence.set", {"status": "everywhere"}),
-    ("presence.set", {"status": "away", "shows_last_seen": "yes"}),
+    ("presence.set", {"status": "away", "last_seen": "friends"}),
+    ("status.set", {}),
+    ("status.set", {"text": "x" * 101}),
+    ("status.set", {"text": "x", "expires_at": "2020-01-01T00:00:00Z"}),
+    ("status.set", {"emoji": "word"}),
+    ("status.clear", {"text": "x"}),
     ("presence.get", {"conversation_id": "{foreign}", "user_ids": ["{other}"]}),
     ("presence.get", {"conversation_id": "{group}", "user_ids": []}),
     ("token.renew", {"token": "garbage"}),

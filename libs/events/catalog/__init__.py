@@ -55,7 +55,7 @@ from libs.events.catalog.personal import (
     ThreadRead,
     ThreadUnfollowed,
 )
-from libs.events.catalog.presence import PresenceChanged
+from libs.events.catalog.presence import PresenceChanged, StatusChanged
 from libs.events.catalog.project import (
     ProjectArchived,
     ProjectCollaboratorAdded,
@@ -124,6 +124,7 @@ __all__ = [
     "SessionReused",
     "SessionRevoked",
     "SessionStarted",
+    "StatusChanged",
     "ThreadFollowed",
     "ThreadRead",
     "ThreadUnfollowed",

@@ -8,6 +8,7 @@ from services.chat.api import (
     members,
     messages,
     own,
+    presence,
     reactions,
     scheduled,
     sync,
@@ -27,6 +28,7 @@ ROUTERS = [
     threads.router,
     scheduled.router,
     sync.router,
+    presence.router,
 ]
 
 __all__ = ["ROUTERS", "ChatState"]

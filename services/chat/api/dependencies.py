@@ -32,6 +32,7 @@ from services.chat.service.membership_core import MembershipCore
 from services.chat.service.message_core import MessageCore
 from services.chat.service.openings import Openings
 from services.chat.service.own_core import OwnCore
+from services.chat.service.presence_core import PresenceCore
 from services.chat.service.public_channels import PublicChannels
 from services.chat.service.roles import Roles
 from services.chat.service.sync import Sync
@@ -45,6 +46,7 @@ class ChatState(TypedDict):
     sync: Sync
     markers: ReadMarkers
     own: OwnCore
+    presence: PresenceCore
 
 
 async def _conversations(request: Request) -> Conversations:
@@ -118,6 +120,11 @@ async def _member_id(user_id: _IdPath) -> UserId:
     return UserId(user_id)
 
 
+async def _presence(request: Request) -> PresenceCore:
+    found: PresenceCore = request.state.presence
+    return found
+
+
 async def _invites(request: Request) -> Invites:
     found: Invites = request.state.membership.invites
     return found
@@ -158,6 +165,7 @@ BansUse = Annotated[Bans, Depends(_bans)]
 TalkUse = Annotated[MessageCore, Depends(_talk)]
 SyncUse = Annotated[Sync, Depends(_sync)]
 OwnUse = Annotated[OwnCore, Depends(_own)]
+PresenceUse = Annotated[PresenceCore, Depends(_presence)]
 MarkersUse = Annotated[ReadMarkers, Depends(_markers)]
 Caller = Annotated[UserId, Depends(_caller)]
 ConversationPath = Annotated[ConversationId, Depends(_conversation_id)]

@@ -140,6 +140,12 @@ OPERATIONS: tuple[Operation, ...] = (
     _beyond("GET /api/v1/drafts", Scope.OWN),
     _beyond("GET /api/v1/bookmarks", Scope.OWN),
     _beyond("DELETE /api/v1/bookmarks/{message_id}", Scope.OWN),
+    # Who is there.
+    _beyond("GET /api/v1/presence", Scope.OWN),
+    _beyond("PUT /api/v1/presence/custom-status", Scope.OWN),
+    _beyond("DELETE /api/v1/presence/custom-status", Scope.OWN),
+    _beyond("PUT /api/v1/presence/last-seen", Scope.OWN),
+    _beyond("GET /api/v1/presence/users", Scope.OPEN),
     # Sockets.
     _said("socket message.send", Action.SEND),
     _message("socket message.edit", Action.EDIT_OWN, is_paced=True),
@@ -158,6 +164,8 @@ OPERATIONS: tuple[Operation, ...] = (
     _beyond("socket own.subscribe", Scope.OWN),
     _beyond("socket sync", Scope.OWN),
     _beyond("socket presence.set", Scope.OWN),
+    _beyond("socket status.set", Scope.OWN),
+    _beyond("socket status.clear", Scope.OWN),
     _beyond("socket token.renew", Scope.OWN),
 )
 """Every way in; in the order of the documentation."""

@@ -33,6 +33,7 @@ from services.chat.ports.personal import (
     OwnStores,
     PersonalRepository,
 )
+from services.chat.ports.presence import ContactRepository, PresenceCardRepository
 from services.chat.ports.rates import SharedBuckets
 from services.chat.ports.retention import Lease, RetentionStore
 from services.chat.ports.scheduled import DueAt, ScheduledRepository
@@ -51,6 +52,7 @@ __all__ = [
     "Changed",
     "Changes",
     "ClientSocket",
+    "ContactRepository",
     "ConversationRepository",
     "DataKeyStore",
     "DraftRepository",
@@ -71,6 +73,7 @@ __all__ = [
     "Page",
     "PersonalRepository",
     "PinnedAt",
+    "PresenceCardRepository",
     "PresenceState",
     "PresenceStore",
     "RemovalChannel",

@@ -72,15 +72,17 @@ class Rooms(Protocol):
 
 @dataclass(frozen=True)
 class PresenceState:
-    """What others may know of a user's presence.
+    """What is known of a user's presence.
 
     Attributes:
         status: online, away or offline.
-        last_seen_at: When the last device left; None: not told, or not known.
+        last_seen_at: When the last device left; None: not known.
+        keeps_last_seen: Whether that time is kept, or would be.
     """
 
     status: str
     last_seen_at: datetime | None = None
+    keeps_last_seen: bool = False
 
 
 class PresenceStore(Protocol):
@@ -93,7 +95,7 @@ class PresenceStore(Protocol):
         status: str,
         *,
         ttl_seconds: float,
-        shows_last_seen: bool | None = None,
+        keeps_last_seen: bool | None = None,
     ) -> tuple[str, str]:
         """Record a heartbeat; return the user's status before and after.
 
@@ -102,9 +104,13 @@ class PresenceStore(Protocol):
             device: Which of the user's.
             status: online or away.
             ttl_seconds: Without another heartbeat the device is gone then.
-            shows_last_seen: Whether the time of leaving may be kept, from now on;
+            keeps_last_seen: Whether the time of leaving may be kept, from now on;
                 None: as before, and not at first.
         """
+        ...
+
+    async def keep_last_seen(self, user_id: UserId, *, keeps: bool) -> None:
+        """Say whether the time of leaving may be kept; what is kept goes if not."""
         ...
 
     async def states(self, user_ids: Sequence[UserId]) -> dict[UserId, PresenceState]:

@@ -12,6 +12,11 @@ from services.chat.repository.markers import SenderMarkers
 from services.chat.repository.messages import MongoMessageRepository
 from services.chat.repository.partitions import MongoPartitionStore
 from services.chat.repository.personal import MongoPersonalRepository, own_stores
+from services.chat.repository.presence import (
+    MongoContactRepository,
+    MongoPresenceCards,
+)
+from services.chat.repository.records import open_records
 from services.chat.repository.scheduled import MongoScheduledRepository
 from services.chat.repository.schema import Schema
 from services.chat.repository.threads import MongoThreadRepository
@@ -25,6 +30,7 @@ __all__ = [
     "MongoAttachmentRepository",
     "MongoBanRepository",
     "MongoBookmarkRepository",
+    "MongoContactRepository",
     "MongoConversationRepository",
     "MongoDraftRepository",
     "MongoEraserStore",
@@ -33,6 +39,7 @@ __all__ = [
     "MongoMessageRepository",
     "MongoPartitionStore",
     "MongoPersonalRepository",
+    "MongoPresenceCards",
     "MongoScheduledRepository",
     "MongoThreadRepository",
     "MongoUserRepository",
@@ -41,5 +48,6 @@ __all__ = [
     "RenewalLimits",
     "Schema",
     "SenderMarkers",
+    "open_records",
     "own_stores",
 ]

@@ -27,6 +27,7 @@ OF_USER = (
     "bookmarks",
     "thread_follows",
     "scheduled_messages",
+    "presence_cards",
 )
 """Collections whose documents go with their ``user_id``."""
 

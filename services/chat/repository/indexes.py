@@ -127,6 +127,15 @@ INDEXES: dict[str, list[IndexModel]] = {
         # What has expired is forgotten.
         IndexModel([("expires_at", 1)], expireAfterSeconds=86_400),
     ],
+    "presence_cards": [
+        # What users show; what goes with a user who is erased.
+        IndexModel([("user_id", 1)]),
+        # Statuses that have expired.
+        IndexModel(
+            [("status_expires_at", 1)],
+            partialFilterExpression={"status_expires_at": {"$type": "date"}},
+        ),
+    ],
     "jobs": [
         # The job that waits longest.
         IndexModel([("due_at", 1)]),

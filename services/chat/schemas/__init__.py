@@ -44,6 +44,14 @@ from services.chat.schemas.own import (
     SaveDraft,
     SetMute,
 )
+from services.chat.schemas.presence import (
+    CustomStatusResource,
+    OwnPresenceResource,
+    PresenceResource,
+    PresencesResource,
+    SetCustomStatus,
+    ShowLastSeen,
+)
 from services.chat.schemas.sync import (
     CatchUpFrom,
     CaughtUpResource,
@@ -67,6 +75,7 @@ __all__ = [
     "ConversationResource",
     "CreateInvite",
     "CreatedInvite",
+    "CustomStatusResource",
     "DraftResource",
     "EditMessage",
     "InviteResource",
@@ -79,7 +88,10 @@ __all__ = [
     "OwnBookmarkResource",
     "OwnChangesResource",
     "OwnMembershipResource",
+    "OwnPresenceResource",
     "OwnThreadResource",
+    "PresenceResource",
+    "PresencesResource",
     "ReactionResource",
     "ReadMarker",
     "ReadUpTo",
@@ -88,7 +100,9 @@ __all__ = [
     "SaveDraft",
     "SendMessage",
     "SentMessage",
+    "SetCustomStatus",
     "SetMute",
+    "ShowLastSeen",
     "TransferOwnership",
     "VersionResource",
     "message_resource",

@@ -10,7 +10,8 @@ from services.chat.service.membership_core import MembershipCore, build_membersh
 from services.chat.service.message_core import MessageCore, build_messages
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_core import OwnCore, build_own
-from services.chat.service.presence import Presence
+from services.chat.service.presence_core import PresenceCore, build_presence
+from services.chat.service.presence_feed import PresenceFeed
 from services.chat.service.rates import RatedWriter, UserLimits
 from services.chat.service.removals import Removals
 from services.chat.service.sync import Sync
@@ -28,7 +29,8 @@ class Core:
     directory: Directory
     live: LiveDelivery
     feed: LiveFeed
-    presence: Presence
+    presence_feed: PresenceFeed
+    presence: PresenceCore
 
 
 def build_core(outside: Outside, limits: CoreLimits) -> Core:
@@ -58,22 +60,14 @@ def build_core(outside: Outside, limits: CoreLimits) -> Core:
         directory=Directory(outside.users),
         live=live,
         feed=LiveFeed(live, outside.rooms, outside.conversations, outside.sealer),
-        presence=_presence(outside, limits),
+        presence_feed=PresenceFeed(
+            live, outside.rooms, outside.records.contacts, outside.sealer
+        ),
+        presence=build_presence(outside, limits),
     )
 
 
 def _markers(outside: Outside) -> ReadMarkers:
     return ReadMarkers(
         outside.bus, outside.conversations, outside.own.personal, outside.clock
-    )
-
-
-def _presence(outside: Outside, limits: CoreLimits) -> Presence:
-    return Presence(
-        outside.bus,
-        outside.presence,
-        outside.conversations,
-        outside.clock,
-        grace_seconds=limits.presence_grace_seconds,
-        heartbeat_seconds=limits.presence_heartbeat_seconds,
     )

@@ -30,7 +30,6 @@ from libs.events.catalog.message import (
     MessageSent,
     MessageUnpinned,
 )
-from libs.events.catalog.presence import PresenceChanged
 from libs.kernel import AppError, ConversationId, EventId, UserId
 from services.chat.domain.message import MessageKind, decode_body
 from services.chat.domain.notice import decode_notice
@@ -59,8 +58,7 @@ class LiveFeed:
 
     Args:
         live: Orders and delivers per conversation.
-        rooms: For what has no revision: read markers, presence.
-        conversations: Tells where a user's presence is of interest.
+        rooms: For what has no revision: read markers, typing.
         sealer: Opens the private fields.
     """
 
@@ -297,26 +295,6 @@ class LiveFeed:
         payload = typing_wire(conversation_id, user_id)
         rooms = (conversation_room(conversation_id),)
         self._rooms.emit(rooms, "typing.started", payload, except_users=(user_id,))
-
-    async def presence(self, event: PresenceChanged) -> None:
-        """Deliver a presence to those who watch a conversation of the user."""
-        self._live.heard()
-        user_id = UserId(event.user_id)
-        watched = self._live.watched
-        if not watched:
-            return
-        try:
-            shared = await self._conversations.memberships_in(user_id, watched)
-        except AppError as error:
-            _log.warning("presence_not_delivered", code=error.code)
-            return
-        rooms = tuple(conversation_room(member.conversation_id) for member in shared)
-        payload: Wire = {
-            "user_id": event.user_id,
-            "status": event.status,
-            "changed_at": event.changed_at,
-        }
-        self._rooms.emit(rooms, event.event_type, payload)
 
     def _offer(self, conversation_id: str, event: Event, extra: Wire) -> None:
         revision = event.event_sequence or 0

@@ -11,6 +11,7 @@ from services.chat.domain.rates import Rated
 from services.chat.ports import (
     AttachmentRepository,
     BanRepository,
+    ContactRepository,
     ConversationRepository,
     EraserStore,
     InviteRepository,
@@ -18,6 +19,7 @@ from services.chat.ports import (
     MessageRepository,
     MessageWriter,
     OwnStores,
+    PresenceCardRepository,
     PresenceStore,
     RemovalChannel,
     Rooms,
@@ -43,6 +45,8 @@ class Records:
     threads: ThreadRepository
     attachments: AttachmentRepository
     scheduled: ScheduledRepository
+    cards: PresenceCardRepository
+    contacts: ContactRepository
 
 
 @dataclass(frozen=True)

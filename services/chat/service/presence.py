@@ -1,15 +1,15 @@
 """Who is there: heartbeats of devices, announced when a user's status changes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from libs.events import EventBus
 from libs.events.catalog.presence import PresenceChanged
-from libs.kernel import AppError, Clock, ConversationId, UserId
-from services.chat.ports import ConversationRepository, PresenceState, PresenceStore
-from services.chat.service.access import require_access
+from libs.kernel import AppError, Clock, UserId
+from services.chat.domain.presence import LastSeen
+from services.chat.ports import PresenceCardRepository, PresenceStore
 
 STATUSES = ("online", "away")
 _SWEEP_LIMIT = 100
@@ -26,7 +26,7 @@ class Presence:
     Args:
         bus: Announces, without an outbox.
         store: Heartbeats over all the processes.
-        conversations: Say who is a member of what.
+        cards: Say whose time of leaving may be kept.
         clock: Gives ``changed_at``.
         grace_seconds: How long a user without a socket still counts as there.
         heartbeat_seconds: Between two heartbeats of a device; one that missed three
@@ -37,7 +37,7 @@ class Presence:
         self,
         bus: EventBus,
         store: PresenceStore,
-        conversations: ConversationRepository,
+        cards: PresenceCardRepository,
         clock: Clock,
         *,
         grace_seconds: float,
@@ -45,50 +45,50 @@ class Presence:
     ) -> None:
         self._bus = bus
         self._store = store
-        self._conversations = conversations
+        self._cards = cards
         self._clock = clock
         self._grace_seconds = grace_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._devices: dict[str, tuple[UserId, str]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
 
-    async def arrive(
-        self,
-        user_id: UserId,
-        device: str,
-        status: str,
-        *,
-        shows_last_seen: bool | None = None,
-    ) -> None:
-        """Record a device's status: when it connects and when it says so.
+    async def arrive(self, user_id: UserId, device: str) -> None:
+        """Record a device that connects; its user is there.
+
+        Emits: presence.changed, if the user's status is another now.
+        """
+        self._devices[device] = (user_id, STATUSES[0])
+        keeps = await self._keeps_last_seen(user_id)
+        await self._beat(user_id, device, STATUSES[0], keeps_last_seen=keeps)
+
+    async def say(self, user_id: UserId, device: str, status: str) -> None:
+        """Record a device's status when it says so.
 
         Args:
             user_id: Whose device.
             device: Id of the socket.
             status: online or away.
-            shows_last_seen: Whether others may learn when the user left; nothing is
-                kept of those who never said so.
 
         Emits: presence.changed, if the user's status is another now.
         """
         self._devices[device] = (user_id, status)
-        await self._beat(user_id, device, status, shows_last_seen)
+        await self._beat(user_id, device, status)
 
-    async def of_members(
-        self,
-        user_id: UserId,
-        conversation_id: ConversationId,
-        wanted: Sequence[UserId],
-    ) -> dict[UserId, PresenceState]:
-        """Return the presence of members, to a member; others are left out.
+    async def show_last_seen(self, user_id: UserId, last_seen: LastSeen) -> None:
+        """Say who may learn when the user was last seen, from now on.
+
+        Who shows it to nobody has it forgotten, and nothing is kept any more.
 
         Raises:
-            ConversationNotFoundError: The caller is no member.
-            UnavailableError: Redis is away.
+            UnavailableError: The database is away; nothing is changed.
         """
-        await require_access(self._conversations, user_id, conversation_id)
-        members = await self._conversations.members_among(conversation_id, wanted)
-        return await self._store.states(sorted(members))
+        await self._cards.put_last_seen(user_id, last_seen)
+        try:
+            await self._store.keep_last_seen(
+                user_id, keeps=last_seen is not LastSeen.NOBODY
+            )
+        except AppError as error:  # it is hidden; the next connection makes up for it
+            _log.warning("last_seen_not_recorded", code=error.code)
 
     def leave(self, user_id: UserId, device: str) -> None:
         """Forget a device after the grace period.
@@ -121,12 +121,25 @@ class Presence:
         await asyncio.sleep(self._grace_seconds)
         await self._forget(user_id, device)
 
+    async def _keeps_last_seen(self, user_id: UserId) -> bool | None:
+        """Tell whether the time of leaving may be kept; None: it is not known."""
+        try:
+            cards = await self._cards.get_many([user_id])
+        except AppError as error:
+            _log.warning("presence_card_not_read", code=error.code)
+            return None
+        card = cards.get(user_id)
+        if card is None or card.last_seen is None:
+            return None
+        return card.last_seen is not LastSeen.NOBODY
+
     async def _beat(
         self,
         user_id: UserId,
         device: str,
         status: str,
-        shows_last_seen: bool | None = None,  # noqa: FBT001 - handed on
+        *,
+        keeps_last_seen: bool | None = None,
     ) -> None:
         def record() -> Awaitable[tuple[str, str]]:
             return self._store.beat(
@@ -134,7 +147,7 @@ class Presence:
                 device,
                 status,
                 ttl_seconds=3 * self._heartbeat_seconds,
-                shows_last_seen=shows_last_seen,
+                keeps_last_seen=keeps_last_seen,
             )
 
         await self._changed(user_id, record)

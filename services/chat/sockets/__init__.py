@@ -8,6 +8,7 @@ from services.chat.sockets.dispatch import Dispatcher, EventRates
 from services.chat.sockets.gate import SocketGate
 from services.chat.sockets.handlers import SocketHandlers
 from services.chat.sockets.message_handlers import MessageHandlers
+from services.chat.sockets.presence_handlers import PresenceHandlers
 from services.chat.sockets.rooms import LocalRooms
 from services.chat.sockets.transport import MESSAGE_BYTES, socketio_server
 
@@ -17,6 +18,7 @@ __all__ = [
     "EventRates",
     "LocalRooms",
     "MessageHandlers",
+    "PresenceHandlers",
     "SocketGate",
     "SocketHandlers",
     "socketio_server",

@@ -160,7 +160,7 @@ class SocketGate:
             ) from None
         client = self._admit(socket, sid, claims)
         task = asyncio.get_running_loop().create_task(
-            self._presence.arrive(client.user_id, sid, "online")
+            self._presence.arrive(client.user_id, sid)
         )
         self._arriving.add(task)
         task.add_done_callback(self._arriving.discard)

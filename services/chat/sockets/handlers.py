@@ -6,7 +6,6 @@ from libs.kernel import (
     ConversationId,
     SessionId,
     UnauthenticatedError,
-    UserId,
 )
 from services.chat.domain.errors import ConversationNotFoundError
 from services.chat.ports import TypingChannel
@@ -18,17 +17,14 @@ from services.chat.service.live import LiveDelivery
 from services.chat.service.markers import ReadMarkers
 from services.chat.service.own_core import OwnCore
 from services.chat.service.own_items import own_room
-from services.chat.service.presence import Presence
 from services.chat.service.wire import Wire
 from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Route
 from services.chat.sockets.payloads import (
     CatchUpFrom,
     FollowOwn,
-    GetPresence,
     ReadUpTo,
     RenewToken,
-    SetPresence,
     StartTyping,
     Subscribe,
 )
@@ -74,7 +70,6 @@ class SocketHandlers:
         markers: For reading.
         live: Watches what is subscribed.
         rooms: Clients of this process.
-        presence: For ``presence.set`` and ``presence.get``.
         typing: For ``typing.start``.
         own: For ``own.subscribe`` and ``sync``.
     """
@@ -86,7 +81,6 @@ class SocketHandlers:
         *,
         live: LiveDelivery,
         rooms: LocalRooms,
-        presence: Presence,
         typing: TypingChannel,
         own: OwnCore,
     ) -> None:
@@ -94,7 +88,6 @@ class SocketHandlers:
         self._markers = markers
         self._live = live
         self._rooms = rooms
-        self._presence = presence
         self._typing = typing
         self._own = own
 
@@ -124,19 +117,7 @@ class SocketHandlers:
                 lambda payload: len(payload.conversations),
             ),
             "typing.start": Route(StartTyping, self.start_typing, "typing"),
-            **self._presence_routes(),
             "token.renew": Route(RenewToken, renew),
-        }
-
-    def _presence_routes(self) -> dict[str, Route]:
-        return {
-            "presence.set": Route(SetPresence, self.set_presence),
-            "presence.get": Route(
-                GetPresence,
-                self.get_presence,
-                "subscriptions",
-                lambda payload: len(payload.user_ids),
-            ),
         }
 
     async def subscribe(self, client: Client, payload: Subscribe) -> Wire:
@@ -230,27 +211,6 @@ class SocketHandlers:
         await self._conversations.require_sender(client.user_id, conversation_id)
         await self._typing.publish(conversation_id, client.user_id)
         return {}
-
-    async def set_presence(self, client: Client, payload: SetPresence) -> Wire:
-        """Say whether the user is at the device."""
-        await self._presence.arrive(
-            client.user_id,
-            client.sid,
-            payload.status,
-            shows_last_seen=payload.shows_last_seen,
-        )
-        return {"status": payload.status}
-
-    async def get_presence(self, client: Client, payload: GetPresence) -> Wire:
-        """Answer who of a conversation's members is there; others are left out."""
-        wanted = [UserId(user_id) for user_id in dict.fromkeys(payload.user_ids)]
-        conversation_id = ConversationId(payload.conversation_id)
-        found = await self._presence.of_members(client.user_id, conversation_id, wanted)
-        presences = [
-            {"user_id": user_id, "status": s.status, "last_seen_at": s.last_seen_at}
-            for user_id, s in found.items()
-        ]
-        return {"presences": presences}
 
     async def renew_token(
         self, client: Client, payload: RenewToken, admission: Admission

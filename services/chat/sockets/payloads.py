@@ -1,10 +1,12 @@
 """What clients may send, strictly: unknown fields and wrong types are refused."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
 
 from services.chat.domain.message import MentionKind
+from services.chat.domain.presence import LastSeen
 
 Id = Annotated[str, msgspec.Meta(min_length=36, max_length=36)]
 Seq = Annotated[int, msgspec.Meta(ge=1, le=2**53)]
@@ -127,7 +129,19 @@ class SetPresence(Payload):
     """``presence.set``."""
 
     status: Literal["online", "away"]
-    shows_last_seen: bool | None = None
+    last_seen: LastSeen | None = None
+
+
+class SetStatus(Payload):
+    """``status.set``; an emoji, a text, or both."""
+
+    emoji: Emoji | None = None
+    text: Annotated[str, msgspec.Meta(max_length=400)] = ""
+    expires_at: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+
+class ClearStatus(Payload):
+    """``status.clear``; nothing."""
 
 
 class GetPresence(Payload):

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from services.chat.domain.conversation import Role
 from services.chat.schemas import (
     CaughtUpResource,
+    CustomStatusResource,
     DraftResource,
     MemberResource,
     MessageResource,
@@ -19,6 +20,7 @@ from services.chat.schemas import (
     OwnBookmarkResource,
     OwnMembershipResource,
     OwnThreadResource,
+    PresenceResource,
     ReactionResource,
     SentMessage,
 )
@@ -122,18 +124,16 @@ class Status(Told):
     status: Literal["online", "away"]
 
 
-class MemberPresence(Told):
-    """One member's presence; a time is told of those who are gone and let it be."""
+class StatusSaid(Told):
+    """Acknowledgement of ``status.set``."""
 
-    user_id: str
-    status: Literal["online", "away", "offline"]
-    last_seen_at: datetime | None
+    custom_status: CustomStatusResource
 
 
 class Presences(Told):
     """Acknowledgement of ``presence.get``; users who are no members are left out."""
 
-    presences: list[MemberPresence]
+    presences: list[PresenceResource]
 
 
 class Renewed(Told):
@@ -239,10 +239,14 @@ class Typing(Told):
 
 
 class PresenceState(Told):
-    """Somebody came, left, or is away from the keyboard."""
+    """Somebody came, left, is away, or says something else of themselves.
+
+    A field that is absent stays as it is; a custom status that is null is gone.
+    """
 
     user_id: str
-    status: Literal["online", "away", "offline"]
+    status: Literal["online", "away", "offline"] | None = None
+    custom_status: CustomStatusResource | None = None
     changed_at: datetime
 
 
@@ -278,6 +282,8 @@ ANSWERS: dict[str, type[BaseModel]] = {
     "presence.get": Presences,
     "presence.set": Status,
     "receipt.read": Marked,
+    "status.clear": Nothing,
+    "status.set": StatusSaid,
     "sync": CaughtUpResource,
     "thread.follow": ThreadState,
     "thread.read": ThreadState,

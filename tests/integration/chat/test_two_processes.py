@@ -4,12 +4,13 @@ import asyncio
 import contextlib
 import itertools
 import time
+from datetime import timedelta
 
 import pytest
 import socketio
 
 from libs.events.catalog import SessionRevoked
-from libs.kernel import new_id
+from libs.kernel import SystemClock, new_id
 
 pytestmark = pytest.mark.integration
 LOST = (socketio.exceptions.SocketIOError, ConnectionError, TimeoutError)
@@ -240,7 +241,7 @@ async def test_presence_typing_and_receipts_reach_the_other_process(
 async def test_who_is_there_and_when_somebody_left_is_told_to_members(
     processes, people, open_group
 ) -> None:
-    """A time of leaving is kept of those alone who let it be known."""
+    """A time of leaving is told of those who show it, to those who show theirs."""
     ada, grace, mallory = await people(3)
     group = await open_group([ada, grace])
     asked = {
@@ -253,11 +254,10 @@ async def test_who_is_there_and_when_somebody_left_is_told_to_members(
         return {state["user_id"]: state for state in answer["presences"]}
 
     await ada.connect(processes[0], group)
-    for turn, shows in enumerate((None, True, False), start=1):
+    await ada.emit("presence.set", {"status": "online", "last_seen": "contacts"})
+    for turn, shows in enumerate((None, "contacts", "nobody"), start=1):
         await grace.connect(processes[1], group)
-        wish = {"status": "online"} | (
-            {} if shows is None else {"shows_last_seen": shows}
-        )
+        wish = {"status": "online"} | ({} if shows is None else {"last_seen": shows})
         await grace.emit("presence.set", wish)
         found = await states()
         assert set(found) == {ada.user_id, grace.user_id}
@@ -267,10 +267,59 @@ async def test_who_is_there_and_when_somebody_left_is_told_to_members(
         assert (await ada.statuses_of(grace, 2 * turn))[-1] == "offline"
         found = await states()
         assert found[grace.user_id]["status"] == "offline"
-        assert (found[grace.user_id]["last_seen_at"] is not None) == (shows is True)
+        is_shown = found[grace.user_id]["last_seen_at"] is not None
+        assert is_shown == (shows == "contacts")
     await mallory.connect(processes[0])
     refused = await mallory.emit("presence.get", asked)
     assert refused["error"]["code"] == "conversation_not_found"
+
+
+async def test_a_custom_status_is_told_and_goes_by_itself(
+    processes, people, open_group
+) -> None:
+    """Over both processes once: when it is said, and when its time is over."""
+    ada, grace, mallory = await people(3)
+    group = await open_group([ada, grace])
+    await ada.connect(processes[0], group)
+    path, soon = "/api/v1/presence", SystemClock().now() + timedelta(seconds=3)
+    body = {"emoji": "🌴", "text": "away", "expires_at": soon.isoformat()}
+    status, said = await grace.ask(processes[1], "PUT", f"{path}/custom-status", body)
+    assert (status, said["text"]) == (200, "away"), said
+
+    async def told(count: int) -> list[object]:
+        async with asyncio.timeout(10):
+            while True:
+                found = [
+                    event["custom_status"]
+                    for event in ada.live["presence.changed"]
+                    if "custom_status" in event and event["user_id"] == grace.user_id
+                ]
+                if len(found) >= count:
+                    return found
+                await asyncio.sleep(0.02)
+
+    assert await told(1) == [said]
+    asked = {"conversation_id": group, "user_ids": [grace.user_id]}
+    (seen,) = (await ada.emit("presence.get", asked))["presences"]
+    assert seen["custom_status"] == said
+    _, own = await grace.ask(processes[0], "GET", path)
+    assert own == {"custom_status": said, "last_seen": "nobody"}
+    others = f"{path}/users?ids={grace.user_id}"
+    for who in (grace, mallory):
+        level = {"last_seen": "everyone"}
+        assert (await mallory.ask(processes[0], "GET", others))[1]["presences"] == []
+        assert (await who.ask(processes[0], "PUT", f"{path}/last-seen", level))[
+            0
+        ] == 200
+    (found,) = (await mallory.ask(processes[0], "GET", others))[1]["presences"]
+    assert found["custom_status"] == said
+    assert await told(2) == [said, None]
+    (seen,) = (await ada.emit("presence.get", asked))["presences"]
+    assert seen["custom_status"] is None
+    await grace.connect(processes[1])
+    await grace.emit("status.set", {"text": "back"})
+    await grace.emit("status.clear", {})
+    assert (await told(4))[3] is None
 
 
 async def test_a_new_conversation_appears_on_open_sockets(
@@ -296,6 +345,9 @@ async def test_nothing_private_is_readable_in_mongod(
     path = f"/{group}/messages/{sent['message']['message_id']}"
     await ada.ask(processes[0], "PATCH", path, {"text": "Quetzalcoatl-edit-marker"})
     draft, note = {"text": "Quetzalcoatl-draft"}, {"note": "Quetzalcoatl-note"}
+    said = {"text": "Quetzalcoatl-status"}
+    where = "/api/v1/presence/custom-status"
+    assert (await ada.ask(processes[0], "PUT", where, said))[0] == 200
     assert (await ada.ask(processes[0], "PUT", f"/{group}/draft", draft))[0] == 200
     assert (await ada.ask(processes[0], "PUT", f"{path}/bookmark", note))[0] == 200
     await asyncio.to_thread(stack.flush_to_disk)

@@ -25,6 +25,7 @@ from services.chat.sockets.client import Client
 from services.chat.sockets.dispatch import Dispatcher, EventRates
 from services.chat.sockets.handlers import SocketHandlers
 from services.chat.sockets.message_handlers import MessageHandlers
+from services.chat.sockets.presence_handlers import PresenceHandlers
 from services.chat.sockets.rooms import LocalRooms
 from tests.support.asgi import AsgiClient, InternalCallers
 from tests.unit.chat.support import LIMITS, Chat
@@ -45,7 +46,7 @@ class StubPresence:
         """Change nothing."""
         return "online", "online"
 
-    leave = beat
+    leave = keep_last_seen = beat
 
     async def states(self, user_ids) -> dict[UserId, PresenceState]:
         """Say that everybody is away from home."""
@@ -109,12 +110,15 @@ class MatrixApp:
             core.markers,
             live=core.live,
             rooms=rooms,
-            presence=core.presence,
             typing=StubTyping(),
             own=core.own,
         )
         rates = EventRates(FAST, FAST, FAST, FAST, FAST)
-        self.routes = handlers.routes(self) | MessageHandlers(core.talk).routes()
+        self.routes = (
+            handlers.routes(self)
+            | MessageHandlers(core.talk).routes()
+            | PresenceHandlers(core.presence).routes()
+        )
         self._dispatcher = Dispatcher(self.routes, rates, chat.clock)
 
     async def http(
@@ -182,6 +186,7 @@ async def matrix_app(folder) -> AsyncIterator[MatrixApp]:
             sync=core.sync,
             markers=core.markers,
             own=core.own,
+            presence=core.presence,
         )
 
     app = create_http_app(
@@ -211,6 +216,8 @@ def _outside(chat: Chat, rooms: LocalRooms) -> Outside:
             chat.threads_store,
             chat.attachment_store,
             chat.scheduled_store,
+            chat.cards,
+            chat.contacts,
         ),
         buckets=chat.rates._shared,
         writer=chat.writer,

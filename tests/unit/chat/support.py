@@ -35,6 +35,7 @@ from services.chat.repository.memory import (
     MemoryAttachments,
     MemoryBans,
     MemoryBookmarks,
+    MemoryContacts,
     MemoryConversations,
     MemoryDrafts,
     MemoryEraser,
@@ -43,6 +44,7 @@ from services.chat.repository.memory import (
     MemoryMentions,
     MemoryMessages,
     MemoryPersonal,
+    MemoryPresenceCards,
     MemoryScheduled,
     MemoryThreads,
     MemoryUsers,
@@ -152,6 +154,8 @@ class Chat:
             self.bookmark_store,
             MemoryMentions(self.store),
         )
+        self.cards = MemoryPresenceCards()
+        self.contacts = MemoryContacts(self.store)
         self.sealer = FieldSealer(KeyRing.generate())
         self.rooms = RecordingRooms()
         self.writer = GroupCommitWriter(

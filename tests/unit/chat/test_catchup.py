@@ -77,7 +77,6 @@ class House:
             self.markers,
             live=self.live,
             rooms=self.rooms,
-            presence=None,
             typing=None,
             own=self.own,
         )

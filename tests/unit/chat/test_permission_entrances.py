@@ -110,6 +110,7 @@ async def ask(app: MatrixApp, operation: Operation, place: Place):
         payloads = {
             "conversation.unsubscribe": {"conversation_ids": [place.place_id]},
             "presence.set": {"status": "away"},
+            "status.set": {"text": "busy"},
             "token.renew": {"token": "x"},
             "sync": {"revisions": known},
         }
@@ -120,8 +121,13 @@ async def ask(app: MatrixApp, operation: Operation, place: Place):
         "PATCH /api/v1/scheduled/{scheduled_id}": {"text": "later"},
         "POST /api/v1/conversations/invites/accept": {"token": place.token},
         "POST /api/v1/sync": {"revisions": known},
+        "PUT /api/v1/presence/custom-status": {"text": "busy"},
+        "PUT /api/v1/presence/last-seen": {"last_seen": "everyone"},
     }
-    queries = {"/api/v1/sync/own": "?since=0"}
+    queries = {
+        "/api/v1/sync/own": "?since=0",
+        "/api/v1/presence/users": f"?ids={place.target}",
+    }
     path = place_path(
         operation.name,
         place.place_id,

@@ -123,7 +123,6 @@ def handlers_of(chat: Chat, rooms: LocalRooms, typing=None) -> SocketHandlers:
         None,
         live=chat.live,
         rooms=rooms,
-        presence=None,
         typing=typing,
         own=None,
     )

@@ -14,13 +14,16 @@ from libs.events.catalog import (
     MessageScheduleFailed,
     PresenceChanged,
     SessionRevoked,
+    StatusChanged,
 )
 from libs.events.catalog.personal import OwnEvent
 from libs.events.documents.examples import example_envelope
 from libs.kernel import ConversationId, EventId, UserId, new_id
 from scripts.asyncapi_sockets import document, routes
 from services.chat.consumers import worker
+from services.chat.repository.memory import MemoryContacts, MemoryConversations
 from services.chat.service.feed import LiveFeed
+from services.chat.service.presence_feed import PresenceFeed
 from services.chat.sockets.gate import EXPIRY_GRACE_SECONDS, SocketGate
 from services.chat.sockets.protocol import ANSWERS, EMITTED
 from tests.unit.chat.support import ADA, RecordingRooms
@@ -49,14 +52,6 @@ class OpenLive:
         self._rooms.emit((conversation_id,), item.event, item.payload)
 
 
-class EverywhereMember:
-    """`ConversationRepository` where everybody is a member of nothing in particular."""
-
-    async def memberships_in(self, *_: object) -> list[object]:
-        """Return none: where it is told is not asked here."""
-        return []
-
-
 def live_events() -> list[type]:
     """Return the events that reach sockets from the exchanges."""
     classes = {
@@ -70,18 +65,26 @@ def live_events() -> list[type]:
 
 async def told(rooms: RecordingRooms, cls: type) -> None:
     """Let the feed tell of an example of an event."""
-    feed = LiveFeed(
-        OpenLive(rooms), rooms, EverywhereMember(), FieldSealer(KeyRing.generate())
+    live, sealer = OpenLive(rooms), FieldSealer(KeyRing.generate())
+    feed = LiveFeed(live, rooms, None, sealer)
+    about_people = PresenceFeed(
+        live, rooms, MemoryContacts(MemoryConversations()), sealer
     )
     event = msgspec.convert(example_envelope(cls, "/example")["data"], cls)
     if cls is ConversationRead:
         feed.read(event)
     elif cls is PresenceChanged:
-        await feed.presence(event)
+        about_people.presence(event)
+    elif cls is StatusChanged:
+        event_id = EventId(new_id())
+        context = (event_id, cls.event_type, "content", event.user_id)
+        content = sealer.seal('["🌴","away"]', *context)
+        about_people.status(msgspec.structs.replace(event, content=content), event_id)
     elif cls is MessageScheduleFailed:
         feed.schedule_failed(event)
     else:
         feed.take(event, EventId(new_id()))
+    await about_people.tell()
 
 
 @pytest.mark.parametrize("cls", live_events(), ids=lambda cls: cls.event_type)

@@ -18,6 +18,10 @@ from services.chat.repository.memory.personal import (
     MemoryDrafts,
     MemoryPersonal,
 )
+from services.chat.repository.memory.presence import (
+    MemoryContacts,
+    MemoryPresenceCards,
+)
 from services.chat.repository.memory.scheduled import MemoryScheduled
 from services.chat.repository.memory.threads import MemoryThreads
 from services.chat.repository.memory.users import MemoryUsers
@@ -27,6 +31,7 @@ __all__ = [
     "MemoryAttachments",
     "MemoryBans",
     "MemoryBookmarks",
+    "MemoryContacts",
     "MemoryConversations",
     "MemoryDrafts",
     "MemoryEraser",
@@ -36,6 +41,7 @@ __all__ = [
     "MemoryMessages",
     "MemoryPartitions",
     "MemoryPersonal",
+    "MemoryPresenceCards",
     "MemoryScheduled",
     "MemoryThreads",
     "MemoryUsers",
