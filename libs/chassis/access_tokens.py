@@ -1,16 +1,14 @@
 """Access tokens: what a client shows at the gateway and at chat's sockets (JW rows)."""
 
-import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Protocol
 
 import aiohttp
-import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from libs.chassis.key_sets import KEYS_FRESH_SECONDS, FetchJwks, KeySet
 from libs.chassis.payloads import JsonLimits, parse_json
 from libs.chassis.tokens import (
     TokenInvalidError,
@@ -20,22 +18,16 @@ from libs.chassis.tokens import (
     text_claim,
     texts_claim,
 )
-from libs.crypto import SigningKeysError, public_keys
-from libs.kernel import AppError, Clock, SystemClock, UnavailableError
+from libs.crypto import public_keys
+from libs.kernel import Clock, SystemClock, UnavailableError
 
 TYP = "at+jwt"
 AUDIENCE = "parley"
 LEEWAY_SECONDS = 30
 LIFETIME_SECONDS = 300
-KEYS_FRESH_SECONDS = 30.0
 _MAX_CACHED = 20_000
 _CACHE_SECONDS = 25.0
-_STALE_SECONDS = 2.0
-_FETCH_SECONDS = 3.0
 _JWKS_LIMITS = JsonLimits(body_bytes=64 * 1024, depth=6)
-_log = structlog.get_logger()
-
-FetchJwks = Callable[[], Awaitable[object]]
 
 
 class KeySource(Protocol):
@@ -129,19 +121,8 @@ class AccessTokenVerifier:
         )
 
 
-class JwksSource:
-    """Auth's public keys, cached.
-
-    They are fetched again in the background when older than 30 s, while the caller
-    waits when older than 32 s, and at once for an unknown id; not more than once in
-    30 s: random ids cost auth nothing. With the verifier's 25 s a key that was taken
-    away is refused within a minute (JW-4). While auth is away the last keys stay.
-
-    Args:
-        fetch: Returns the parsed JWKS document; see `jwks_over_http`.
-        fresh_seconds: How long an answer is not asked for again; 30 at most, or a
-            key that was taken away would live longer than a minute.
-    """
+class JwksSource(KeySet[Ed25519PublicKey]):
+    """Auth's public keys, cached; see `KeySet`."""
 
     def __init__(
         self,
@@ -149,56 +130,7 @@ class JwksSource:
         clock: Clock | None = None,
         fresh_seconds: float = KEYS_FRESH_SECONDS,
     ) -> None:
-        self._fetch = fetch
-        self._fresh_seconds = fresh_seconds
-        self._clock = clock or SystemClock()
-        self._keys: dict[str, Ed25519PublicKey] = {}
-        self._fetched_at = float("-inf")
-        self._tried_at = float("-inf")
-        self._refreshing: asyncio.Task[None] | None = None
-
-    async def key(self, kid: str) -> Ed25519PublicKey | None:
-        """Return the key of an id; see `KeySource.key`."""
-        now = self._clock.monotonic()
-        is_due = now - self._tried_at >= (self._fresh_seconds if self._keys else 1.0)
-        if kid in self._keys:
-            age = now - self._fetched_at
-            if is_due and age >= self._fresh_seconds:
-                refresh = self._start_refresh()
-                if age >= self._fresh_seconds + _STALE_SECONDS:
-                    await asyncio.shield(refresh)
-            return self._keys.get(kid)
-        if is_due or self._refreshing is not None:
-            await asyncio.shield(self._start_refresh())
-        if not self._keys:
-            raise UnavailableError("keys_unavailable", "Auth's keys cannot be had.")
-        return self._keys.get(kid)
-
-    async def aclose(self) -> None:
-        """Stop a refresh that is under way."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.wait({self._refreshing})
-
-    def _start_refresh(self) -> "asyncio.Task[None]":
-        if self._refreshing is None:
-            self._tried_at = self._clock.monotonic()
-            self._refreshing = asyncio.create_task(self._refresh(), name="jwks")
-            self._refreshing.add_done_callback(self._on_refreshed)
-        return self._refreshing
-
-    def _on_refreshed(self, _: object) -> None:
-        self._refreshing = None
-
-    async def _refresh(self) -> None:
-        try:
-            async with asyncio.timeout(_FETCH_SECONDS):
-                keys = public_keys(await self._fetch())
-        except (AppError, SigningKeysError, TimeoutError, OSError) as error:
-            _log.warning("keys_not_fetched", error=type(error).__name__)
-            return
-        self._fetched_at = self._clock.monotonic()
-        self._keys = keys
+        super().__init__(fetch, public_keys, clock, fresh_seconds)
 
 
 def jwks_over_http(session: aiohttp.ClientSession, url: str) -> FetchJwks:

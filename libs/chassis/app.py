@@ -1,5 +1,6 @@
 """The app of a FastAPI service, and `run` for every service's ``__main__``."""
 
+import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
@@ -38,6 +39,7 @@ def create_http_app(
     title: str,
     health: Health,
     limits: JsonLimits = DEFAULT_LIMITS,
+    forms: re.Pattern[str] | None = None,
 ) -> FastAPI:
     """Build a service's HTTP app; opens nothing.
 
@@ -53,6 +55,7 @@ def create_http_app(
         health: The service adds its checks to it; the free space of `data_dir` is
             added here.
         limits: Of request bodies.
+        forms: Paths whose bodies are forms, because a standard says so.
     """
     app = FastAPI(
         title=title,
@@ -76,7 +79,7 @@ def create_http_app(
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     # The last one added is the outermost.
-    app.add_middleware(StrictJson, limits=limits)
+    app.add_middleware(StrictJson, limits=limits, forms=forms)
     app.add_middleware(RequestEdge)
     app.add_middleware(Operations, health=health, service=settings.service_name())
     return app

@@ -25,6 +25,8 @@ _LONG_INTEGER_PATTERN = re.compile(r"\d{19}")
 _SURROGATE_PATTERN = re.compile("[\ud800-\udfff]")
 _INT64 = 2**63
 _UNSUPPORTED = "The body must be application/json in UTF-8."
+_FORM = b"application/x-www-form-urlencoded"
+_FORM_EXPECTED = "The body must be application/x-www-form-urlencoded."
 _BODY_SECONDS = 30
 
 
@@ -81,13 +83,20 @@ class StrictJson:
     """ASGI middleware: hands on requests with no body or with strict JSON.
 
     The body is read whole, within 30 s and the size limit, and replayed to the app.
+    Where a standard wants a form, on paths that match `forms`, it is a form instead.
     Raises, for `RequestEdge` around it, 413 ``body_too_large``, 415
     ``content_type_unsupported``, 400 ``json_invalid``.
     """
 
-    def __init__(self, app: ASGIApp, limits: JsonLimits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: JsonLimits = DEFAULT_LIMITS,
+        forms: re.Pattern[str] | None = None,
+    ) -> None:
         self._app = app
         self._limits = limits
+        self._forms = forms
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
@@ -98,10 +107,18 @@ class StrictJson:
         if body is None:
             return  # the client left; nobody waits for an answer
         if body:
-            if not _is_json(header(scope, b"content-type")):
-                raise HttpError(415, "content_type_unsupported", _UNSUPPORTED)
-            parse_json(body, self._limits)
+            self._check(scope, body)
         await self._app(scope, _replay(body, receive), send)
+
+    def _check(self, scope: Scope, body: bytes) -> None:
+        kind = header(scope, b"content-type")
+        if self._forms is not None and self._forms.fullmatch(scope["path"]):
+            if kind is None or kind.partition(b";")[0].strip().lower() != _FORM:
+                raise HttpError(415, "content_type_unsupported", _FORM_EXPECTED)
+            return
+        if not _is_json(kind):
+            raise HttpError(415, "content_type_unsupported", _UNSUPPORTED)
+        parse_json(body, self._limits)
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         self._check_size(int(header(scope, b"content-length") or b"0"))

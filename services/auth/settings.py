@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
@@ -9,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from libs.chassis.settings import (
     AmqpSettings,
     AuditedServiceSettings,
+    CommaList,
     Port,
     RedisSettings,
 )
@@ -44,6 +46,21 @@ class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
     )
     signing_keys_file: Path = Field(
         description="Private Ed25519 keys (JWK set with current) of access tokens."
+    )
+    oidc_providers_file: Path | None = Field(
+        default=None,
+        description="OpenID providers to sign in with (docs/running.md); none if left "
+        "out.",
+    )
+    oidc_return_paths: Annotated[CommaList, Field(min_length=1)] = Field(
+        default=("/",),
+        description="Paths of the web client that a sign-in with a provider may lead "
+        "to; the first one is for errors.",
+    )
+    oidc_native_redirects: CommaList = Field(
+        default=(),
+        description="Addresses of native clients that it may lead to, exactly; "
+        "loopback ones always may.",
     )
     bcrypt_cost: int = Field(
         default=12,

@@ -4,11 +4,13 @@
 is told in words, and the tests that need it are skipped with the same words.
 """
 
+import contextlib
 import fcntl
 import json
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,14 @@ SOURCE = Path(__file__).parents[1] / "clients"
 INSTALLED = Path(".parley/clients")
 CHROMIUM = Path("/usr/bin/chromium")
 HINT = "install it with: make clients"
-_FILES = ("package.json", "package-lock.json", "story.js", "node.mjs", "browser.mjs")
+_FILES = (
+    "package.json",
+    "package-lock.json",
+    "story.js",
+    "node.mjs",
+    "browser.mjs",
+    "provider.mjs",
+)
 _INSTALL_SECONDS = 180
 _STORY_SECONDS = 90
 
@@ -53,7 +62,7 @@ def missing_for_node() -> str:
     if shutil.which("node") is None:
         return f"Node is not on this machine; {HINT}"
     if not _is_current():
-        return f"socket.io-client is not installed; {HINT}"
+        return f"the npm packages are not installed; {HINT}"
     return ""
 
 
@@ -86,6 +95,34 @@ def tell(runner: str, given: dict[str, Any]) -> dict[str, Any]:
     assert finished.returncode == 0, finished.stderr[-2_000:]
     told: dict[str, Any] = json.loads(finished.stdout)
     return told
+
+
+@contextlib.contextmanager
+def running_provider(given: dict[str, Any]) -> Iterator[None]:
+    """Run the OpenID provider until the block is left.
+
+    Args:
+        given: Where it listens, and its client; see ``provider.mjs``.
+    """
+    _copy_sources()
+    node = shutil.which("node")
+    assert node is not None
+    with subprocess.Popen(
+        [node, "provider.mjs"],
+        cwd=INSTALLED,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        try:
+            process.stdin.write(json.dumps(given))
+            process.stdin.close()
+            assert process.stdout.readline().strip() == "ready"
+            yield
+        finally:
+            process.terminate()
 
 
 def _install_packages() -> list[str]:

@@ -1,14 +1,29 @@
 """HTTP in: the public routes under ``/api/v1`` and the internal one."""
 
-from services.auth.api import accounts, internal, passwords, profiles, sessions
+import re
+
+from services.auth.api import (
+    accounts,
+    identities,
+    internal,
+    passwords,
+    profiles,
+    providers,
+    sessions,
+)
 from services.auth.api.state import AuthState
 
 ROUTERS = (
     accounts.router,
     passwords.router,
     sessions.router,
+    providers.router,
+    identities.router,
     profiles.router,
     internal.router,
 )
 
-__all__ = ["ROUTERS", "AuthState"]
+FORMS = re.compile(r"/api/v1/auth/oidc/[^/]+/backchannel-logout")
+"""Providers send their logout token in a form (Back-Channel Logout 1.0)."""
+
+__all__ = ["FORMS", "ROUTERS", "AuthState"]

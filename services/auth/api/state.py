@@ -9,6 +9,10 @@ from services.auth.service import (
     AccountRegistration,
     PasswordPolicy,
     Profiles,
+    ProviderJourney,
+    ProviderLinks,
+    ProviderLogout,
+    ProviderSignIn,
     SessionControl,
     SessionRenewal,
     SignIn,
@@ -27,6 +31,10 @@ class AuthState(TypedDict):
     step_up: StepUp
     profiles: Profiles
     access_tokens: AccessTokens
+    provider_journey: ProviderJourney
+    provider_sign_in: ProviderSignIn
+    provider_links: ProviderLinks
+    provider_logout: ProviderLogout
     public_origin: str
 
 
@@ -70,6 +78,26 @@ def _access_tokens(request: Request) -> AccessTokens:
     return found
 
 
+def _provider_journey(request: Request) -> ProviderJourney:
+    found: ProviderJourney = request.state.provider_journey
+    return found
+
+
+def _provider_sign_in(request: Request) -> ProviderSignIn:
+    found: ProviderSignIn = request.state.provider_sign_in
+    return found
+
+
+def _provider_links(request: Request) -> ProviderLinks:
+    found: ProviderLinks = request.state.provider_links
+    return found
+
+
+def _provider_logout(request: Request) -> ProviderLogout:
+    found: ProviderLogout = request.state.provider_logout
+    return found
+
+
 RegistrationUse = Annotated[AccountRegistration, Depends(_registration)]
 PasswordPolicyUse = Annotated[PasswordPolicy, Depends(_password_policy)]
 SignInUse = Annotated[SignIn, Depends(_sign_in)]
@@ -78,3 +106,7 @@ SessionControlUse = Annotated[SessionControl, Depends(_session_control)]
 StepUpUse = Annotated[StepUp, Depends(_step_up)]
 ProfilesUse = Annotated[Profiles, Depends(_profiles)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
+ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]
+ProviderSignInUse = Annotated[ProviderSignIn, Depends(_provider_sign_in)]
+ProviderLinksUse = Annotated[ProviderLinks, Depends(_provider_links)]
+ProviderLogoutUse = Annotated[ProviderLogout, Depends(_provider_logout)]

@@ -7,12 +7,27 @@ from fastapi import FastAPI
 
 from libs.chassis.app import create_http_app
 from libs.chassis.health import Health
-from services.auth.api import ROUTERS, AuthState
-from services.auth.app.adapters import Adapters, Counters, Stores, open_adapters
+from services.auth.api import FORMS, ROUTERS, AuthState
+from services.auth.app.adapters import (
+    Adapters,
+    Counters,
+    IdentityStores,
+    Stores,
+    open_adapters,
+)
+from services.auth.app.providers import ConfiguredProviders, open_providers
 from services.auth.app.use_cases import auth_state
 from services.auth.settings import AuthSettings
 
-__all__ = ["Adapters", "Counters", "Stores", "auth_state", "create_app"]
+__all__ = [
+    "Adapters",
+    "ConfiguredProviders",
+    "Counters",
+    "IdentityStores",
+    "Stores",
+    "auth_state",
+    "create_app",
+]
 
 
 def create_app(settings: AuthSettings) -> FastAPI:
@@ -23,7 +38,8 @@ def create_app(settings: AuthSettings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[AuthState]:
         async with AsyncExitStack() as stack:
             adapters = await open_adapters(settings, stack, health)
-            yield auth_state(settings, adapters)
+            configured = await open_providers(settings, stack, adapters.clock)
+            yield auth_state(settings, adapters, configured)
 
     return create_http_app(
         settings,
@@ -31,4 +47,5 @@ def create_app(settings: AuthSettings) -> FastAPI:
         routers=ROUTERS,
         title="Parley auth",
         health=health,
+        forms=FORMS,
     )

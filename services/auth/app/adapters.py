@@ -29,8 +29,11 @@ from services.auth.domain import BlindIndex
 from services.auth.ports import (
     CredentialRepository,
     GuessThrottle,
+    LogoutRepository,
     MailThrottle,
     PendingSignInRepository,
+    ProviderFlowRepository,
+    ProviderLinkRepository,
     RevocationAnnouncer,
     SecondFactorRepository,
     SessionRepository,
@@ -40,7 +43,10 @@ from services.auth.ports import (
 from services.auth.repository import (
     EmailVault,
     MongoCredentialRepository,
+    MongoLogoutRepository,
     MongoPendingSignInRepository,
+    MongoProviderFlowRepository,
+    MongoProviderLinkRepository,
     MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRepository,
@@ -58,6 +64,15 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
+class IdentityStores:
+    """What is kept of sign-ins with OpenID providers."""
+
+    links: ProviderLinkRepository
+    flows: ProviderFlowRepository
+    logouts: LogoutRepository
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stores:
     """What is kept in the database."""
 
@@ -67,6 +82,7 @@ class Stores:
     sessions: SessionRepository
     second_factors: SecondFactorRepository
     pending_sign_ins: PendingSignInRepository
+    identities: IdentityStores
     audit: AuditTrail
 
 
@@ -130,8 +146,18 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
         sessions=sessions,
         second_factors=MongoSecondFactorRepository(database, ring),
         pending_sign_ins=pending,
+        identities=await _identity_stores(database, ring),
         audit=audit,
     )
+
+
+async def _identity_stores(database: "Database", ring: KeyRing) -> IdentityStores:
+    links = MongoProviderLinkRepository(database, blind_index(ring, "identity"))
+    flows = MongoProviderFlowRepository(database, ring)
+    logouts = MongoLogoutRepository(database)
+    for indexed in (links, flows, logouts):
+        await indexed.create_indexes()
+    return IdentityStores(links=links, flows=flows, logouts=logouts)
 
 
 def _counters(redis: "Redis", ring: KeyRing, settings: AuthSettings) -> Counters:

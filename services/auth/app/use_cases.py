@@ -3,6 +3,11 @@
 from libs.crypto import FieldSealer, KeyRing
 from services.auth.api import AuthState
 from services.auth.app.adapters import Adapters
+from services.auth.app.providers import (
+    ConfiguredProviders,
+    ProviderParts,
+    provider_state,
+)
 from services.auth.repository import FileSigningKeys
 from services.auth.service import (
     AccessTokens,
@@ -20,7 +25,9 @@ from services.auth.service import (
 from services.auth.settings import AuthSettings
 
 
-def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
+def auth_state(
+    settings: AuthSettings, adapters: Adapters, configured: ConfiguredProviders
+) -> AuthState:
     """Put the use cases together over any adapters; reads key files only."""
     bus, clock, users = adapters.bus, adapters.clock, adapters.stores.users
     access = AccessTokens(
@@ -33,16 +40,21 @@ def auth_state(settings: AuthSettings, adapters: Adapters) -> AuthState:
     control = _session_control(adapters)
     entrance = _entrance(adapters, control, access, refresh)
     policy = PasswordPolicy(adapters.password_lists, lambda _: False)
+    step_up = StepUp(sessions, clock)
+    parts = ProviderParts(
+        adapters, configured, entrance, control, step_up, _transport(settings)
+    )
     return AuthState(
         registration=_registration(settings, adapters, policy),
         password_policy=policy,
         sign_in=_sign_in(adapters, entrance),
-        step_up=StepUp(sessions, clock),
+        step_up=step_up,
         renewal=SessionRenewal(bus, users, sessions, control, access, refresh, clock),
         session_control=control,
         profiles=Profiles(bus, users, clock),
         access_tokens=access,
         public_origin=settings.public_url,
+        **provider_state(settings, parts),
     )
 
 
@@ -59,7 +71,6 @@ def _session_control(adapters: Adapters) -> SessionControl:
 def _registration(
     settings: AuthSettings, adapters: Adapters, policy: PasswordPolicy
 ) -> AccountRegistration:
-    transport = KeyRing.from_file(settings.account_transport_keys_file)
     return AccountRegistration(
         bus=adapters.bus,
         users=adapters.stores.users,
@@ -67,10 +78,14 @@ def _registration(
         verifications=adapters.stores.verifications,
         hasher=adapters.hasher,
         policy=policy,
-        transport=FieldSealer(transport),
+        transport=_transport(settings),
         throttle=adapters.counters.mail_throttle,
         clock=adapters.clock,
     )
+
+
+def _transport(settings: AuthSettings) -> FieldSealer:
+    return FieldSealer(KeyRing.from_file(settings.account_transport_keys_file))
 
 
 def _sign_in(adapters: Adapters, entrance: Entrance) -> SignIn:

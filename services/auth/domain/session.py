@@ -49,11 +49,15 @@ class ClientDevice:
         name: As the client calls itself; cleaned, shown in the list of sessions.
         address: IP address as the gateway saw it; empty where it is not known.
         has_cookie: Whether the refresh token goes into the browser's cookie.
+        provider_id: Provider that vouched for the person; empty without one.
+        provider_session_hash: Of the session there, for its logout.
     """
 
     name: str
     address: str
     has_cookie: bool
+    provider_id: str = ""
+    provider_session_hash: str = ""
 
 
 class TokenFit(Enum):
@@ -84,6 +88,8 @@ class Session:
             later a sensitive action asks for it again. None for sessions from
             before this was kept: never fresh.
         methods: How they proved it.
+        provider_id: Provider that vouched for them; empty without one.
+        provider_session_hash: Of the session there; its logout ends this one.
     """
 
     session_id: SessionId
@@ -100,6 +106,8 @@ class Session:
     client_address: str = ""
     authenticated_at: datetime | None = None
     methods: tuple[AuthMethod, ...] = ()
+    provider_id: str = ""
+    provider_session_hash: str = ""
     revoked_at: datetime | None = None
     revoke_reason: RevokeReason | None = None
 

@@ -9,6 +9,15 @@ from services.auth.ports.people import (
     UserRepository,
     VerificationRepository,
 )
+from services.auth.ports.providers import (
+    LogoutRepository,
+    ProviderClient,
+    ProviderClients,
+    ProviderFlowRepository,
+    ProviderKey,
+    ProviderLinkRepository,
+    ProviderTokens,
+)
 from services.auth.ports.second_factors import (
     PendingSignInRepository,
     SecondFactorRepository,
@@ -30,8 +39,15 @@ __all__ = [
     "CredentialRepository",
     "DatabaseSession",
     "GuessThrottle",
+    "LogoutRepository",
     "MailThrottle",
     "PendingSignInRepository",
+    "ProviderClient",
+    "ProviderClients",
+    "ProviderFlowRepository",
+    "ProviderKey",
+    "ProviderLinkRepository",
+    "ProviderTokens",
     "RevocationAnnouncer",
     "SecondFactorRepository",
     "SecondFactorThrottle",

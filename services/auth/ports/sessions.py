@@ -46,6 +46,12 @@ class SessionRepository(Protocol):
         """Return the live sessions beyond the newest `keep`, oldest last."""
         ...
 
+    async def list_of_provider(
+        self, provider_id: str, session_hash: str, session: DatabaseSession
+    ) -> Sequence[Session]:
+        """Return the sessions, not revoked, of one session at a provider."""
+        ...
+
     async def revoked_since(
         self, since: datetime, *, after: str | None, limit: int
     ) -> Sequence[Session]:

@@ -6,11 +6,21 @@ One contract test proves both: tests/integration/auth/test_repository_contract.p
 from services.auth.repository.email_vault import EmailVault
 from services.auth.repository.memory import (
     MemoryCredentialRepository,
+    MemoryLogoutRepository,
     MemoryPendingSignInRepository,
+    MemoryProviderFlowRepository,
+    MemoryProviderLinkRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
     MemoryVerificationRepository,
+)
+from services.auth.repository.provider_flows import (
+    MongoProviderFlowRepository,
+)
+from services.auth.repository.provider_links import (
+    MongoLogoutRepository,
+    MongoProviderLinkRepository,
 )
 from services.auth.repository.second_factors import (
     MongoPendingSignInRepository,
@@ -28,13 +38,19 @@ __all__ = [
     "EmailVault",
     "FileSigningKeys",
     "MemoryCredentialRepository",
+    "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
+    "MemoryProviderFlowRepository",
+    "MemoryProviderLinkRepository",
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRepository",
     "MemoryVerificationRepository",
     "MongoCredentialRepository",
+    "MongoLogoutRepository",
     "MongoPendingSignInRepository",
+    "MongoProviderFlowRepository",
+    "MongoProviderLinkRepository",
     "MongoSecondFactorRepository",
     "MongoSessionRepository",
     "MongoUserRepository",

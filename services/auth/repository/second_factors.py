@@ -119,6 +119,8 @@ class MongoPendingSignInRepository:
             "device_name": pending.device.name,
             "client_address": pending.device.address,
             "has_cookie": pending.device.has_cookie,
+            "provider_id": pending.device.provider_id,
+            "provider_session_hash": pending.device.provider_session_hash,
             "methods": [method.value for method in pending.methods],
             "expires_at": pending.expires_at,
             "is_enrolment": pending.is_enrolment,
@@ -165,7 +167,11 @@ def _pending(document: Document) -> PendingSignIn:
         token_hash=document["_id"],
         user_id=UserId(document["user_id"]),
         device=ClientDevice(
-            document["device_name"], document["client_address"], document["has_cookie"]
+            document["device_name"],
+            document["client_address"],
+            document["has_cookie"],
+            document["provider_id"],
+            document["provider_session_hash"],
         ),
         methods=tuple(AuthMethod(text) for text in document["methods"]),
         expires_at=document["expires_at"],

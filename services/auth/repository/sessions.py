@@ -27,6 +27,11 @@ class MongoSessionRepository:
             name="revoked",
             partialFilterExpression={"revoked_at": {"$type": "date"}},
         ),
+        IndexModel(
+            [("provider_session_hash", ASCENDING)],
+            name="provider_session",
+            partialFilterExpression={"provider_session_hash": {"$gt": ""}},
+        ),
         IndexModel([("purge_at", ASCENDING)], name="purge", expireAfterSeconds=0),
     )
 
@@ -96,6 +101,19 @@ class MongoSessionRepository:
             )
             return [_session(document) async for document in cursor]
 
+    async def list_of_provider(
+        self, provider_id: str, session_hash: str, session: DatabaseSession
+    ) -> Sequence[Session]:
+        """Return the sessions, not revoked, of one session at a provider."""
+        query = {
+            "provider_session_hash": session_hash,
+            "provider_id": provider_id,
+            "revoked_at": None,
+        }
+        with driver_errors(session):
+            cursor = self._sessions.find(query, session=session)
+            return [_session(document) async for document in cursor]
+
     async def revoked_since(
         self, since: datetime, *, after: str | None, limit: int
     ) -> Sequence[Session]:
@@ -144,6 +162,8 @@ def _document(session: Session) -> Document:
         "client_address": session.client_address,
         "authenticated_at": session.authenticated_at,
         "methods": [method.value for method in session.methods],
+        "provider_id": session.provider_id,
+        "provider_session_hash": session.provider_session_hash,
         "revoked_at": session.revoked_at,
         "revoke_reason": session.revoke_reason,
         "purge_at": session.expires_at + _KEPT_AFTER_END,
@@ -168,6 +188,8 @@ def _session(document: Document) -> Session:
         client_address=document.get("client_address", ""),
         authenticated_at=document.get("authenticated_at"),
         methods=tuple(AuthMethod(text) for text in document.get("methods", ())),
+        provider_id=document.get("provider_id", ""),
+        provider_session_hash=document.get("provider_session_hash", ""),
         revoked_at=document["revoked_at"],
         revoke_reason=RevokeReason(reason) if reason else None,
     )

@@ -17,6 +17,14 @@ from services.auth.schemas.profiles import (
     ProfileRequest,
     ProfileResponse,
 )
+from services.auth.schemas.providers import (
+    CodeRequest,
+    ExchangeRequest,
+    IdentitiesResponse,
+    IdentityResponse,
+    ProviderResponse,
+    ProvidersResponse,
+)
 from services.auth.schemas.sessions import (
     ChangedSessionsResponse,
     JwkResponse,
@@ -32,7 +40,11 @@ from services.auth.schemas.sessions import (
 __all__ = [
     "AcceptedResponse",
     "ChangedSessionsResponse",
+    "CodeRequest",
+    "ExchangeRequest",
     "HandleRequest",
+    "IdentitiesResponse",
+    "IdentityResponse",
     "JwkResponse",
     "JwksResponse",
     "LoginRequest",
@@ -41,6 +53,8 @@ __all__ = [
     "PasswordStrengthResponse",
     "ProfileRequest",
     "ProfileResponse",
+    "ProviderResponse",
+    "ProvidersResponse",
     "RefreshRequest",
     "RegisterRequest",
     "RevokedSession",

@@ -6,6 +6,27 @@ from services.auth.service.password_lists import PasswordLists, PasswordStrength
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
+from services.auth.service.provider_accounts import (
+    ProviderAccounts,
+)
+from services.auth.service.provider_journey import (
+    Answer,
+    Arrival,
+    Departure,
+    ProviderJourney,
+)
+from services.auth.service.provider_keys import (
+    provider_keys,
+)
+from services.auth.service.provider_links import (
+    ProviderLinks,
+)
+from services.auth.service.provider_logout import (
+    ProviderLogout,
+)
+from services.auth.service.provider_sign_in import (
+    ProviderSignIn,
+)
 from services.auth.service.registration import AccountRegistration
 from services.auth.service.renewal import SessionRenewal
 from services.auth.service.second_factor_gate import (
@@ -21,6 +42,9 @@ from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshToke
 __all__ = [
     "AccessTokens",
     "AccountRegistration",
+    "Answer",
+    "Arrival",
+    "Departure",
     "Entered",
     "Entrance",
     "PasswordHasher",
@@ -30,6 +54,11 @@ __all__ = [
     "PasswordStrength",
     "ProfileChange",
     "Profiles",
+    "ProviderAccounts",
+    "ProviderJourney",
+    "ProviderLinks",
+    "ProviderLogout",
+    "ProviderSignIn",
     "RefreshToken",
     "RefreshTokens",
     "RevocationList",
@@ -43,4 +72,5 @@ __all__ = [
     "StepUp",
     "UserPage",
     "counted",
+    "provider_keys",
 ]

@@ -113,6 +113,8 @@ class Entrance:
             client_address=device.address,
             authenticated_at=now,
             methods=methods,
+            provider_id=device.provider_id,
+            provider_session_hash=device.provider_session_hash,
         )
 
         crowded_out = await self._store(started, transaction)

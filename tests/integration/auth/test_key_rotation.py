@@ -1,12 +1,8 @@
 """Signing keys are rotated under load: real auth, real gateway (JW-4)."""
 
 import asyncio
-import os
 import shutil
-import socket
-import sys
 import time
-from contextlib import asynccontextmanager, closing
 
 import aiohttp
 import jwt
@@ -19,48 +15,11 @@ from services.auth.repository.signing_keys import (
     write_schedule,
 )
 from tests.integration.auth.conftest import Client, join, running_auth
+from tests.integration.auth.gateway_process import running_gateway
 
 pytestmark = pytest.mark.integration
 LEAD_SECONDS = 3
 """Instead of 300, with a gateway that fetches keys each second instead of each 30."""
-
-
-@asynccontextmanager
-async def _gateway(stack, auth_url, folder):
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    environment = (
-        dict(os.environ)
-        | stack.service_environment("gateway")
-        | {
-            "GATEWAY_PORT": str(port),
-            "GATEWAY_INSTANCE_ID": f"test-{port}",
-            "GATEWAY_LOG_FILE": str(folder / "gateway.jsonl"),
-            "GATEWAY_AUTH_URL": auth_url,
-            "GATEWAY_KEYS_FRESH_SECONDS": "1",
-        }
-    )
-    command = (sys.executable, "-m", "services.gateway")
-    child = await asyncio.create_subprocess_exec(*command, env=environment)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        async with asyncio.timeout(30):
-            while not await _is_ready(url):  # noqa: ASYNC110 - another process
-                await asyncio.sleep(0.1)
-        yield url
-    finally:
-        child.terminate()
-        await child.wait()
-
-
-async def _is_ready(url):
-    async with aiohttp.ClientSession() as http:
-        try:
-            async with http.get(f"{url}/health/ready") as answer:
-                return answer.status == 200
-        except aiohttp.ClientError:
-            return False
 
 
 def _rotate(path, kid):
@@ -118,7 +77,9 @@ async def test_jw_4_two_rotations_at_fifty_requests_a_second_refuse_nobody(
     with running_auth(stack, tmp_path, AUTH_SIGNING_KEYS_FILE=str(path)) as process:
         async with (
             aiohttp.ClientSession() as http,
-            _gateway(stack, process.url, tmp_path) as gateway_url,
+            running_gateway(
+                stack, process.url, tmp_path, GATEWAY_KEYS_FRESH_SECONDS="1"
+            ) as gateway_url,
         ):
             client = Client(process, http)
             await join(client, mailbox, email)

@@ -11,17 +11,27 @@ from libs.events.catalog import AccountVerificationRequested
 from libs.events.memory import InMemoryBus
 from libs.kernel import FrozenClock
 from services.auth.api import AuthState
-from services.auth.app import Adapters, Counters, Stores, auth_state
+from services.auth.app import (
+    Adapters,
+    ConfiguredProviders,
+    Counters,
+    IdentityStores,
+    Stores,
+    auth_state,
+)
 from services.auth.cache import (
     MemoryAnnouncer,
     MemoryGuessThrottle,
     MemoryMailThrottle,
 )
 from services.auth.consumers import worker as declared
-from services.auth.domain import ClientDevice
+from services.auth.domain import ClientDevice, Provider, Providers
 from services.auth.repository import (
     MemoryCredentialRepository,
+    MemoryLogoutRepository,
     MemoryPendingSignInRepository,
+    MemoryProviderFlowRepository,
+    MemoryProviderLinkRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
@@ -30,10 +40,34 @@ from services.auth.repository import (
 from services.auth.service import PasswordHasher, PasswordLists
 from services.auth.settings import AuthSettings
 from tests.support.asgi import InternalCallers
+from tests.support.identity_provider import StubProvider
 
 PASSWORD = "correct horse battery"
 EMAIL = "ann@example.test"
 ADDRESS = "10.0.0.1"
+PROVIDERS = (
+    Provider(
+        provider_id="acme",
+        name="Acme",
+        issuer="https://idp.acme.test",
+        client_id="parley",
+        allows_registration=True,
+        mail_domains=("acme.test",),
+    ),
+    Provider(
+        provider_id="beta",
+        name="Beta",
+        issuer="https://idp.beta.test",
+        client_id="parley",
+        allows_registration=True,
+    ),
+    Provider(
+        provider_id="closed",
+        name="Closed",
+        issuer="https://idp.closed.test",
+        client_id="parley",
+    ),
+)
 
 
 @dataclass
@@ -46,6 +80,7 @@ class House:
     clock: FrozenClock
     announcer: MemoryAnnouncer
     transport: FieldSealer
+    stubs: dict
     mails: list = field(default_factory=list)
 
     async def register(self, email=EMAIL, *, password=PASSWORD, name="Ann"):
@@ -145,6 +180,11 @@ async def house(settings, hasher, password_lists):
             sessions=MemorySessionRepository(),
             second_factors=MemorySecondFactorRepository(),
             pending_sign_ins=MemoryPendingSignInRepository(),
+            identities=IdentityStores(
+                links=MemoryProviderLinkRepository(),
+                flows=MemoryProviderFlowRepository(),
+                logouts=MemoryLogoutRepository(),
+            ),
             audit=MemoryAuditTrail(),
         ),
         counters=Counters(
@@ -154,8 +194,18 @@ async def house(settings, hasher, password_lists):
         ),
     )
     transport = FieldSealer(KeyRing.from_file(settings.account_transport_keys_file))
+    stubs = {one.provider_id: StubProvider.of(one) for one in PROVIDERS}
+    for stub in stubs.values():
+        stub.signer.now = lambda: clock.now().timestamp()
+    configured = ConfiguredProviders(Providers(PROVIDERS), stubs)
     made = House(
-        auth_state(settings, adapters), adapters, bus, clock, announcer, transport
+        auth_state(settings, adapters, configured),
+        adapters,
+        bus,
+        clock,
+        announcer,
+        transport,
+        stubs,
     )
     worker = Worker("notification")
 

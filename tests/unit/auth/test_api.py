@@ -9,7 +9,7 @@ from libs.chassis.app import create_http_app
 from libs.chassis.health import Health
 from libs.chassis.principals import Principal
 from libs.kernel import new_id
-from services.auth.api import ROUTERS
+from services.auth.api import FORMS, ROUTERS
 from services.auth.domain import SecondFactors, UserStatus
 from tests.support.asgi import AsgiClient
 from tests.unit.auth.conftest import EMAIL, PASSWORD
@@ -36,6 +36,13 @@ class Api:
             headers=own | {"x-client-address": "10.0.0.1"} | (headers or {}),
         )
 
+    async def form(self, path, body, kind):
+        """Send a body as it is."""
+        own = self._callers.headers("auth", Principal.anonymous())
+        return await self._client.request(
+            "POST", path, body=body, headers=own | {"content-type": kind}
+        )
+
     async def login(self, **extra):
         """Sign in; return tokens and principal."""
         body = {"email": EMAIL, "password": PASSWORD} | extra
@@ -52,7 +59,12 @@ async def api(house, settings, callers):
         yield house.state
 
     app = create_http_app(
-        settings, lifespan=lifespan, routers=ROUTERS, title="auth", health=Health()
+        settings,
+        lifespan=lifespan,
+        routers=ROUTERS,
+        title="auth",
+        health=Health(),
+        forms=FORMS,
     )
     async with AsgiClient(app) as client:
         yield Api(client, callers)

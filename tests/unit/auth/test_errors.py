@@ -6,6 +6,7 @@ from libs.kernel import AppError, ErrorKind
 from services.auth.domain import errors
 
 ARGUMENTS = {
+    "ProviderTokenInvalidError": ("nonce",),
     "PasswordInvalidError": ("too_short", 15),
     "HandleInvalidError": ("pattern",),
     "AttemptsThrottledError": (2.0,),
@@ -45,5 +46,17 @@ def test_codes_and_kinds_are_stable():
         "time_zone_invalid": ErrorKind.INVALID,
         "user_changed": ErrorKind.CONFLICT,
         "user_not_found": ErrorKind.NOT_FOUND,
+        "identity_not_found": ErrorKind.NOT_FOUND,
+        "identity_not_linked": ErrorKind.FORBIDDEN,
+        "identity_taken": ErrorKind.CONFLICT,
+        "identity_unverified": ErrorKind.FORBIDDEN,
+        "last_way_in": ErrorKind.CONFLICT,
+        "logout_token_invalid": ErrorKind.INVALID,
+        "provider_not_found": ErrorKind.NOT_FOUND,
+        "provider_refused": ErrorKind.UNAUTHENTICATED,
+        "provider_sign_in_invalid": ErrorKind.UNAUTHENTICATED,
+        "provider_token_invalid": ErrorKind.UNAUTHENTICATED,
+        "provider_unavailable": ErrorKind.UNAVAILABLE,
+        "redirect_invalid": ErrorKind.INVALID,
         "verification_token_invalid": ErrorKind.INVALID,
     }

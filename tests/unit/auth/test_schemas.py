@@ -34,6 +34,12 @@ GOOD = {
         "status_text": "here",
     },
     "HandleRequest": {"handle": "ann"},
+    "CodeRequest": {"code": "c", "code_verifier": "v" * 43},
+    "ExchangeRequest": {
+        "code": "c",
+        "code_verifier": "v" * 43,
+        "device_name": "phone",
+    },
 }
 SERVER_FIELDS = (
     "_id",

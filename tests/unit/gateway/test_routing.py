@@ -116,6 +116,7 @@ def test_only_the_listed_routes_of_the_own_table_are_anonymous() -> None:
         "/api/v1/auth/jwks.json",
         "/api/v1/auth/login",
         "/api/v1/auth/logout",
+        "/api/v1/auth/oidc",
         "/api/v1/auth/password-strength",
         "/api/v1/auth/refresh",
         "/api/v1/auth/register",

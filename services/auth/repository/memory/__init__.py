@@ -5,6 +5,11 @@ from services.auth.repository.memory.people import (
     MemoryUserRepository,
     MemoryVerificationRepository,
 )
+from services.auth.repository.memory.providers import (
+    MemoryLogoutRepository,
+    MemoryProviderFlowRepository,
+    MemoryProviderLinkRepository,
+)
 from services.auth.repository.memory.second_factors import (
     MemoryPendingSignInRepository,
     MemorySecondFactorRepository,
@@ -15,7 +20,10 @@ from services.auth.repository.memory.sessions import (
 
 __all__ = [
     "MemoryCredentialRepository",
+    "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
+    "MemoryProviderFlowRepository",
+    "MemoryProviderLinkRepository",
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRepository",

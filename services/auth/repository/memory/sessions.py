@@ -56,6 +56,18 @@ class MemorySessionRepository:
         """Return the live sessions beyond the newest `keep`, oldest last."""
         return list(reversed(self._live(user_id, at)))[keep:]
 
+    async def list_of_provider(
+        self, provider_id: str, session_hash: str, session: DatabaseSession
+    ) -> Sequence[Session]:
+        """Return the sessions, not revoked, of one session at a provider."""
+        return [
+            own
+            for own in self._sessions.values()
+            if own.revoked_at is None
+            and own.provider_id == provider_id
+            and own.provider_session_hash == session_hash
+        ]
+
     async def revoked_since(
         self, since: datetime, *, after: str | None, limit: int
     ) -> Sequence[Session]:

@@ -1,0 +1,110 @@
+"""The identities that may sign in to one's account."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from libs.chassis.audit import AuditEntry, AuditTrail
+from libs.events import EventBus, Transaction
+from libs.kernel import Clock, SessionId, UserId
+from services.auth.domain import (
+    FlowPurpose,
+    IdentityMissingError,
+    IdentityUnverifiedError,
+    LastWayInError,
+    ProofHolder,
+    ProviderIdentity,
+    ProviderLink,
+)
+from services.auth.ports import CredentialRepository, ProviderLinkRepository
+from services.auth.service.provider_accounts import linked_entry
+from services.auth.service.provider_journey import ProviderJourney
+from services.auth.service.step_up import StepUp
+
+
+@dataclass(frozen=True)
+class ProviderLinks:
+    """Use cases of linking and unlinking; each needs a fresh proof (MF-6)."""
+
+    bus: EventBus
+    journey: ProviderJourney
+    links: ProviderLinkRepository
+    credentials: CredentialRepository
+    step_up: StepUp
+    audit: AuditTrail
+    clock: Clock
+
+    async def list_own(self, user_id: UserId) -> Mapping[str, datetime]:
+        """Return the ids of the caller's providers, and since when."""
+        return await self.links.providers_of(user_id, None)
+
+    async def link(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        code: str,
+        holder: ProofHolder,
+        source: str,
+    ) -> str:
+        """Let an identity sign in to the caller's account; return its provider.
+
+        Raises:
+            StepUpRequiredError: The caller's proof is older than five minutes.
+            ProviderSignInInvalidError: The code is not the caller's.
+            IdentityUnverifiedError: The provider did not check the address.
+            IdentityTakenError: It is linked, or the caller has one at this provider.
+        """
+        await self.step_up.require(user_id, session_id)
+        identity = await self.journey.redeem(code, FlowPurpose.LINK, holder)
+        if not identity.is_email_verified:
+            raise IdentityUnverifiedError
+        link = self._link(user_id, identity)
+
+        async def store(transaction: Transaction) -> None:
+            await self.step_up.require(user_id, session_id, transaction.session)
+            await self.links.add(link, transaction.session)
+            entry = linked_entry(user_id, identity.provider_id, source)
+            await self.audit.record(entry, transaction.session)
+
+        await self.bus.run_transaction(store)
+        return identity.provider_id
+
+    async def unlink(
+        self, user_id: UserId, session_id: SessionId, provider_id: str, source: str
+    ) -> None:
+        """Take an identity's way in away.
+
+        Raises:
+            StepUpRequiredError: The caller's proof is older than five minutes.
+            IdentityMissingError: The caller has none of this provider.
+            LastWayInError: There is no password and no other identity.
+        """
+
+        async def store(transaction: Transaction) -> None:
+            session = transaction.session
+            await self.step_up.require(user_id, session_id, session)
+            own = await self.links.providers_of(user_id, session)
+            if provider_id not in own:
+                raise IdentityMissingError
+            password = await self.credentials.get(user_id, session)
+            if password is None and len(own) == 1:
+                raise LastWayInError
+            await self.links.remove(user_id, provider_id, session)
+            entry = AuditEntry(
+                action="identity.unlinked",
+                actor_id=user_id,
+                source=source,
+                details={"provider": provider_id},
+            )
+            await self.audit.record(entry, session)
+
+        await self.bus.run_transaction(store)
+
+    def _link(self, user_id: UserId, identity: ProviderIdentity) -> ProviderLink:
+        return ProviderLink(
+            user_id=user_id,
+            provider_id=identity.provider_id,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            linked_at=self.clock.now(),
+        )
