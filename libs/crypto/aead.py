@@ -5,6 +5,7 @@ callers rotate long before.
 """
 
 import os
+from struct import Struct
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 KEY_BYTES = 32
 NONCE_BYTES = 12
 TAG_BYTES = 16
+_length = Struct(">I").pack
 
 
 class DecryptError(Exception):
@@ -37,8 +39,7 @@ def encrypt(key: bytes, plaintext: bytes, additional_data: bytes) -> bytes:
     Raises:
         ValueError: The key is not 32 bytes long.
     """
-    nonce = os.urandom(NONCE_BYTES)
-    return nonce + _cipher(key).encrypt(nonce, plaintext, additional_data)
+    return Cipher(key).encrypt(plaintext, additional_data)
 
 
 def decrypt(key: bytes, ciphertext: bytes, additional_data: bytes) -> bytes:
@@ -48,15 +49,49 @@ def decrypt(key: bytes, ciphertext: bytes, additional_data: bytes) -> bytes:
         DecryptError: Any of the three differs.
         ValueError: The key is not 32 bytes long.
     """
-    cipher = _cipher(key)
-    if len(ciphertext) < NONCE_BYTES + TAG_BYTES:
-        raise DecryptError("ciphertext is shorter than nonce and tag")
-    nonce, sealed = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
-    try:
-        return cipher.decrypt(nonce, sealed, additional_data)
-    except InvalidTag:
-        # The cause holds nothing that the sentence does not say.
-        raise DecryptError("ciphertext does not belong to this key and place") from None
+    return Cipher(key).decrypt(ciphertext, additional_data)
+
+
+class Cipher:
+    """A key that is used again and again: as `encrypt` and `decrypt`.
+
+    It keeps its key in memory for as long as it lives: not for keys that are to be
+    forgotten.
+
+    Args:
+        key: 32 bytes.
+
+    Raises:
+        ValueError: The key is not 32 bytes long.
+    """
+
+    __slots__ = ("_aead",)
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != KEY_BYTES:
+            raise ValueError(f"an AES-256 key has {KEY_BYTES} bytes, not {len(key)}")
+        self._aead = AESGCM(key)
+
+    def encrypt(self, plaintext: bytes, additional_data: bytes) -> bytes:
+        """Encrypt and bind to a place."""
+        nonce = os.urandom(NONCE_BYTES)
+        return nonce + self._aead.encrypt(nonce, plaintext, additional_data)
+
+    def decrypt(self, ciphertext: bytes, additional_data: bytes) -> bytes:
+        """Return the plaintext.
+
+        Raises:
+            DecryptError: Another key or place, or altered.
+        """
+        if len(ciphertext) < NONCE_BYTES + TAG_BYTES:
+            raise DecryptError("ciphertext is shorter than nonce and tag")
+        nonce, sealed = ciphertext[:NONCE_BYTES], ciphertext[NONCE_BYTES:]
+        try:
+            return self._aead.decrypt(nonce, sealed, additional_data)
+        except InvalidTag:
+            # The cause holds nothing that the sentence does not say.
+            reason = "ciphertext does not belong to this key and place"
+            raise DecryptError(reason) from None
 
 
 def additional_data(*parts: str) -> bytes:
@@ -65,11 +100,8 @@ def additional_data(*parts: str) -> bytes:
     Each part is preceded by its UTF-8 length as four bytes, big-endian, so
     ``("ab", "c")`` and ``("a", "bc")`` differ, and so do ``("",)`` and ``()``.
     """
-    encoded = [part.encode() for part in parts]
-    return b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
-
-
-def _cipher(key: bytes) -> AESGCM:
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"an AES-256 key has {KEY_BYTES} bytes, not {len(key)}")
-    return AESGCM(key)
+    joined: list[bytes] = []
+    for part in parts:
+        encoded = part.encode()
+        joined += (_length(len(encoded)), encoded)
+    return b"".join(joined)

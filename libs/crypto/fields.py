@@ -1,6 +1,6 @@
 """Sealed fields: private text inside an event or a document."""
 
-from libs.crypto.aead import DecryptError, additional_data, decrypt, encrypt
+from libs.crypto.aead import Cipher, DecryptError, additional_data
 from libs.crypto.keyring import KeyRing
 from libs.crypto.sealed import Sealed
 
@@ -12,6 +12,7 @@ class FieldSealer:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
+        self._ciphers: dict[str, Cipher] = {}
 
     def seal(self, text: str, *context: str) -> Sealed:
         """Encrypt a text and bind it to its place.
@@ -26,7 +27,7 @@ class FieldSealer:
         """
         key_id = self._ring.current_id
         bound = additional_data(_PURPOSE, key_id, *context)
-        return Sealed(key_id, encrypt(self._ring.current_key, text.encode(), bound))
+        return Sealed(key_id, self._cipher(key_id).encrypt(text.encode(), bound))
 
     def open(self, sealed: Sealed, *context: str) -> str:
         """Return the text that was sealed for this place.
@@ -35,13 +36,20 @@ class FieldSealer:
             DecryptError: It was sealed for another place, or was altered.
             KeyUnknownError: The ring has no such key.
         """
-        key = self._ring.key(sealed.key_id)
+        cipher = self._cipher(sealed.key_id)
         bound = additional_data(_PURPOSE, sealed.key_id, *context)
         try:
-            return decrypt(key, sealed.ciphertext, bound).decode()
+            return cipher.decrypt(sealed.ciphertext, bound).decode()
         except UnicodeDecodeError:
             raise DecryptError("sealed bytes are no text") from None
 
     def needs_reseal(self, sealed: Sealed) -> bool:
         """Tell whether a field is under a key that is no longer current."""
         return sealed.key_id != self._ring.current_id
+
+    def _cipher(self, key_id: str) -> Cipher:
+        """Return a key of the ring, ready to use; the ring keeps it anyway."""
+        cipher = self._ciphers.get(key_id)
+        if cipher is None:
+            cipher = self._ciphers[key_id] = Cipher(self._ring.key(key_id))
+        return cipher

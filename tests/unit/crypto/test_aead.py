@@ -58,6 +58,11 @@ def test_additional_data_is_unambiguous(left, right):
     assert (additional_data(*left) == additional_data(*right)) == (left == right)
 
 
+def test_additional_data_is_what_it_always_was() -> None:
+    """What is stored opens only while these bytes stay: length, then UTF-8."""
+    assert additional_data("ab", "", "é") == b"\0\0\0\2ab\0\0\0\0\0\0\0\2\xc3\xa9"
+
+
 def test_parts_do_not_flow_into_each_other():
     """The classic slip of joining: moving the boundary changes the bytes."""
     assert additional_data("ab", "c") != additional_data("a", "bc")
