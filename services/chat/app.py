@@ -370,6 +370,7 @@ def _writer_limits(settings: ChatSettings) -> WriterLimits:
     return WriterLimits(
         lanes=settings.writer_lanes,
         batch=settings.writer_batch,
+        gather_seconds=settings.writer_gather_seconds,
         queue=settings.writer_queue,
     )
 

@@ -171,6 +171,12 @@ class ChatSettings(
     writer_batch: int = Field(
         default=200, ge=1, le=1_000, description="Messages of one commit at most."
     )
+    writer_gather_seconds: float = Field(
+        default=0.025,
+        ge=0,
+        le=1,
+        description="How long messages gather between two commits under load.",
+    )
     writer_queue: int = Field(
         default=2_000,
         ge=1,

@@ -1,7 +1,8 @@
 """The message writer: group commit in lanes.
 
-A lane commits whatever queued up while its previous commit was in flight; there is
-no timer, so an idle system commits at once. Source: DESIGN.md section 4, ADR 0009.
+A lane commits whatever queued up while its previous commit was in flight, and under
+load lets a little more gather; an idle system commits at once. Source: DESIGN.md
+section 4, ADR 0009.
 """
 
 from services.chat.writer.lanes import GroupCommitWriter, WriterLimits

@@ -21,6 +21,9 @@ from services.chat.writer.patience import Patience
 from services.chat.writer.pending import Pending
 from services.chat.writer.states import StateCache
 
+_LOAD = 8
+"""Messages of a commit from which on its lane is under load."""
+_REST_SECONDS_MAX = 0.1
 _log = structlog.get_logger()
 
 
@@ -33,18 +36,27 @@ class WriterLimits:
         batch: Messages of one commit at most.
         queue: Messages waiting in one lane; above it a sender is told to wait.
         states: Conversations one lane remembers.
+        gather: Messages that end a lane's rest between two commits.
+        gather_seconds: How long a rest is at most, beside others as many times as
+            there are processes; 0: a lane never rests.
         wait_seconds: How long a sender waits for the outcome.
     """
 
     lanes: int = 2
     batch: int = 200
+    gather: int = 50
+    gather_seconds: float = 0.025
     queue: int = 2_000
     states: int = 20_000
     wait_seconds: float = 15.0
 
 
 class _Lane:
-    """A queue and the task that empties it."""
+    """A queue and the task that empties it.
+
+    A commit costs nearly the same whatever is in it, so a lane rests after one that
+    shows load: what comes meanwhile shares the next one. Without load it never waits.
+    """
 
     def __init__(
         self, committer: BatchCommitter, states: StateCache, limits: WriterLimits
@@ -53,7 +65,9 @@ class _Lane:
         self._limits = limits
         self._queue: deque[Pending] = deque()
         self._wake = asyncio.Event()
+        self._is_gathered = asyncio.Event()
         self._is_closing = False
+        self.rest_seconds = limits.gather_seconds
         self.states = states
 
     def put(self, pending: Pending) -> None:
@@ -62,10 +76,13 @@ class _Lane:
             raise WriterBusyError
         self._queue.append(pending)
         self._wake.set()
+        if len(self._queue) >= self._limits.gather:
+            self._is_gathered.set()
 
     def close(self) -> None:
         self._is_closing = True
         self._wake.set()
+        self._is_gathered.set()
 
     async def run(self) -> None:
         """Commit until closed and empty."""
@@ -79,6 +96,19 @@ class _Lane:
             batch_messages.observe(size)
             observe("queue", time.perf_counter() - batch[0].queued_at)
             await self._commit(batch)
+            if size >= _LOAD and self.rest_seconds:
+                await self._rest()
+
+    async def _rest(self) -> None:
+        """Let messages gather, for a moment at most."""
+        if self._is_closing or len(self._queue) >= self._limits.gather:
+            return
+        self._is_gathered.clear()
+        end = asyncio.get_running_loop().call_later(
+            self.rest_seconds, self._is_gathered.set
+        )
+        await self._is_gathered.wait()
+        end.cancel()
 
     async def _commit(self, batch: list[Pending]) -> None:
         try:
@@ -112,6 +142,7 @@ class GroupCommitWriter:
         self._patience = Patience(limits.wait_seconds)
         self._lanes = []
         self._lanes_used = limits.lanes
+        self._gather_seconds = limits.gather_seconds
         for _ in range(limits.lanes):
             states = StateCache(store, limits.states)
             committer = BatchCommitter(bus, store, states, sealer=sealer, clock=clock)
@@ -168,13 +199,16 @@ class GroupCommitWriter:
         return pending.future
 
     def share(self, processes: int) -> None:
-        """Use fewer lanes where several processes write to the same database.
+        """Use fewer lanes, and longer rests, beside others on the same database.
 
         What each has to commit is less then, and a commit costs nearly the same
         whatever is in it. A conversation that changes its lane while it is written
         costs a try: the compare-and-set holds.
         """
         self._lanes_used = max(1, len(self._lanes) // max(1, processes))
+        longest = max(self._gather_seconds, _REST_SECONDS_MAX)
+        for lane in self._lanes:
+            lane.rest_seconds = min(self._gather_seconds * max(1, processes), longest)
 
     def forget(self, conversation_id: ConversationId) -> None:
         """Drop what is remembered of a conversation that another path changed."""
