@@ -241,8 +241,10 @@ async def close_channels(
 )
 async def deliver(event: Event, context: Context) -> None:
     """Deliver what has a revision; one queue, so that it mostly comes in order."""
-    _app(context).feed.take(event, context.event_id)
-    _app(context).own_feed.take(event)
+    app = _app(context)
+    app.feed.take(event, context.event_id)
+    if not isinstance(event, MessageSent):  # most of all events, and nobody's own
+        app.own_feed.take(event)
 
 
 @worker.subscribe_live(

@@ -24,7 +24,7 @@ from picows import (
 from libs.chassis.errors import StartError
 from libs.chassis.principals import Principal
 from libs.chassis.security import TokenInvalidError
-from libs.events.tracing import caused_by
+from libs.events.tracing import Cause
 from libs.kernel import AppError
 from services.chat.domain.errors import SendUnconfirmedError
 from services.chat.domain.message import Draft, Message
@@ -51,8 +51,10 @@ Handshake = WSListener | WSUpgradeResponseWithListener
 class QueuedWriter(Protocol):
     """Takes drafts in order; `services.chat.writer.GroupCommitWriter`."""
 
-    def begin(self, draft: Draft) -> asyncio.Future[Message]:
-        """Queue a draft."""
+    def begin(
+        self, draft: Draft, cause: Cause | None = None
+    ) -> asyncio.Future[Message]:
+        """Queue a draft on behalf of whoever sent it elsewhere."""
         ...
 
 
@@ -152,8 +154,7 @@ class _Connection(WSListener):
 
     def _begin(self, asked: Asked) -> None:
         try:
-            with caused_by(asked.cause):
-                future = self._writer.begin(asked.draft)
+            future = self._writer.begin(asked.draft, asked.cause)
         except AppError as error:
             self._answer(Answered(asked.number, refused=Refused.of(error)))
             return
@@ -162,13 +163,14 @@ class _Connection(WSListener):
 
     def _done(self, number: int, future: asyncio.Future[Message]) -> None:
         self._waiting.discard(future)
-        error = None if future.cancelled() else future.exception()
-        if future.cancelled() or (error and not isinstance(error, AppError)):
-            error = SendUnconfirmedError()
-        if isinstance(error, AppError):
+        error = SendUnconfirmedError() if future.cancelled() else future.exception()
+        if error is None:
+            self._answer(Answered(number, future.result()))
+        elif isinstance(error, AppError):
             self._answer(Answered(number, refused=Refused.of(error)))
         else:
-            self._answer(Answered(number, future.result()))
+            refused = Refused.of(SendUnconfirmedError())
+            self._answer(Answered(number, refused=refused))
 
     def _answer(self, answer: Answered) -> None:
         if not self._answers:

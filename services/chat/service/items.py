@@ -1,6 +1,6 @@
 """What live delivery writes to which rooms."""
 
-from dataclasses import dataclass
+import msgspec
 
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Member
@@ -24,8 +24,7 @@ def user_room(user_id: str) -> str:
     return f"user:{user_id}"
 
 
-@dataclass(frozen=True)
-class LiveItem:
+class LiveItem(msgspec.Struct, frozen=True):
     """What goes to a room at one revision.
 
     Attributes:

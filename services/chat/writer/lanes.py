@@ -11,6 +11,7 @@ from zlib import crc32
 import structlog
 
 from libs.events import EventBus
+from libs.events.tracing import Cause, current_cause
 from libs.kernel import Clock, ConversationId
 from services.chat.domain.errors import SendUnconfirmedError, WriterBusyError
 from services.chat.domain.message import Draft, Message
@@ -187,13 +188,20 @@ class GroupCommitWriter:
         """
         return await self.begin(draft)
 
-    def begin(self, draft: Draft) -> asyncio.Future[Message]:
+    def begin(
+        self, draft: Draft, cause: Cause | None = None
+    ) -> asyncio.Future[Message]:
         """Queue a draft for `submit`'s result; calls in order keep their order.
+
+        Args:
+            draft: Checked.
+            cause: What its event inherits; None: from the action under way.
 
         Raises:
             WriterBusyError: The queue is full; nothing was stored.
         """
-        pending = Pending(draft, asyncio.get_running_loop().create_future())
+        future = asyncio.get_running_loop().create_future()
+        pending = Pending(draft, future, cause or current_cause())
         self._lane(draft.conversation_id).put(pending)
         self._patience.add(pending)
         return pending.future

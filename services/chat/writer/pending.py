@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from libs.events.tracing import current_cause
+from libs.events.tracing import Cause
 from libs.kernel import EventId, MessageId, new_id
 from services.chat.domain.message import Draft, Message
 from services.chat.ports import SentKey
@@ -27,7 +27,9 @@ class Pending:
         "tries",
     )
 
-    def __init__(self, draft: Draft, future: asyncio.Future[Message]) -> None:
+    def __init__(
+        self, draft: Draft, future: asyncio.Future[Message], cause: Cause
+    ) -> None:
         self.draft = draft
         self.future = future
         self.key: SentKey = (
@@ -37,7 +39,7 @@ class Pending:
         )
         self.message_id = MessageId(new_id())
         self.event_id = EventId(new_id())
-        self.cause = current_cause()
+        self.cause = cause
         self.queued_at = time.perf_counter()
         self.tries = 0
 

@@ -11,6 +11,7 @@ from libs.events.catalog import (
     MessageEdited,
     MessageSent,
 )
+from libs.events.tracing import current_cause
 from libs.kernel import EventId, new_id
 from services.chat.domain.message import encode_body
 from services.chat.service.feed import LiveFeed
@@ -201,7 +202,8 @@ async def test_an_event_shows_the_message_in_its_one_shape(chat) -> None:
     group = await watched_group(chat)
     feed = LiveFeed(chat.live, chat.rooms, chat.store, chat.sealer)
     sent = draft(group, text="héllo", mentions=(GRACE,))
-    pending = Pending(sent, asyncio.get_running_loop().create_future())
+    future = asyncio.get_running_loop().create_future()
+    pending = Pending(sent, future, current_cause())
     states = await chat.store.load_states({group: [ADA]})
     plan = plan_batch([pending], states, chat.sealer, chat.clock.now())
     message, event, _ = plan.writes[0]

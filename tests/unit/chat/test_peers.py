@@ -88,7 +88,7 @@ class Owners:
 class Silent:
     """A writer that takes everything and never answers."""
 
-    def begin(self, _draft) -> asyncio.Future:
+    def begin(self, _draft, _cause) -> asyncio.Future:
         """Take it."""
         return asyncio.get_running_loop().create_future()
 
@@ -101,7 +101,7 @@ class AllAtOnce:
         self.message = message
         self.waiting: list[asyncio.Future] = []
 
-    def begin(self, _draft) -> asyncio.Future:
+    def begin(self, _draft, _cause) -> asyncio.Future:
         """Take it; the last one answers all."""
         self.waiting.append(asyncio.get_running_loop().create_future())
         if len(self.waiting) == self.count:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from libs.events.catalog import MessageSent
+from libs.events.tracing import current_cause
 from libs.kernel import UnavailableError, new_id
 from services.chat.domain.amendment import Amendment
 from services.chat.domain.errors import (
@@ -250,7 +251,7 @@ async def test_a_full_queue_pushes_back() -> None:
 
 
 async def test_what_waits_is_committed_together() -> None:
-    """There is no timer: a batch is what queued up during the last commit."""
+    """A batch is what queued up during the last commit, up to its bound."""
     chat = breaking_chat()
     group = await chat.group()
     async with chat.writer.running():
@@ -315,7 +316,8 @@ async def test_planning_leaves_states_alone() -> None:
     chat = Chat()
     group = await chat.group()
     states = await chat.store.load_states({group: [ADA]})
-    pending = Pending(draft(group), asyncio.get_running_loop().create_future())
+    future = asyncio.get_running_loop().create_future()
+    pending = Pending(draft(group), future, current_cause())
     plan = plan_batch([pending], states, chat.sealer, chat.clock.now())
     assert plan.pending == [pending]
     assert states[group].last_seq == 0

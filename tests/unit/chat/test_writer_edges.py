@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from libs.events.tracing import current_cause
 from libs.kernel import UnavailableError, new_id
 from services.chat.domain.amendment import Amendment
 from services.chat.domain.errors import (
@@ -180,4 +181,4 @@ async def test_a_read_that_began_before_a_forget_is_not_remembered(chat) -> None
 
 def _pending(group):
     future = asyncio.get_running_loop().create_future()
-    return Pending(draft(group, client_message_id=new_id()), future)
+    return Pending(draft(group, client_message_id=new_id()), future, current_cause())
