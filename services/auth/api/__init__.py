@@ -18,12 +18,13 @@ ROUTERS = (
     passwords.router,
     sessions.router,
     providers.router,
+    providers.logout_router,
     identities.router,
     profiles.router,
     internal.router,
 )
 
-FORMS = re.compile(r"/api/v1/auth/oidc/[^/]+/backchannel-logout")
+FORMS = re.compile(r"/api/v1/auth/backchannel-logout/[^/]+")
 """Providers send their logout token in a form (Back-Channel Logout 1.0)."""
 
 __all__ = ["FORMS", "ROUTERS", "AuthState"]

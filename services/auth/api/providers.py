@@ -37,6 +37,8 @@ from services.auth.schemas import (
 from services.auth.service import Answer, Arrival
 
 router = APIRouter(prefix="/api/v1/auth/oidc", tags=["providers"])
+logout_router = APIRouter(prefix="/api/v1/auth/backchannel-logout", tags=["providers"])
+"""Apart: one address sends all of a provider's, so they are not limited as sign-ins."""
 
 _FORM_FIELDS_MAX = 10
 _FORM = {
@@ -154,7 +156,7 @@ async def exchange(
     return entered_response(entered, response)
 
 
-@router.post("/{provider_id}/backchannel-logout", openapi_extra=_FORM)
+@logout_router.post("/{provider_id}", openapi_extra=_FORM)
 async def backchannel_logout(
     provider_id: str,
     request: Request,

@@ -132,7 +132,7 @@ async def _rig(stack, folder):
                 "port": port,
                 "client_secret": secret,
                 "redirect_uri": f"{process.origin}{OIDC}/callback",
-                "logout_uri": f"{url}{OIDC}/backchannel-logout",
+                "logout_uri": f"{url}/api/v1/auth/backchannel-logout/node",
             }
             with clients.running_provider(given):
                 rig = Rig(url, process.origin, process)

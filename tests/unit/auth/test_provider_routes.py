@@ -168,7 +168,7 @@ async def test_signed_in_user_links_lists_and_unlinks(tab, api, ann):
 
 
 async def _logout(api, body, kind="application/x-www-form-urlencoded"):
-    return await api.form(f"{OIDC}/acme/backchannel-logout", body, kind)
+    return await api.form("/api/v1/auth/backchannel-logout/acme", body, kind)
 
 
 async def test_provider_logs_out_with_a_form(tab, api, house):

@@ -113,6 +113,7 @@ def test_only_the_listed_routes_of_the_own_table_are_anonymous() -> None:
     table = parse_routes(OWN_TABLE, services=SERVICES, limit_classes=CLASSES)
     anonymous = {entry.prefix for entry in table.routes if entry.is_anonymous}
     assert anonymous == {
+        "/api/v1/auth/backchannel-logout",
         "/api/v1/auth/jwks.json",
         "/api/v1/auth/login",
         "/api/v1/auth/logout",
