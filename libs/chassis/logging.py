@@ -172,20 +172,19 @@ class _LogFile(logging.handlers.RotatingFileHandler):
     That was a twentieth of the gateway's CPU.
     """
 
-    _room = 0
+    _size = 0
     _next_line = 0
 
     def _open(self) -> TextIOWrapper:
         stream = super()._open()
-        size = os.fstat(stream.fileno()).st_size
-        self._room = self.maxBytes - size - self._next_line
+        self._size = os.fstat(stream.fileno()).st_size + self._next_line
         return stream
 
     def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the library's
         """Tell whether the file has no room for a record."""
         self._next_line = len(self.format(record).encode()) + 1
-        self._room -= self._next_line
-        return self._room < 0
+        self._size += self._next_line
+        return self._size > self.maxBytes
 
 
 def _handler(settings: ServiceSettings) -> logging.Handler:
