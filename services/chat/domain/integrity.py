@@ -58,6 +58,19 @@ class SeenMessage(msgspec.Struct, frozen=True):
     is_readable: bool
 
 
+class SeenText(msgspec.Struct, frozen=True):
+    """A text of a user's own in a conversation, and whether it opens.
+
+    Attributes:
+        kind: draft, note or scheduled.
+        place: Its id.
+    """
+
+    kind: str
+    place: str
+    is_readable: bool
+
+
 class SeenMember(msgspec.Struct, frozen=True, kw_only=True):
     """A stored membership."""
 
@@ -75,6 +88,7 @@ class Inspection:
 
     Attributes:
         messages: Messages looked at.
+        own_writings: Drafts, notes and scheduled messages looked at.
         stubs: What is left of messages that retention took.
         awaiting_deletion: Those below `first_seq`: a retention run will take them.
         counts: Findings by code, all of them.
@@ -91,6 +105,7 @@ class Inspection:
         self._gaps: list[tuple[int, int]] = []
         self.messages = 0
         self.stubs = 0
+        self.own_writings = 0
         self.awaiting_deletion = 0
         self.counts: Counter[str] = Counter()
         self.findings: list[Finding] = []
@@ -122,6 +137,12 @@ class Inspection:
             self._find("revision_repeated", revision)
         self._last_revision = revision
         self._highest_revision = max(self._highest_revision, abs(revision))
+
+    def own_text(self, seen: SeenText) -> None:
+        """Look at a draft, a note or a scheduled message of one of the members."""
+        self.own_writings += 1
+        if not seen.is_readable:
+            self._find(f"{seen.kind}_unreadable", seen.place)
 
     def member(self, seen: SeenMember, last_seq: int) -> None:
         """Look at a membership.

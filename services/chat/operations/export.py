@@ -13,6 +13,7 @@ from services.chat.operations.opening import open_vault
 from services.chat.repository import (
     MongoConversationRepository,
     MongoMessageRepository,
+    MongoVersionRepository,
     SenderMarkers,
 )
 from services.chat.service.export import Export
@@ -28,6 +29,7 @@ async def run(arguments: Namespace, settings: ChatSettings) -> int:
         export = Export(
             MongoConversationRepository(database, vault, SenderMarkers(database)),
             MongoMessageRepository(database, vault),
+            MongoVersionRepository(database, vault),
             SystemClock(),
         )
         lines = export.lines(ConversationId(conversation_id))

@@ -163,9 +163,14 @@ class ConversationRepository(Protocol):
         ...
 
     async def members_page(
-        self, conversation_id: ConversationId, *, after: str, limit: int
+        self,
+        conversation_id: ConversationId,
+        *,
+        after: str,
+        limit: int,
+        has_ended: bool = False,
     ) -> list[Member]:
-        """Return active members in the order of their user ids."""
+        """Return members in the order of their user ids, active ones alone or all."""
         ...
 
     async def memberships_page(

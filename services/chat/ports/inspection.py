@@ -4,7 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from libs.kernel import ConversationId
-from services.chat.domain.integrity import SeenConversation, SeenMember, SeenMessage
+from services.chat.domain.integrity import (
+    SeenConversation,
+    SeenMember,
+    SeenMessage,
+    SeenText,
+)
 
 
 class InspectionStore(Protocol):
@@ -30,6 +35,10 @@ class InspectionStore(Protocol):
 
     def message_revisions(self, conversation_id: ConversationId) -> AsyncIterator[int]:
         """Yield the revision of every message and stub, in order."""
+        ...
+
+    def own_writings(self, conversation_id: ConversationId) -> AsyncIterator[SeenText]:
+        """Yield the drafts, notes and scheduled messages of a conversation."""
         ...
 
     def members(self, conversation_id: ConversationId) -> AsyncIterator[SeenMember]:

@@ -268,12 +268,17 @@ class MongoConversationRepository:
         return None if document is None else member_of(document)
 
     async def members_page(
-        self, conversation_id: ConversationId, *, after: str, limit: int
+        self,
+        conversation_id: ConversationId,
+        *,
+        after: str,
+        limit: int,
+        has_ended: bool = False,
     ) -> list[Member]:
-        """Return active members in the order of their user ids."""
+        """Return members in the order of their user ids, active ones alone or all."""
         query: Document = {
             "conversation_id": conversation_id,
-            "is_active": True,
+            "is_active": {"$in": [False, True]} if has_ended else True,
             "user_id": {"$gt": after},
         }
         with map_mongo_errors():

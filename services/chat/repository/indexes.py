@@ -46,12 +46,16 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("user_id", 1), ("user_revision", 1)]),
         # A user's drafts that are not cleared.
         IndexModel([("user_id", 1), ("is_cleared", 1), ("user_revision", 1)]),
+        # A conversation's drafts, to see whether they open.
+        IndexModel([("conversation_id", 1)]),
     ],
     "bookmarks": [
         # What changed of a user's own since a revision.
         IndexModel([("user_id", 1), ("user_revision", 1)]),
         # A user's bookmarks that are not removed.
         IndexModel([("user_id", 1), ("is_removed", 1), ("user_revision", 1)]),
+        # A conversation's bookmarks, to see whether their notes open.
+        IndexModel([("conversation_id", 1)]),
     ],
     "messages": [
         # Unread mentions of a user, and of every member.

@@ -1,6 +1,6 @@
 """Stored conversations for who checks them, in MongoDB."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -8,9 +8,16 @@ from pymongo.asynchronous.database import AsyncDatabase
 from libs.chassis.mongo import map_mongo_errors
 from libs.crypto import DecryptError
 from libs.kernel import ConversationId, MessageId, UserId
-from services.chat.domain.integrity import SeenConversation, SeenMember, SeenMessage
+from services.chat.domain.integrity import (
+    SeenConversation,
+    SeenMember,
+    SeenMessage,
+    SeenText,
+)
 from services.chat.repository.keys import StoredKeys
 from services.chat.repository.message_documents import place_of
+from services.chat.repository.own_documents import OwnTexts
+from services.chat.repository.scheduled import MongoScheduledRepository
 from services.chat.repository.stubs import is_stub
 from services.chat.repository.vault import ConversationVault, KeyNotLoadedError
 from services.chat.repository.versions import MongoVersionRepository
@@ -34,6 +41,16 @@ class MongoInspectionStore:
         self._vault = vault
         self._keys = StoredKeys(database, vault)
         self._versions = MongoVersionRepository(database, vault)
+        texts = OwnTexts(database, vault)
+        self._own = (
+            ("draft", database["drafts"], texts.open_draft),
+            ("note", database["bookmarks"], texts.open_note),
+            (
+                "scheduled",
+                database["scheduled_messages"],
+                MongoScheduledRepository(database, vault).open_text,
+            ),
+        )
 
     async def count(self) -> int:
         """Return about how many conversations there are, deleted ones too."""
@@ -99,6 +116,21 @@ class MongoInspectionStore:
                 async for document in cursor:
                     yield document["revision"]
 
+    async def own_writings(
+        self, conversation_id: ConversationId
+    ) -> AsyncIterator[SeenText]:
+        """Yield the drafts, notes and scheduled messages of a conversation."""
+        query = {"conversation_id": conversation_id, "body": {"$exists": True}}
+        for kind, collection, open_one in self._own:
+            cursor = collection.find(query, batch_size=_BATCH)
+            async with cursor:
+                with map_mongo_errors():
+                    while batch := await cursor.to_list(_BATCH):
+                        await self._keys.load(batch)
+                        for document in batch:
+                            is_readable = _opens(open_one, document)
+                            yield SeenText(kind, document["_id"], is_readable)
+
     async def members(
         self, conversation_id: ConversationId
     ) -> AsyncIterator[SeenMember]:
@@ -133,3 +165,11 @@ class MongoInspectionStore:
         except _DOES_NOT_OPEN:
             return False
         return True
+
+
+def _opens(open_one: Callable[[Document], str], document: Document) -> bool:
+    try:
+        open_one(document)
+    except _DOES_NOT_OPEN:
+        return False
+    return True

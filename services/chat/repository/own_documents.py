@@ -1,6 +1,6 @@
 """Documents of what belongs to one user, to the domain and back."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import structlog
@@ -92,7 +92,7 @@ class OwnTexts:
             user_id=UserId(document["user_id"]),
             conversation_id=ConversationId(document["conversation_id"]),
             thread_seq=document["thread_seq"],
-            text=self._opened(document, _DRAFT, _draft_place(document)),
+            text=self._opened(document, self.open_draft),
             saved_at=document["saved_at"],
             is_cleared=document["is_cleared"],
             user_revision=document[OWN_REVISION],
@@ -121,21 +121,35 @@ class OwnTexts:
             conversation_id=ConversationId(document["conversation_id"]),
             message_id=MessageId(document["message_id"]),
             seq=document["seq"],
-            note=self._opened(document, _NOTE, _note_place(document)),
+            note=self._opened(document, self.open_note),
             added_at=document["added_at"],
             is_removed=document["is_removed"],
             user_revision=document[OWN_REVISION],
         )
 
+    def open_draft(self, document: Document) -> str:
+        """Open the text of a stored draft that has one.
+
+        Raises:
+            KeyNotLoadedError: The keys are not here.
+            DecryptError: It was altered, or belongs elsewhere.
+        """
+        place = _draft_place(document)
+        return self._vault.open_text(_DRAFT, place, document["body"])
+
+    def open_note(self, document: Document) -> str:
+        """Open the note of a stored bookmark that has one; see `open_draft`."""
+        place = _note_place(document)
+        return self._vault.open_text(_NOTE, place, document["body"])
+
     def _opened(
-        self, document: Document, purpose: str, place: Sequence[str]
+        self, document: Document, open_one: Callable[[Document], str]
     ) -> str | None:
         """Open a text; one that was altered or shredded is absent, and logged."""
-        sealed = document.get("body")
-        if sealed is None:
+        if document.get("body") is None:
             return None
         try:
-            return self._vault.open_text(purpose, place, sealed)
+            return open_one(document)
         except (DecryptError, AppError):
             _UNREADABLE.inc()
             _log.warning("own_text_unreadable", user_id=document["user_id"])

@@ -117,6 +117,16 @@ class MongoScheduledRepository:
         with map_mongo_errors():
             await self._scheduled.delete_one({"_id": scheduled.scheduled_id})
 
+    def open_text(self, document: Document) -> str:
+        """Open the text of a stored one; its conversation's keys must be known.
+
+        Raises:
+            KeyNotLoadedError: The keys are not here.
+            DecryptError: It was altered, or belongs elsewhere.
+        """
+        place = (document["conversation_id"], document["_id"], document["user_id"])
+        return self._vault.open_text(_PURPOSE, place, document["body"])
+
     def _document(self, scheduled: Scheduled) -> Document:
         draft = scheduled.draft
         return {
@@ -138,9 +148,8 @@ class MongoScheduledRepository:
     async def _opened(self, document: Document) -> Scheduled:
         """Open one; a text that does not open is empty, and so it will fail."""
         await self._keys.load([document])
-        place = (document["conversation_id"], document["_id"], document["user_id"])
         try:
-            text = self._vault.open_text(_PURPOSE, place, document["body"])
+            text = self.open_text(document)
         except DecryptError:
             _log.error("scheduled_unreadable", scheduled_id=document["_id"])
             text = ""

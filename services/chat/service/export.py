@@ -1,7 +1,8 @@
 """A conversation as lines of JSON, streamed in constant memory.
 
-The first line is a header with counts, then come the members and the messages in the
-order of seq, each as clients see them; the last line carries how many lines there were
+The first line is a header with counts, then come the members, those too that were, and
+the messages in the order of seq, each as clients see them and followed by what it said
+before its edits, the oldest first; the last line carries how many lines there were
 and the SHA-256 of their bytes. Source: ADR 0020.
 """
 
@@ -13,15 +14,21 @@ import msgspec
 from libs.kernel import Clock, ConversationId
 from services.chat.domain.conversation import Conversation
 from services.chat.domain.errors import ConversationNotFoundError
-from services.chat.ports import ConversationRepository, MessageRepository
+from services.chat.domain.message import Message, Version
+from services.chat.ports import (
+    ConversationRepository,
+    MessageRepository,
+    VersionRepository,
+)
 from services.chat.service.wire import (
     Wire,
     conversation_wire,
     member_wire,
     message_wire,
+    version_wire,
 )
 
-FORMAT = 1
+FORMAT = 2
 _PAGE = 500
 
 
@@ -31,6 +38,7 @@ class Export:
     Args:
         conversations: Conversations and members.
         messages: Stored messages.
+        versions: What edited ones said before.
         clock: Gives the time in the header.
     """
 
@@ -38,10 +46,12 @@ class Export:
         self,
         conversations: ConversationRepository,
         messages: MessageRepository,
+        versions: VersionRepository,
         clock: Clock,
     ) -> None:
         self._conversations = conversations
         self._messages = messages
+        self._versions = versions
         self._clock = clock
 
     async def lines(self, conversation_id: ConversationId) -> AsyncIterator[bytes]:
@@ -87,7 +97,7 @@ class Export:
     async def _members_of(self, conversation_id: ConversationId) -> AsyncIterator[Wire]:
         after = ""
         while page := await self._conversations.members_page(
-            conversation_id, after=after, limit=_PAGE
+            conversation_id, after=after, limit=_PAGE, has_ended=True
         ):
             for member in page:
                 yield {"type": "member", "member": member_wire(member)}
@@ -103,5 +113,18 @@ class Export:
                 if message.seq > conversation.last_seq:
                     return
                 yield {"type": "message", "message": message_wire(message)}
+                for version in await self._versions_of(message):
+                    yield {"type": "version", "version": version_wire(message, version)}
                 after = message.seq
             has_more = page.has_more
+
+    async def _versions_of(self, message: Message) -> list[Version]:
+        """Return what a message said before, the oldest first; as many as are kept."""
+        found: list[Version] = []
+        before, has_more = None, message.edit_count > 0
+        while has_more:
+            page = await self._versions.page(message, before=before, limit=_PAGE)
+            found += page
+            has_more = len(page) == _PAGE
+            before = page[-1].number if page else None
+        return found[::-1]

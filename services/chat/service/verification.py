@@ -23,6 +23,7 @@ class Verdict(msgspec.Struct, kw_only=True):
 
     Attributes:
         stubs: What is left of messages that retention took.
+        own_writings: Drafts, notes and scheduled messages.
         awaiting_deletion: Messages below their conversation's `first_seq`.
         counts: Findings by code, all of them.
         findings: The first ones.
@@ -31,6 +32,7 @@ class Verdict(msgspec.Struct, kw_only=True):
     conversations: int = 0
     messages: int = 0
     stubs: int = 0
+    own_writings: int = 0
     awaiting_deletion: int = 0
     counts: Counter[str] = msgspec.field(default_factory=Counter)
     findings: list[Finding] = msgspec.field(default_factory=list)
@@ -45,6 +47,7 @@ class Verdict(msgspec.Struct, kw_only=True):
         self.conversations += 1
         self.messages += inspection.messages
         self.stubs += inspection.stubs
+        self.own_writings += inspection.own_writings
         self.awaiting_deletion += inspection.awaiting_deletion
         self.counts += inspection.counts
         room = FINDINGS_MAX - len(self.findings)
@@ -101,6 +104,8 @@ class Verification:
             inspection.message(message)
         async for revision in store.message_revisions(conversation_id):
             inspection.message_revision(revision)
+        async for text in store.own_writings(conversation_id):
+            inspection.own_text(text)
         members = [member async for member in store.members(conversation_id)]
         after = await store.conversation(conversation_id)
         if after is None or after.is_deleted:  # deleted meanwhile: nothing opens

@@ -15,7 +15,7 @@ from services.chat.domain.conversation import (
     first_unread_seq,
     unread_count,
 )
-from services.chat.domain.message import Message
+from services.chat.domain.message import Message, Version
 from services.chat.domain.notice import Notice
 from services.chat.domain.reactions import USERS_SHOWN_MAX
 
@@ -136,6 +136,16 @@ def member_wire(member: Member) -> Wire:
         "read_seq": member.read_seq,
         "is_active": member.is_active,
         "revision": member.revision,
+    }
+
+
+def version_wire(message: Message, version: Version) -> Wire:
+    """Return what a message said before an edit."""
+    return {
+        "message_id": message.message_id,
+        "number": version.number,
+        "text": version.text,
+        "written_at": version.written_at,
     }
 
 

@@ -4,19 +4,38 @@ import json
 import os
 import subprocess
 import sys
+from datetime import timedelta
 
 import msgspec
 import pytest
 
 from libs.chassis.mongo import open_mongo
 from libs.crypto import DataKeys, FileKeyWrapper, KeyRing
-from libs.kernel import new_id
-from services.chat.repository import ConversationVault
+from libs.kernel import MessageId, SystemClock, UserId, new_id
+from services.chat.domain.message import Draft
+from services.chat.domain.personal import Bookmark, SavedDraft
+from services.chat.domain.scheduled import Scheduled
+from services.chat.repository import (
+    ConversationVault,
+    MongoConversationRepository,
+    MongoScheduledRepository,
+    SenderMarkers,
+)
+from services.chat.repository.bookmarks import MongoBookmarkRepository
+from services.chat.repository.drafts import MongoDraftRepository
 from services.chat.repository.inspection import MongoInspectionStore
 from services.chat.service.verification import Verification
 from tests.integration.chat.test_data_keys import Process
 from tests.integration.chat.test_repositories import group, member
 
+OF_CONVERSATION = (
+    "messages",
+    "message_edits",
+    "members",
+    "drafts",
+    "bookmarks",
+    "scheduled_messages",
+)
 pytestmark = pytest.mark.integration
 VERIFY = (sys.executable, "-m", "services.chat", "verify", "--conversation")
 
@@ -159,6 +178,50 @@ async def test_an_earlier_version_is_opened_too(database, settings, stored) -> N
     await remove(database, stored)
 
 
+async def test_what_is_a_users_own_is_opened_too(database, settings, stored) -> None:
+    """Drafts, notes and scheduled messages; what was cleared has nothing to open."""
+    ring = KeyRing.from_file(settings.storage_keys_file)
+    vault = ConversationVault(DataKeys(FileKeyWrapper(ring)))
+    ann, now = UserId(new_id()), SystemClock().now()
+    drafts = MongoDraftRepository(database, vault)
+    saved = SavedDraft(
+        user_id=ann, conversation_id=stored, thread_seq=0, text="a", saved_at=now
+    )
+    cleared = msgspec.structs.replace(saved, thread_seq=1, text=None, is_cleared=True)
+    note = Bookmark(
+        user_id=ann,
+        conversation_id=stored,
+        message_id=MessageId(new_id()),
+        seq=1,
+        note="b",
+        added_at=now,
+    )
+    planned = Scheduled(
+        scheduled_id=new_id(),
+        draft=Draft(
+            conversation_id=stored, sender_id=ann, client_message_id=new_id(), text="c"
+        ),
+        due_at=now + timedelta(days=300),
+    )
+    await MongoConversationRepository(database, vault, SenderMarkers(database)).get(
+        stored
+    )  # learns the keys
+    for draft in (saved, cleared):
+        await drafts.put(draft, session=None)
+    await MongoBookmarkRepository(database, vault).put(note, session=None)
+    await MongoScheduledRepository(database, vault).add(planned)
+    whole = await checked(database, settings, stored)
+    assert (dict(whole.counts), whole.own_writings) == ({}, 3)
+    of = {"conversation_id": stored, "body": {"$exists": True}}
+    for name in ("drafts", "bookmarks", "scheduled_messages"):
+        await database[name].update_one(of, {"$set": {"body.c": b"x" * 40}})
+    verdict = await checked(database, settings, stored)
+    assert verdict.counts == dict.fromkeys(
+        ("draft_unreadable", "note_unreadable", "scheduled_unreadable"), 1
+    )
+    await remove(database, stored)
+
+
 async def test_the_command_tells_by_its_exit_code(database, stack, stored) -> None:
     """0 and a clean verdict, 1 and the findings, 2 where there is nothing to check."""
     environment = os.environ | stack.service_environment("chat")
@@ -186,7 +249,6 @@ async def test_the_command_tells_by_its_exit_code(database, stack, stored) -> No
 async def remove(database, conversation_id: str) -> None:
     """Leave no damage behind: others check the whole store."""
     of = {"conversation_id": conversation_id}
-    await database["messages"].delete_many(of)
-    await database["message_edits"].delete_many(of)
-    await database["members"].delete_many(of)
+    for name in OF_CONVERSATION:
+        await database[name].delete_many(of)
     await database["conversations"].delete_one({"_id": conversation_id})

@@ -10,12 +10,13 @@ from libs.kernel import ConversationId, new_id
 from services.chat.domain.errors import ConversationNotFoundError
 from services.chat.operations.export import write_whole
 from services.chat.service.export import Export
+from services.chat.service.messages import Edit
 from tests.unit.chat.support import ADA, GRACE, Chat, draft
 
 
 async def exported(chat: Chat, conversation_id) -> list[bytes]:
     """Return the lines of an export."""
-    export = Export(chat.store, chat.message_store, chat.clock)
+    export = Export(chat.store, chat.message_store, chat.versions, chat.clock)
     return [line async for line in export.lines(conversation_id)]
 
 
@@ -28,7 +29,7 @@ async def test_everything_is_there_and_the_last_line_proves_it() -> None:
             await chat.writer.submit(draft(group, text=f"text {number}"))
     lines = await exported(chat, group)
     header, *rest, end = map(json.loads, lines)
-    assert (header["type"], header["format"]) == ("conversation", 1)
+    assert (header["type"], header["format"]) == ("conversation", 2)
     assert (header["members"], header["messages"]) == (2, 1_203)
     assert header["conversation"]["title"] == "Group"
     members = [line["member"]["user_id"] for line in rest[:2]]
@@ -50,13 +51,34 @@ async def test_what_comes_later_is_left_out() -> None:
     group = await chat.group()
     async with chat.writer.running():
         await chat.writer.submit(draft(group))
-        export = Export(chat.store, chat.message_store, chat.clock)
+        export = Export(chat.store, chat.message_store, chat.versions, chat.clock)
         lines = export.lines(group)
         header = json.loads(await anext(lines))
         await chat.writer.submit(draft(group))
         rest = [json.loads(line) async for line in lines]
     assert header["messages"] == 1
     assert [line["type"] for line in rest] == ["member", "message", "end"]
+
+
+async def test_what_was_said_before_and_who_was_there_are_in_it() -> None:
+    """Each version after its message, the oldest first; those who left, as left."""
+    chat = Chat()
+    group = await chat.group(GRACE)
+    async with chat.writer.running():
+        sent = await chat.messages.send(draft(group, ADA, "one"))
+        for text in ("two", "three"):
+            await chat.messages.edit(ADA, group, sent.message_id, Edit(text=text))
+        await chat.members.remove(ADA, group, GRACE)
+    header, *rest, _ = map(json.loads, await exported(chat, group))
+    assert header["members"] == 1
+    members = [line["member"] for line in rest if line["type"] == "member"]
+    assert {m["user_id"]: m["is_active"] for m in members} == {ADA: True, GRACE: False}
+    kinds = [line["type"] for line in rest[2:5]]
+    assert kinds == ["message", "version", "version"]
+    said = [(line["version"]["number"], line["version"]["text"]) for line in rest[3:5]]
+    assert said == [(1, "one"), (2, "two")]
+    assert rest[2]["message"]["text"] == "three"
+    assert {line["version"]["message_id"] for line in rest[3:5]} == {sent.message_id}
 
 
 async def test_an_empty_and_a_missing_conversation() -> None:

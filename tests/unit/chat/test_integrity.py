@@ -11,6 +11,7 @@ from services.chat.domain.integrity import (
     SeenConversation,
     SeenMember,
     SeenMessage,
+    SeenText,
 )
 from services.chat.service.verification import Verification
 
@@ -149,6 +150,10 @@ class MemoryInspection:
         for revision in (4, 5, 6, 9):
             yield revision
 
+    async def own_writings(self, _conversation_id):
+        """A draft that opens."""
+        yield SeenText("draft", "d", True)  # noqa: FBT003
+
     async def members(self, _conversation_id):
         """One in range."""
         yield member()
@@ -160,7 +165,7 @@ async def test_a_run_tells_what_it_saw() -> None:
     told: list[tuple[int, int]] = []
     verdict = await verification.check_all(lambda _, *numbers: told.append(numbers))
     assert (verdict.is_whole, verdict.conversations, verdict.messages) == (True, 1, 4)
-    assert told == [(1, 1)]
+    assert (told, verdict.own_writings) == ([(1, 1)], 1)
     assert (await verification.check_one(ConversationId("c"))).is_whole
     with pytest.raises(ConversationNotFoundError):
         await Verification(MemoryInspection(None)).check_one(ConversationId("c"))

@@ -211,10 +211,16 @@ class MemoryConversations:
         return min(found, key=lambda m: (m.joined_at, m.user_id), default=None)
 
     async def members_page(
-        self, conversation_id: ConversationId, *, after: str, limit: int
+        self,
+        conversation_id: ConversationId,
+        *,
+        after: str,
+        limit: int,
+        has_ended: bool = False,
     ) -> list[Member]:
-        """Return active members in the order of their user ids."""
-        found = [m for m in self._active(conversation_id) if m.user_id > after]
+        """Return members in the order of their user ids, active ones alone or all."""
+        here = [m for (c, _), m in self.members.items() if c == conversation_id]
+        found = [m for m in here if m.user_id > after and (has_ended or m.is_active)]
         return sorted(found, key=lambda member: member.user_id)[:limit]
 
     async def memberships_page(
