@@ -101,6 +101,7 @@ def provider_state(settings: AuthSettings, parts: ProviderParts) -> ProviderStat
         providers=parts.configured.providers,
         clients=parts.configured.clients,
         flows=parts.adapters.stores.identities.flows,
+        throttle=parts.adapters.counters.guess_throttle,
         redirects=Redirects(
             settings.public_url,
             settings.oidc_return_paths,

@@ -19,6 +19,7 @@ from services.auth.domain import (
     Destination,
     FlowPurpose,
     FlowSecrets,
+    Guess,
     ProofHolder,
     Provider,
     ProviderFlow,
@@ -33,7 +34,12 @@ from services.auth.domain import (
     hash_secret,
     new_secret,
 )
-from services.auth.ports import ProviderClients, ProviderFlowRepository
+from services.auth.ports import (
+    GuessThrottle,
+    ProviderClients,
+    ProviderFlowRepository,
+)
+from services.auth.service.guesses import counted
 from services.auth.service.id_tokens import check_id_token, identity_of, subject_of
 
 _log = structlog.get_logger(__name__)
@@ -106,6 +112,7 @@ class ProviderJourney:
     providers: Providers
     clients: ProviderClients
     flows: ProviderFlowRepository
+    throttle: GuessThrottle
     redirects: Redirects
     clock: Clock
 
@@ -174,17 +181,20 @@ class ProviderJourney:
         return Arrival(flow.destination, flow.purpose, code=code)
 
     async def redeem(
-        self, code: str, purpose: FlowPurpose, holder: ProofHolder
+        self, code: str, purpose: FlowPurpose, holder: ProofHolder, guess: Guess
     ) -> ProviderIdentity:
         """Return the identity of a one-time code.
 
         Raises:
             ProviderSignInInvalidError: Unknown, spent, expired, for another purpose or
                 of another browser or client.
+            AttemptsThrottledError: Too many such codes were tried.
+            UnavailableError: The counters cannot be reached.
         """
-        proof = await self.flows.take_proof(hash_secret(code))
-        if proof is None or not proof.fits(purpose, holder, self.clock.now()):
-            raise ProviderSignInInvalidError
+        async with counted(self.throttle, guess, wrong=ProviderSignInInvalidError):
+            proof = await self.flows.take_proof(hash_secret(code))
+            if proof is None or not proof.fits(purpose, holder, self.clock.now()):
+                raise ProviderSignInInvalidError
         return proof.identity
 
     async def _identity(self, provider: Provider, answer: Answer) -> ProviderIdentity:

@@ -9,6 +9,8 @@ from libs.events import EventBus, Transaction
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     FlowPurpose,
+    Guess,
+    GuessPurpose,
     IdentityMissingError,
     IdentityUnverifiedError,
     LastWayInError,
@@ -51,11 +53,13 @@ class ProviderLinks:
         Raises:
             StepUpRequiredError: The caller's proof is older than five minutes.
             ProviderSignInInvalidError: The code is not the caller's.
+            AttemptsThrottledError: Too many codes were tried.
             IdentityUnverifiedError: The provider did not check the address.
             IdentityTakenError: It is linked, or the caller has one at this provider.
         """
         await self.step_up.require(user_id, session_id)
-        identity = await self.journey.redeem(code, FlowPurpose.LINK, holder)
+        guess = Guess(GuessPurpose.PROVIDER_LINK, user_id, source)
+        identity = await self.journey.redeem(code, FlowPurpose.LINK, holder, guess)
         if not identity.is_email_verified:
             raise IdentityUnverifiedError
         link = self._link(user_id, identity)

@@ -6,6 +6,8 @@ from services.auth.domain import (
     AuthMethod,
     ClientDevice,
     FlowPurpose,
+    Guess,
+    GuessPurpose,
     ProofHolder,
 )
 from services.auth.service.entrance import Entered, Entrance
@@ -30,11 +32,13 @@ class ProviderSignIn:
 
         Raises:
             ProviderSignInInvalidError: The code is not the caller's.
+            AttemptsThrottledError: Too many codes were tried from there.
             IdentityNotLinkedError: There is no account to sign in to.
 
         Emits: session.started; user.created, user.verified for a new account.
         """
-        identity = await self.journey.redeem(code, FlowPurpose.SIGN_IN, holder)
+        guess = Guess.of_bearer(GuessPurpose.PROVIDER_LINK, device.address)
+        identity = await self.journey.redeem(code, FlowPurpose.SIGN_IN, holder, guess)
         user = await self.accounts.user_of(identity, device.address)
         origin = replace(
             device,

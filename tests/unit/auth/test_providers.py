@@ -6,8 +6,11 @@ import pytest
 
 from libs.chassis.audit import AuditResult
 from services.auth.domain import (
+    AttemptsThrottledError,
     ClientDevice,
     FlowPurpose,
+    Guess,
+    GuessPurpose,
     IdentityMissingError,
     IdentityNotLinkedError,
     IdentityTakenError,
@@ -39,6 +42,7 @@ class Browser:
         self.journey = house.state["provider_journey"]
         self.binding = ""
         self.state = ""
+        self.networks = 0
 
     async def start(self, provider="acme", purpose=SIGN_IN, destination=None):
         """Leave for a provider; return its page."""
@@ -60,6 +64,12 @@ class Browser:
         arrival = await self.finish(address, provider)
         assert not arrival.error, arrival.error
         return arrival.code
+
+    async def redeem(self, code, purpose, holder):
+        """Redeem a code as who is given, each time from another network."""
+        self.networks += 1
+        guess = Guess.of_bearer(GuessPurpose.PROVIDER_LINK, f"10.1.{self.networks}.1")
+        return await self.journey.redeem(code, purpose, holder, guess)
 
     async def sign_in(self, provider="acme", **lie):
         """Sign in with what a provider says."""
@@ -315,7 +325,7 @@ async def test_oi_1_userinfo_of_somebody_else_is_refused(house, browser):
 
 async def test_one_time_code_is_the_browsers_alone_once_for_a_minute(house, browser):
     """PW-8, OI-1: not twice, not late, not elsewhere, not for another purpose."""
-    redeem = browser.journey.redeem
+    redeem = browser.redeem
     code = await browser.code()
     await redeem(code, SIGN_IN, browser.holder)
     with pytest.raises(ProviderSignInInvalidError):
@@ -351,10 +361,10 @@ async def test_native_client_redeems_with_its_verifier_alone(house, browser):
         address = f"http://127.0.0.1:4711/done?code={arrival.code}&state=mine"
         assert arrival.address == address
         if is_good:
-            assert await browser.journey.redeem(arrival.code, SIGN_IN, holder)
+            assert await browser.redeem(arrival.code, SIGN_IN, holder)
         else:
             with pytest.raises(ProviderSignInInvalidError):
-                await browser.journey.redeem(arrival.code, SIGN_IN, holder)
+                await browser.redeem(arrival.code, SIGN_IN, holder)
 
 
 async def test_code_is_in_the_fragment_for_browsers(browser):
@@ -396,6 +406,32 @@ async def test_mf_6_linking_and_unlinking_need_a_fresh_proof(house, browser):
     await browser.link(fresh)
     with pytest.raises(StepUpRequiredError):
         await browser.unlink(who)
+
+
+async def test_mf_6_stale_proof_does_not_spend_the_code(house, browser):
+    """MF-6: who is asked for a fresh proof can go on with the same code."""
+    await house.join()
+    stale = await house.login()
+    house.clock.advance(timedelta(minutes=6))
+    code = await browser.code(purpose=LINK)
+    link = house.state["provider_links"].link
+    with pytest.raises(StepUpRequiredError):
+        await link(stale.user_id, stale.session_id, code, browser.holder, "")
+    fresh = await house.login()
+    await link(fresh.user_id, fresh.session_id, code, browser.holder, "")
+
+
+async def test_lt_5_codes_are_counted(house, browser):
+    """LT-5: five wrong codes from one network, then a wait; a right one counts not."""
+    sign_in = house.state["provider_sign_in"].sign_in
+    for _ in range(7):
+        await browser.sign_in()
+    for _ in range(5):
+        with pytest.raises(ProviderSignInInvalidError):
+            await sign_in("wrong", browser.holder, DEVICE)
+    code = await browser.code()
+    with pytest.raises(AttemptsThrottledError):
+        await sign_in(code, browser.holder, DEVICE)
 
 
 async def test_oi_2_unverified_address_links_nothing(house, browser):
