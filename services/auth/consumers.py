@@ -2,6 +2,7 @@
 
 from libs.events import Worker
 from libs.events.catalog import (
+    AccountMfaChanged,
     AccountVerificationRequested,
     SessionReused,
     SessionRevoked,
@@ -14,6 +15,7 @@ from libs.events.catalog import (
 worker = Worker(
     "auth",
     emits=[
+        AccountMfaChanged,
         AccountVerificationRequested,
         SessionReused,
         SessionRevoked,

@@ -98,6 +98,10 @@ class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
         le=100_000,
         description="Failed sign-ins of one client address in 10 minutes.",
     )
+    second_factor_roles: CommaList = Field(
+        default=(),
+        description="Roles whose holders must have a second factor; * for everyone.",
+    )
     account_mails_per_hour: int = Field(
         default=5,
         ge=1,

@@ -74,7 +74,10 @@ class AccountEmailChanged(
 
 
 class AccountMfaChanged(Event, type="account.mfa_changed", version=1, key="user_id"):
-    """A second factor was added or removed (``change``: added, removed, reset)."""
+    """A second factor was added, removed or used up.
+
+    ``change`` is one of added, removed, reset, recovery_used, recovery_renewed.
+    """
 
     user_id: str
     display_name: str

@@ -6,9 +6,11 @@ from services.auth.api import (
     accounts,
     identities,
     internal,
+    passkeys,
     passwords,
     profiles,
     providers,
+    second_factors,
     sessions,
 )
 from services.auth.api.state import AuthState
@@ -20,6 +22,8 @@ ROUTERS = (
     providers.router,
     providers.logout_router,
     identities.router,
+    second_factors.router,
+    passkeys.router,
     profiles.router,
     internal.router,
 )

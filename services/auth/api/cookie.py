@@ -44,6 +44,15 @@ def check_origin(request: Request) -> None:
         raise OriginRefusedError
 
 
+def is_web_client(request: Request) -> bool:
+    """Tell whether a request is provably the web client's own; see `check_origin`."""
+    try:
+        check_origin(request)
+    except OriginRefusedError:
+        return False
+    return True
+
+
 def entered_response(
     entered: Entered, response: Response
 ) -> TokenResponse | SecondFactorResponse:

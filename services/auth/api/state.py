@@ -7,12 +7,17 @@ from fastapi import Depends, Request
 from services.auth.service import (
     AccessTokens,
     AccountRegistration,
+    EnrolmentSignIn,
+    Passkeys,
     PasswordPolicy,
     Profiles,
     ProviderJourney,
     ProviderLinks,
     ProviderLogout,
     ProviderSignIn,
+    Reauthentication,
+    SecondFactorSettings,
+    SecondFactorSignIn,
     SessionControl,
     SessionRenewal,
     SignIn,
@@ -20,7 +25,17 @@ from services.auth.service import (
 )
 
 
-class AuthState(TypedDict):
+class SecondFactorState(TypedDict):
+    """What second factors are proved, set up and asked for with."""
+
+    second_factors: SecondFactorSettings
+    second_factor_sign_in: SecondFactorSignIn
+    enrolment_sign_in: EnrolmentSignIn
+    reauthentication: Reauthentication
+    passkeys: Passkeys
+
+
+class AuthState(SecondFactorState):
     """What the lifespan yields; it becomes ``request.state``."""
 
     registration: AccountRegistration
@@ -68,6 +83,31 @@ def _step_up(request: Request) -> StepUp:
     return found
 
 
+def _second_factors(request: Request) -> SecondFactorSettings:
+    found: SecondFactorSettings = request.state.second_factors
+    return found
+
+
+def _second_factor_sign_in(request: Request) -> SecondFactorSignIn:
+    found: SecondFactorSignIn = request.state.second_factor_sign_in
+    return found
+
+
+def _enrolment_sign_in(request: Request) -> EnrolmentSignIn:
+    found: EnrolmentSignIn = request.state.enrolment_sign_in
+    return found
+
+
+def _reauthentication(request: Request) -> Reauthentication:
+    found: Reauthentication = request.state.reauthentication
+    return found
+
+
+def _passkeys(request: Request) -> Passkeys:
+    found: Passkeys = request.state.passkeys
+    return found
+
+
 def _profiles(request: Request) -> Profiles:
     found: Profiles = request.state.profiles
     return found
@@ -104,6 +144,11 @@ SignInUse = Annotated[SignIn, Depends(_sign_in)]
 RenewalUse = Annotated[SessionRenewal, Depends(_renewal)]
 SessionControlUse = Annotated[SessionControl, Depends(_session_control)]
 StepUpUse = Annotated[StepUp, Depends(_step_up)]
+SecondFactorSettingsUse = Annotated[SecondFactorSettings, Depends(_second_factors)]
+SecondFactorSignInUse = Annotated[SecondFactorSignIn, Depends(_second_factor_sign_in)]
+EnrolmentSignInUse = Annotated[EnrolmentSignIn, Depends(_enrolment_sign_in)]
+ReauthenticationUse = Annotated[Reauthentication, Depends(_reauthentication)]
+PasskeysUse = Annotated[Passkeys, Depends(_passkeys)]
 ProfilesUse = Annotated[Profiles, Depends(_profiles)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
 ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]

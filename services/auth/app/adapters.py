@@ -27,6 +27,7 @@ from services.auth.cache import (
 from services.auth.consumers import worker
 from services.auth.domain import BlindIndex
 from services.auth.ports import (
+    CeremonyRepository,
     CredentialRepository,
     GuessThrottle,
     LogoutRepository,
@@ -42,6 +43,7 @@ from services.auth.ports import (
 )
 from services.auth.repository import (
     EmailVault,
+    MongoCeremonyRepository,
     MongoCredentialRepository,
     MongoLogoutRepository,
     MongoPendingSignInRepository,
@@ -83,6 +85,7 @@ class Stores:
     second_factors: SecondFactorRepository
     pending_sign_ins: PendingSignInRepository
     identities: IdentityStores
+    ceremonies: CeremonyRepository
     audit: AuditTrail
 
 
@@ -136,15 +139,18 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
     users = MongoUserRepository(database, EmailVault(ring))
     verifications = MongoVerificationRepository(database)
     sessions = MongoSessionRepository(database)
+    factors = MongoSecondFactorRepository(database, ring)
     pending = MongoPendingSignInRepository(database)
-    for indexed in (users, verifications, sessions, pending):
+    ceremonies = MongoCeremonyRepository(database)
+    for indexed in (users, verifications, sessions, factors, pending, ceremonies):
         await indexed.create_indexes()
     return Stores(
         users=users,
         credentials=MongoCredentialRepository(database),
         verifications=verifications,
         sessions=sessions,
-        second_factors=MongoSecondFactorRepository(database, ring),
+        second_factors=factors,
+        ceremonies=ceremonies,
         pending_sign_ins=pending,
         identities=await _identity_stores(database, ring),
         audit=audit,

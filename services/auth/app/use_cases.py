@@ -8,6 +8,8 @@ from services.auth.app.providers import (
     ProviderParts,
     provider_state,
 )
+from services.auth.app.second_factors import second_factor_state
+from services.auth.domain import SecondFactorPolicy
 from services.auth.repository import FileSigningKeys
 from services.auth.service import (
     AccessTokens,
@@ -29,18 +31,18 @@ def auth_state(
     settings: AuthSettings, adapters: Adapters, configured: ConfiguredProviders
 ) -> AuthState:
     """Put the use cases together over any adapters; reads key files only."""
-    bus, clock, users = adapters.bus, adapters.clock, adapters.stores.users
+    clock = adapters.clock
     access = AccessTokens(
         FileSigningKeys(settings.signing_keys_file, clock),
         issuer=settings.issuer,
         clock=clock,
     )
     refresh = RefreshTokens(KeyRing.from_file(settings.refresh_keys_file))
-    sessions = adapters.stores.sessions
     control = _session_control(adapters)
-    entrance = _entrance(adapters, control, access, refresh)
-    policy = PasswordPolicy(adapters.password_lists, lambda _: False)
-    step_up = StepUp(sessions, clock)
+    required = SecondFactorPolicy(frozenset(settings.second_factor_roles))
+    entrance = _entrance(adapters, control, access, refresh, required)
+    step_up = StepUp(adapters.stores.sessions, clock)
+    policy = PasswordPolicy(adapters.password_lists, required.binds)
     parts = ProviderParts(
         adapters, configured, entrance, control, step_up, _transport(settings)
     )
@@ -49,12 +51,26 @@ def auth_state(
         password_policy=policy,
         sign_in=_sign_in(adapters, entrance),
         step_up=step_up,
-        renewal=SessionRenewal(bus, users, sessions, control, access, refresh, clock),
+        renewal=_renewal(adapters, entrance),
         session_control=control,
-        profiles=Profiles(bus, users, clock),
+        profiles=Profiles(adapters.bus, adapters.stores.users, clock),
         access_tokens=access,
         public_origin=settings.public_url,
         **provider_state(settings, parts),
+        **second_factor_state(settings, adapters, entrance, step_up),
+    )
+
+
+def _renewal(adapters: Adapters, entrance: Entrance) -> SessionRenewal:
+    return SessionRenewal(
+        bus=adapters.bus,
+        users=adapters.stores.users,
+        sessions=adapters.stores.sessions,
+        control=entrance.control,
+        access=entrance.access,
+        refresh_tokens=entrance.refresh_tokens,
+        policy=entrance.gate.policy,
+        clock=adapters.clock,
     )
 
 
@@ -104,6 +120,7 @@ def _entrance(
     control: SessionControl,
     access: AccessTokens,
     refresh: RefreshTokens,
+    policy: SecondFactorPolicy,
 ) -> Entrance:
     return Entrance(
         bus=adapters.bus,
@@ -115,6 +132,7 @@ def _entrance(
         gate=SecondFactorGate(
             adapters.stores.second_factors,
             adapters.stores.pending_sign_ins,
+            policy,
             adapters.clock,
         ),
         clock=adapters.clock,

@@ -27,6 +27,10 @@ from services.auth.domain.errors import (
     LoginThrottledError,
     LogoutTokenInvalidError,
     OriginRefusedError,
+    PasskeyClonedError,
+    PasskeyInvalidError,
+    PasskeyKnownError,
+    PasskeyLimitError,
     PasswordInvalidError,
     PendingSignInInvalidError,
     ProviderMissingError,
@@ -39,7 +43,7 @@ from services.auth.domain.errors import (
     SecondFactorEnforcedError,
     SecondFactorInvalidError,
     SecondFactorMissingError,
-    SecondFactorThrottledError,
+    SecondFactorNeededError,
     SessionMissingError,
     StatusTextInvalidError,
     StepUpRequiredError,
@@ -63,6 +67,13 @@ from services.auth.domain.identity import (
     challenge_of,
     hash_secret,
     new_secret,
+)
+from services.auth.domain.passkey import (
+    PASSKEY_CHALLENGE_LIFETIME,
+    PASSKEYS_PER_USER_MAX,
+    Ceremony,
+    CeremonyPurpose,
+    Passkey,
 )
 from services.auth.domain.pending_sign_in import (
     PENDING_SIGN_IN_LIFETIME,
@@ -88,8 +99,8 @@ from services.auth.domain.return_path import (
 )
 from services.auth.domain.second_factor import (
     RECOVERY_CODES,
-    SECOND_FACTOR_TRIES_PER_HOUR,
     Factor,
+    SecondFactorPolicy,
     SecondFactors,
     TotpSeed,
 )
@@ -104,6 +115,7 @@ from services.auth.domain.session import (
     RevokeReason,
     Session,
     TokenFit,
+    proves_two_factors,
 )
 from services.auth.domain.signing import KeySchedule, ScheduledKey
 from services.auth.domain.user import Registration, User, UserStatus
@@ -111,6 +123,8 @@ from services.auth.domain.verification import VERIFICATION_LIFETIME, Verificatio
 
 __all__ = [
     "FLOW_LIFETIME",
+    "PASSKEYS_PER_USER_MAX",
+    "PASSKEY_CHALLENGE_LIFETIME",
     "PASSWORD_CODE_POINTS_MAX",
     "PASSWORD_CODE_POINTS_MIN",
     "PASSWORD_CODE_POINTS_MIN_WITH_MFA",
@@ -119,7 +133,6 @@ __all__ = [
     "PROOF_LIFETIME",
     "RECOVERY_CODES",
     "REFRESH_GRACE",
-    "SECOND_FACTOR_TRIES_PER_HOUR",
     "SESSIONS_PER_USER_MAX",
     "SESSION_ABSOLUTE",
     "SESSION_IDLE",
@@ -128,6 +141,8 @@ __all__ = [
     "AttemptsThrottledError",
     "AuthMethod",
     "BlindIndex",
+    "Ceremony",
+    "CeremonyPurpose",
     "ClientDevice",
     "CredentialsInvalidError",
     "Destination",
@@ -152,6 +167,11 @@ __all__ = [
     "LoginThrottledError",
     "LogoutTokenInvalidError",
     "OriginRefusedError",
+    "Passkey",
+    "PasskeyClonedError",
+    "PasskeyInvalidError",
+    "PasskeyKnownError",
+    "PasskeyLimitError",
     "PasswordInvalidError",
     "PendingSignIn",
     "PendingSignInInvalidError",
@@ -177,7 +197,8 @@ __all__ = [
     "SecondFactorEnforcedError",
     "SecondFactorInvalidError",
     "SecondFactorMissingError",
-    "SecondFactorThrottledError",
+    "SecondFactorNeededError",
+    "SecondFactorPolicy",
     "SecondFactors",
     "Session",
     "SessionMissingError",
@@ -205,5 +226,6 @@ __all__ = [
     "new_secret",
     "normalise_password",
     "personal_words",
+    "proves_two_factors",
     "search_key",
 ]

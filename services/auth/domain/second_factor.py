@@ -12,11 +12,18 @@ from enum import StrEnum
 from typing import Any
 
 from libs.kernel import UserId
-from services.auth.domain.errors import SecondFactorInvalidError
+from services.auth.domain.errors import (
+    PasskeyKnownError,
+    PasskeyLimitError,
+    SecondFactorInvalidError,
+    SecondFactorMissingError,
+)
+from services.auth.domain.passkey import PASSKEYS_PER_USER_MAX, Passkey
+from services.auth.domain.user import User
 
 RECOVERY_CODES = 10
 TOTP_CANDIDATE_LIFETIME = timedelta(minutes=15)
-SECOND_FACTOR_TRIES_PER_HOUR = 10
+EVERYONE = "*"
 
 
 class Factor(StrEnum):
@@ -25,6 +32,25 @@ class Factor(StrEnum):
     TOTP = "totp"
     PASSKEY = "passkey"
     RECOVERY_CODE = "recovery_code"
+
+
+@dataclass(frozen=True)
+class SecondFactorPolicy:
+    """Who must have a second factor.
+
+    Attributes:
+        roles: Holders of any of these; `EVERYONE` stands for all.
+    """
+
+    roles: frozenset[str] = frozenset()
+
+    def requires(self, user: User) -> bool:
+        """Tell whether this user must have a second factor."""
+        return self.binds(user.roles)
+
+    def binds(self, roles: Iterable[str]) -> bool:
+        """Tell whether holders of these roles must have a second factor."""
+        return EVERYONE in self.roles or not self.roles.isdisjoint(roles)
 
 
 @dataclass(frozen=True)
@@ -56,6 +82,7 @@ class SecondFactors:
         totp: The app's seed once a code of it was seen.
         totp_candidate: One that waits for its first code; proves nothing.
         recovery_hashes: SHA-256 of the spare codes that are left.
+        passkeys: Keys, the oldest first.
     """
 
     user_id: UserId
@@ -63,18 +90,21 @@ class SecondFactors:
     totp: TotpSeed | None = None
     totp_candidate: TotpSeed | None = None
     recovery_hashes: tuple[str, ...] = ()
+    passkeys: tuple[Passkey, ...] = ()
 
     @property
     def is_enrolled(self) -> bool:
         """Whether a first factor alone no longer signs this user in."""
-        return self.totp is not None
+        return self.totp is not None or bool(self.passkeys)
 
     @property
     def offered(self) -> tuple[Factor, ...]:
         """What a pending sign-in can be finished with."""
         if not self.is_enrolled:
             return ()
-        offered = [Factor.TOTP] if self.totp else []
+        offered = [Factor.PASSKEY] if self.passkeys else []
+        if self.totp:
+            offered.append(Factor.TOTP)
         if self.recovery_hashes:
             offered.append(Factor.RECOVERY_CODE)
         return tuple(offered)
@@ -111,6 +141,62 @@ class SecondFactors:
         if self.totp is None or step <= self.totp.last_step:
             raise SecondFactorInvalidError
         return self._changed(totp=replace(self.totp, last_step=step))
+
+    def passkey(self, passkey_id: str) -> Passkey:
+        """Return one of the keys.
+
+        Raises:
+            SecondFactorMissingError: There is no such key.
+        """
+        for passkey in self.passkeys:
+            if passkey.passkey_id == passkey_id:
+                return passkey
+        raise SecondFactorMissingError
+
+    def signer(self, credential_id: object) -> Passkey:
+        """Return the key that an authenticator says it signed with.
+
+        Raises:
+            SecondFactorInvalidError: It is none of this user's.
+        """
+        for passkey in self.passkeys:
+            if passkey.credential_id == credential_id:
+                return passkey
+        raise SecondFactorInvalidError
+
+    def with_passkey(self, added: Passkey, spare: Iterable[str]) -> "SecondFactors":
+        """Return them with one more key; spare codes as for `with_totp`.
+
+        Raises:
+            PasskeyKnownError: It is one of them.
+            PasskeyLimitError: There are as many as one can have.
+        """
+        if any(own.credential_id == added.credential_id for own in self.passkeys):
+            raise PasskeyKnownError
+        if len(self.passkeys) >= PASSKEYS_PER_USER_MAX:
+            raise PasskeyLimitError(PASSKEYS_PER_USER_MAX)
+        return self._changed(
+            passkeys=(*self.passkeys, added),
+            recovery_hashes=self.recovery_hashes or tuple(spare),
+        )
+
+    def with_passkey_changed(self, changed: Passkey) -> "SecondFactors":
+        """Return them with a key used or named anew."""
+        passkeys = (
+            changed if own.passkey_id == changed.passkey_id else own
+            for own in self.passkeys
+        )
+        return self._changed(passkeys=tuple(passkeys))
+
+    def without_passkey(self, passkey_id: str) -> "SecondFactors":
+        """Return them without a key; spare codes go with the last factor.
+
+        Raises:
+            SecondFactorMissingError: There is no such key.
+        """
+        gone = self.passkey(passkey_id)
+        left = tuple(own for own in self.passkeys if own is not gone)
+        return self._changed(passkeys=left)
 
     def with_recovery_codes(self, hashes: Iterable[str]) -> "SecondFactors":
         """Return them with new spare codes; the old ones are void."""

@@ -3,6 +3,7 @@
 Source: RT-1 to RT-4 of the security requirements; RFC 9700 section 4.14.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
@@ -22,6 +23,8 @@ class RevokeReason(StrEnum):
     LOGOUT = "logout"
     REVOKED = "revoked"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # pragma: allowlist secret
+    MFA_CHANGED = "mfa_changed"
+    STEPPED_UP = "stepped_up"
     REUSED = "reused"
     SUSPENDED = "suspended"
     DELETED = "deleted"
@@ -39,6 +42,20 @@ class AuthMethod(StrEnum):
     RECOVERY_CODE = "kba"
     PASSKEY = "hwk"
     PROVIDER = "oidc"
+
+
+_SECOND = frozenset(
+    {AuthMethod.ONE_TIME_CODE, AuthMethod.RECOVERY_CODE, AuthMethod.PASSKEY}
+)
+
+
+def proves_two_factors(methods: Iterable[AuthMethod]) -> bool:
+    """Tell whether these methods together are two factors.
+
+    A passkey that checked its holder is two at once; codes are only ever taken after
+    another factor. The word of another provider is one, whatever it asked for.
+    """
+    return not _SECOND.isdisjoint(methods)
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,9 @@ from services.auth.ports.providers import (
     ProviderTokens,
 )
 from services.auth.ports.second_factors import (
+    CeremonyRepository,
     PendingSignInRepository,
     SecondFactorRepository,
-    SecondFactorThrottle,
 )
 from services.auth.ports.sessions import (
     RevocationAnnouncer,
@@ -36,6 +36,7 @@ from services.auth.ports.throttles import (
 __all__ = [
     "AccessTokenKeys",
     "Attempt",
+    "CeremonyRepository",
     "CredentialRepository",
     "DatabaseSession",
     "GuessThrottle",
@@ -50,7 +51,6 @@ __all__ = [
     "ProviderTokens",
     "RevocationAnnouncer",
     "SecondFactorRepository",
-    "SecondFactorThrottle",
     "SessionRepository",
     "UserRepository",
     "VerificationRepository",

@@ -1,10 +1,10 @@
-"""Stores of second factors and of sign-ins that wait for one, and their counter."""
+"""Stores of second factors and of sign-ins that wait for one."""
 
 from datetime import datetime
 from typing import Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import PendingSignIn, SecondFactors
+from services.auth.domain import Ceremony, PendingSignIn, SecondFactors
 from services.auth.ports.database import DatabaseSession
 
 
@@ -20,6 +20,9 @@ class SecondFactorRepository(Protocol):
 
         Returns:
             False if the stored revision is another: somebody was first.
+
+        Raises:
+            PasskeyKnownError: Another user has one of the passkeys.
         """
         ...
 
@@ -56,21 +59,13 @@ class PendingSignInRepository(Protocol):
         ...
 
 
-class SecondFactorThrottle(Protocol):
-    """Bounds the guesses at one account's codes, whatever they are for (MF-2)."""
+class CeremonyRepository(Protocol):
+    """Challenges of passkeys that wait for their answer."""
 
-    async def begin(self, user_id: UserId) -> str:
-        """Count a guess before it is looked at.
-
-        Returns:
-            What `succeeded` takes back.
-
-        Raises:
-            SecondFactorThrottledError: Ten wrong ones in an hour.
-            UnavailableError: The counter cannot be reached; nobody guesses.
-        """
+    async def add(self, ceremony: Ceremony) -> None:
+        """Store a challenge."""
         ...
 
-    async def succeeded(self, user_id: UserId, guess_id: str) -> None:
-        """Uncount a guess that was right; the wrong ones stay counted."""
+    async def take(self, challenge_hash: str) -> Ceremony | None:
+        """Remove and return a challenge; of several callers one gets it."""
         ...

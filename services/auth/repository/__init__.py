@@ -3,8 +3,10 @@
 One contract test proves both: tests/integration/auth/test_repository_contract.py.
 """
 
+from services.auth.repository.ceremonies import MongoCeremonyRepository
 from services.auth.repository.email_vault import EmailVault
 from services.auth.repository.memory import (
+    MemoryCeremonyRepository,
     MemoryCredentialRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
@@ -15,6 +17,7 @@ from services.auth.repository.memory import (
     MemoryUserRepository,
     MemoryVerificationRepository,
 )
+from services.auth.repository.pending_sign_ins import MongoPendingSignInRepository
 from services.auth.repository.provider_flows import (
     MongoProviderFlowRepository,
 )
@@ -22,10 +25,7 @@ from services.auth.repository.provider_links import (
     MongoLogoutRepository,
     MongoProviderLinkRepository,
 )
-from services.auth.repository.second_factors import (
-    MongoPendingSignInRepository,
-    MongoSecondFactorRepository,
-)
+from services.auth.repository.second_factors import MongoSecondFactorRepository
 from services.auth.repository.sessions import MongoSessionRepository
 from services.auth.repository.signing_keys import FileSigningKeys
 from services.auth.repository.users import (
@@ -37,6 +37,7 @@ from services.auth.repository.verifications import MongoVerificationRepository
 __all__ = [
     "EmailVault",
     "FileSigningKeys",
+    "MemoryCeremonyRepository",
     "MemoryCredentialRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
@@ -46,6 +47,7 @@ __all__ = [
     "MemorySessionRepository",
     "MemoryUserRepository",
     "MemoryVerificationRepository",
+    "MongoCeremonyRepository",
     "MongoCredentialRepository",
     "MongoLogoutRepository",
     "MongoPendingSignInRepository",

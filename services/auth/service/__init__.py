@@ -1,7 +1,11 @@
 """Use cases of accounts, sign-in, sessions and profiles."""
 
+from services.auth.service.ceremonies import Ceremonies
+from services.auth.service.enrolment_sign_in import EnrolledSignIn, EnrolmentSignIn
 from services.auth.service.entrance import Entered, Entrance
 from services.auth.service.guesses import counted
+from services.auth.service.passkey_verifier import PasskeyVerifier
+from services.auth.service.passkeys import AddedPasskey, Passkeys
 from services.auth.service.password_lists import PasswordLists, PasswordStrength
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
@@ -27,11 +31,27 @@ from services.auth.service.provider_logout import (
 from services.auth.service.provider_sign_in import (
     ProviderSignIn,
 )
+from services.auth.service.reauthentication import Reauthentication
 from services.auth.service.registration import AccountRegistration
 from services.auth.service.renewal import SessionRenewal
 from services.auth.service.second_factor_gate import (
     SecondFactorGate,
     SecondFactorRequired,
+    hash_pending_token,
+)
+from services.auth.service.second_factor_notice import FactorChange, SecondFactorNotice
+from services.auth.service.second_factor_proof import (
+    PasskeyProof,
+    Proof,
+    RecoveryProof,
+    SecondFactorProofs,
+    TotpProof,
+)
+from services.auth.service.second_factor_sign_in import SecondFactorSignIn
+from services.auth.service.second_factors import (
+    FactorOverview,
+    SecondFactorSettings,
+    TotpOffer,
 )
 from services.auth.service.sessions import RevocationList, SessionControl, SessionPage
 from services.auth.service.sign_in import SignIn
@@ -42,11 +62,20 @@ from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshToke
 __all__ = [
     "AccessTokens",
     "AccountRegistration",
+    "AddedPasskey",
     "Answer",
     "Arrival",
+    "Ceremonies",
     "Departure",
+    "EnrolledSignIn",
+    "EnrolmentSignIn",
     "Entered",
     "Entrance",
+    "FactorChange",
+    "FactorOverview",
+    "PasskeyProof",
+    "PasskeyVerifier",
+    "Passkeys",
     "PasswordHasher",
     "PasswordLists",
     "PasswordOwner",
@@ -54,23 +83,33 @@ __all__ = [
     "PasswordStrength",
     "ProfileChange",
     "Profiles",
+    "Proof",
     "ProviderAccounts",
     "ProviderJourney",
     "ProviderLinks",
     "ProviderLogout",
     "ProviderSignIn",
+    "Reauthentication",
+    "RecoveryProof",
     "RefreshToken",
     "RefreshTokens",
     "RevocationList",
     "SecondFactorGate",
+    "SecondFactorNotice",
+    "SecondFactorProofs",
     "SecondFactorRequired",
+    "SecondFactorSettings",
+    "SecondFactorSignIn",
     "SessionControl",
     "SessionPage",
     "SessionRenewal",
     "SignIn",
     "SignedIn",
     "StepUp",
+    "TotpOffer",
+    "TotpProof",
     "UserPage",
     "counted",
+    "hash_pending_token",
     "provider_keys",
 ]

@@ -4,7 +4,8 @@ Password, provider and passkey all end here: what every way in has to pass (a se
 factor, the limit of sessions, the audit) stands in one place (MF-3).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TypeAlias
 
 import structlog
@@ -97,6 +98,40 @@ class Entrance:
         Returns:
             What goes to `announce` after the commit.
         """
+        return await self._begin_in(transaction, user, device, methods)
+
+    async def renew_in(
+        self, transaction: Transaction, user: User, old: Session, method: AuthMethod
+    ) -> Started:
+        """Put a new session in the place of one whose owner proved themselves again.
+
+        It ends when the old one would have: a proof lengthens nothing (RT-4).
+
+        Emits: session.revoked for the old one, session.started.
+        """
+        ended = await self.control.end_in(transaction, old, RevokeReason.STEPPED_UP)
+        device = ClientDevice(
+            old.device_name,
+            old.client_address,
+            old.is_cookie,
+            old.provider_id,
+            old.provider_session_hash,
+        )
+        methods = tuple(dict.fromkeys((*old.methods, method)))
+        started = await self._begin_in(
+            transaction, user, device, methods, expires_at=old.expires_at
+        )
+        return replace(started, ended=started.ended + ended)
+
+    async def _begin_in(
+        self,
+        transaction: Transaction,
+        user: User,
+        device: ClientDevice,
+        methods: tuple[AuthMethod, ...],
+        *,
+        expires_at: datetime | None = None,
+    ) -> Started:
         now = self.clock.now()
         session_id = SessionId(new_id())
         token = self.refresh_tokens.root(session_id)
@@ -106,7 +141,7 @@ class Entrance:
             device_name=clean_device_name(device.name),
             created_at=now,
             last_used_at=now,
-            expires_at=now + SESSION_ABSOLUTE,
+            expires_at=expires_at or now + SESSION_ABSOLUTE,
             token_hash=token.hash,
             token_key_id=token.key_id,
             is_cookie=device.has_cookie,

@@ -11,8 +11,10 @@ from libs.kernel import Clock
 from services.auth.domain import (
     RefreshTokenInvalidError,
     RevokeReason,
+    SecondFactorPolicy,
     Session,
     TokenFit,
+    proves_two_factors,
 )
 from services.auth.ports import SessionRepository, UserRepository
 from services.auth.service.sessions import SessionControl
@@ -32,6 +34,7 @@ class SessionRenewal:
     control: SessionControl
     access: AccessTokens
     refresh_tokens: RefreshTokens
+    policy: SecondFactorPolicy
     clock: Clock
 
     async def refresh(self, token_text: str, address: str = "") -> SignedIn:
@@ -90,6 +93,9 @@ class SessionRenewal:
             raise RefreshTokenInvalidError
         user = await self.users.get(session.user_id, transaction.session)
         if user is None or not user.may_sign_in:
+            raise RefreshTokenInvalidError
+        if self.policy.requires(user) and not proves_two_factors(session.methods):
+            # Begun before a second factor was required: signs in again (MF-3).
             raise RefreshTokenInvalidError
         fit = session.fit_of(token.hash, now)
         if fit is TokenFit.SPENT:

@@ -11,15 +11,13 @@ from services.auth.domain import (
     ClientDevice,
     Factor,
     PendingSignIn,
+    SecondFactorPolicy,
     User,
+    proves_two_factors,
 )
 from services.auth.ports import PendingSignInRepository, SecondFactorRepository
 
 _TOKEN_BYTES = 32
-_TWO_FACTORS_AT_ONCE = frozenset(
-    {AuthMethod.PASSKEY, AuthMethod.ONE_TIME_CODE, AuthMethod.RECOVERY_CODE}
-)
-"""A key that checked its holder is two factors; the others are proved second."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +44,7 @@ class SecondFactorGate:
 
     factors: SecondFactorRepository
     pending: PendingSignInRepository
+    policy: SecondFactorPolicy
     clock: Clock
 
     async def hold(
@@ -59,10 +58,10 @@ class SecondFactorGate:
             methods: What was proved just now. Another provider's word counts as
                 one factor, whatever the provider asked for.
         """
-        if _TWO_FACTORS_AT_ONCE.intersection(methods):
+        if proves_two_factors(methods):
             return None
         own = await self.factors.get(user.user_id, None)
-        if not own.is_enrolled:
+        if not own.is_enrolled and not self.policy.requires(user):
             return None
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         waiting = PendingSignIn(
@@ -71,6 +70,7 @@ class SecondFactorGate:
             device=device,
             methods=methods,
             expires_at=self.clock.now() + PENDING_SIGN_IN_LIFETIME,
+            is_enrolment=not own.is_enrolled,
         )
         await self.pending.add(waiting, None)
         return SecondFactorRequired(

@@ -40,6 +40,8 @@ ENGLISH: Mapping[str, str] = {
     "mfa_changed.body.added": "a second factor was added to your account.",
     "mfa_changed.body.removed": "a second factor was removed from your account.",
     "mfa_changed.body.reset": "the second factors of your account were reset.",
+    "mfa_changed.body.recovery_used": "a recovery code of your account was used.",
+    "mfa_changed.body.recovery_renewed": "your account has new recovery codes.",
     "invitation.subject": "{name} invites you to Parley",
     "invitation.body": "{name} invites you to talk on Parley.",
     "invitation.button": "Accept the invitation",

@@ -68,6 +68,12 @@ GERMAN: Mapping[str, str] = {
         "ein zweiter Faktor Ihres Kontos wurde entfernt."  # codespell:ignore
     ),
     "mfa_changed.body.reset": ("die zweiten Faktoren Ihres Kontos sind zurückgesetzt."),
+    "mfa_changed.body.recovery_used": (
+        "ein Wiederherstellungscode Ihres Kontos wurde benutzt."  # codespell:ignore
+    ),
+    "mfa_changed.body.recovery_renewed": (
+        "Ihr Konto hat neue Wiederherstellungscodes."  # codespell:ignore
+    ),
     "invitation.subject": "{name} lädt Sie zu Parley ein",  # codespell:ignore
     "invitation.body": (
         "{name} lädt Sie ein, bei Parley mitzureden."  # codespell:ignore

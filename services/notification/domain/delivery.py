@@ -61,7 +61,7 @@ class Notice:
         name: Whom it greets; for an invitation, who invites.
         token: Secret of the link in the mail, or None.
         valid_until: When the link ends.
-        change: For `NoticeKind.MFA_CHANGED`: added, removed or reset.
+        change: For `NoticeKind.MFA_CHANGED`: what happened, as the event says it.
     """
 
     kind: NoticeKind

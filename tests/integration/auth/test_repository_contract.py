@@ -13,10 +13,14 @@ from libs.crypto import KeyRing
 from libs.kernel import new_id
 from services.auth.domain import (
     AuthMethod,
+    Ceremony,
+    CeremonyPurpose,
     ClientDevice,
     EmailAddress,
     EmailTakenError,
     HandleTakenError,
+    Passkey,
+    PasskeyKnownError,
     PendingSignIn,
     Registration,
     RevokeReason,
@@ -29,12 +33,14 @@ from services.auth.domain import (
 )
 from services.auth.repository import (
     EmailVault,
+    MemoryCeremonyRepository,
     MemoryCredentialRepository,
     MemoryPendingSignInRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
     MemoryVerificationRepository,
+    MongoCeremonyRepository,
     MongoCredentialRepository,
     MongoPendingSignInRepository,
     MongoSecondFactorRepository,
@@ -59,6 +65,7 @@ class Store:
     sessions: Any
     second_factors: Any
     pending: Any
+    ceremonies: Any
 
 
 @asynccontextmanager
@@ -72,8 +79,16 @@ async def _mongo(stack, ring):
             MongoSessionRepository(database),
             MongoSecondFactorRepository(database, ring),
             MongoPendingSignInRepository(database),
+            MongoCeremonyRepository(database),
         )
-        for kept in (store.users, store.verifications, store.sessions, store.pending):
+        for kept in (
+            store.users,
+            store.verifications,
+            store.sessions,
+            store.pending,
+            store.ceremonies,
+            store.second_factors,
+        ):
             await kept.create_indexes()
             await kept.create_indexes()
         try:
@@ -99,6 +114,7 @@ async def store(request, stack, ring):
         MemorySessionRepository(),
         MemorySecondFactorRepository(),
         MemoryPendingSignInRepository(),
+        MemoryCeremonyRepository(),
     )
     backend = _mongo(stack, ring) if request.param == "mongo" else nullcontext(memory)
     async with backend as opened:
@@ -303,6 +319,32 @@ async def test_mf_1_second_factors_change_by_compare_and_set(store):
     assert await store.second_factors.get(user_id, None) == enrolled
     await store.second_factors.remove(user_id, None)
     assert await store.second_factors.get(user_id, None) == nothing
+
+
+async def test_a_passkey_round_trips_and_is_one_users(store):
+    """The authenticator's id is unique over all users; without one many may be."""
+    key = Passkey(new_id(), new_id(), "desk", b"\x00cose", 7, NOW)
+    ann = SecondFactors(new_id()).with_passkey(key, ["a"])
+    assert await store.second_factors.save(ann, None)
+    used = ann.with_passkey_changed(key.used(8, NOW + SECOND))
+    assert await store.second_factors.save(used, None)
+    assert await store.second_factors.get(ann.user_id, None) == used
+    with pytest.raises(PasskeyKnownError):
+        await store.second_factors.save(
+            SecondFactors(new_id()).with_passkey(key, []), None
+        )
+    for _ in range(2):
+        bare = SecondFactors(new_id()).with_candidate("SEED", NOW)
+        assert await store.second_factors.save(bare, None)
+
+
+async def test_a_challenge_is_taken_once(store):
+    """Whoever takes it removes it."""
+    later = NOW + timedelta(days=1_000)
+    made = Ceremony(new_id(), CeremonyPurpose.STEP_UP, "session", later)
+    await store.ceremonies.add(made)
+    assert await store.ceremonies.take(made.challenge_hash) == made
+    assert await store.ceremonies.take(made.challenge_hash) is None
 
 
 async def test_mf_2_a_pending_sign_in_takes_five_tries(store):

@@ -1,16 +1,20 @@
 """Auth's use cases over memory: the same composition as in production."""
 
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
 
+from libs.chassis.app import create_http_app
 from libs.chassis.audit import MemoryAuditTrail
+from libs.chassis.health import Health
+from libs.chassis.principals import Principal
 from libs.crypto import FieldSealer, KeyRing, SigningKeys
 from libs.events import Worker
 from libs.events.catalog import AccountVerificationRequested
 from libs.events.memory import InMemoryBus
 from libs.kernel import FrozenClock
-from services.auth.api import AuthState
+from services.auth.api import FORMS, ROUTERS, AuthState
 from services.auth.app import (
     Adapters,
     ConfiguredProviders,
@@ -27,6 +31,7 @@ from services.auth.cache import (
 from services.auth.consumers import worker as declared
 from services.auth.domain import ClientDevice, Provider, Providers
 from services.auth.repository import (
+    MemoryCeremonyRepository,
     MemoryCredentialRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
@@ -39,12 +44,13 @@ from services.auth.repository import (
 )
 from services.auth.service import PasswordHasher, PasswordLists
 from services.auth.settings import AuthSettings
-from tests.support.asgi import InternalCallers
+from tests.support.asgi import AsgiClient, InternalCallers
 from tests.support.identity_provider import StubProvider
 
 PASSWORD = "correct horse battery"
 EMAIL = "ann@example.test"
 ADDRESS = "10.0.0.1"
+AUTH = "/api/v1/auth"
 PROVIDERS = (
     Provider(
         provider_id="acme",
@@ -81,6 +87,7 @@ class House:
     announcer: MemoryAnnouncer
     transport: FieldSealer
     stubs: dict
+    configured: ConfiguredProviders
     mails: list = field(default_factory=list)
 
     async def register(self, email=EMAIL, *, password=PASSWORD, name="Ann"):
@@ -104,6 +111,10 @@ class House:
             password=password,
             device=ClientDevice("phone", address, has_cookie=False),
         )
+
+    def set_up_anew(self, settings):
+        """Put the use cases together under other settings, over what is stored."""
+        self.state = auth_state(settings, self.adapters, self.configured)
 
     def token(self):
         """Open the token of the newest mail, as notification does."""
@@ -185,6 +196,7 @@ async def house(settings, hasher, password_lists):
                 flows=MemoryProviderFlowRepository(),
                 logouts=MemoryLogoutRepository(),
             ),
+            ceremonies=MemoryCeremonyRepository(),
             audit=MemoryAuditTrail(),
         ),
         counters=Counters(
@@ -206,6 +218,7 @@ async def house(settings, hasher, password_lists):
         announcer,
         transport,
         stubs,
+        configured,
     )
     worker = Worker("notification")
 
@@ -217,3 +230,62 @@ async def house(settings, hasher, password_lists):
         yield made
     # The bus in memory lets any event pass, the broker only the declared ones.
     assert {type(event) for event in bus.published} <= set(declared.emits)
+
+
+class Api:
+    """The app of one test, called as the gateway would."""
+
+    def __init__(self, client, callers):
+        self._client = client
+        self._callers = callers
+
+    async def __call__(self, method, path, body=None, *, who=None, headers=None):
+        """Send one request."""
+        own = self._callers.headers("auth", who or Principal.anonymous())
+        return await self._client.request(
+            method,
+            path,
+            json_body=body,
+            headers=own | {"x-client-address": "10.0.0.1"} | (headers or {}),
+        )
+
+    async def form(self, path, body, kind):
+        """Send a body as it is."""
+        own = self._callers.headers("auth", Principal.anonymous())
+        return await self._client.request(
+            "POST", path, body=body, headers=own | {"content-type": kind}
+        )
+
+    async def login(self, **extra):
+        """Sign in; return tokens and principal."""
+        body = {"email": EMAIL, "password": PASSWORD} | extra
+        tokens = (await self("POST", f"{AUTH}/login", body)).json()
+        return tokens, Principal(tokens["user_id"], tokens["session_id"], ("member",))
+
+
+@pytest.fixture
+async def api(house, settings, callers):
+    """The routes over the use cases in memory."""
+
+    @asynccontextmanager
+    async def lifespan(_):
+        yield house.state
+
+    app = create_http_app(
+        settings,
+        lifespan=lifespan,
+        routers=ROUTERS,
+        title="auth",
+        health=Health(),
+        forms=FORMS,
+    )
+    async with AsgiClient(app) as client:
+        yield Api(client, callers)
+
+
+@pytest.fixture
+async def ann(house, api):
+    """An active user who is signed in."""
+    await house.join()
+    _, who = await api.login()
+    return who

@@ -1,81 +1,17 @@
 """The routes over memory: shapes, statuses, cookies, headers."""
 
-from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
 
-from libs.chassis.app import create_http_app
-from libs.chassis.health import Health
 from libs.chassis.principals import Principal
 from libs.kernel import new_id
-from services.auth.api import FORMS, ROUTERS
+from services.auth.api import ROUTERS
 from services.auth.domain import SecondFactors, UserStatus
-from tests.support.asgi import AsgiClient
-from tests.unit.auth.conftest import EMAIL, PASSWORD
+from tests.unit.auth.conftest import AUTH, EMAIL, PASSWORD
 
 ORIGIN = "https://chat.example.test"
 COOKIE = "__Host-parley_refresh"
-AUTH = "/api/v1/auth"
-
-
-class Api:
-    """The app of one test, called as the gateway would."""
-
-    def __init__(self, client, callers):
-        self._client = client
-        self._callers = callers
-
-    async def __call__(self, method, path, body=None, *, who=None, headers=None):
-        """Send one request."""
-        own = self._callers.headers("auth", who or Principal.anonymous())
-        return await self._client.request(
-            method,
-            path,
-            json_body=body,
-            headers=own | {"x-client-address": "10.0.0.1"} | (headers or {}),
-        )
-
-    async def form(self, path, body, kind):
-        """Send a body as it is."""
-        own = self._callers.headers("auth", Principal.anonymous())
-        return await self._client.request(
-            "POST", path, body=body, headers=own | {"content-type": kind}
-        )
-
-    async def login(self, **extra):
-        """Sign in; return tokens and principal."""
-        body = {"email": EMAIL, "password": PASSWORD} | extra
-        tokens = (await self("POST", f"{AUTH}/login", body)).json()
-        return tokens, Principal(tokens["user_id"], tokens["session_id"], ("member",))
-
-
-@pytest.fixture
-async def api(house, settings, callers):
-    """The routes over the use cases in memory."""
-
-    @asynccontextmanager
-    async def lifespan(_):
-        yield house.state
-
-    app = create_http_app(
-        settings,
-        lifespan=lifespan,
-        routers=ROUTERS,
-        title="auth",
-        health=Health(),
-        forms=FORMS,
-    )
-    async with AsgiClient(app) as client:
-        yield Api(client, callers)
-
-
-@pytest.fixture
-async def ann(house, api):
-    """An active user who is signed in."""
-    await house.join()
-    _, who = await api.login()
-    return who
 
 
 async def test_mf_3_a_missing_factor_is_told_in_the_same_shape_to_every_client(

@@ -7,11 +7,11 @@ from services.auth.domain import errors
 
 ARGUMENTS = {
     "ProviderTokenInvalidError": ("nonce",),
+    "PasskeyLimitError": (20,),
     "PasswordInvalidError": ("too_short", 15),
     "HandleInvalidError": ("pattern",),
     "AttemptsThrottledError": (2.0,),
     "LoginThrottledError": (2.0,),
-    "SecondFactorThrottledError": (2.0,),
 }
 
 
@@ -33,13 +33,16 @@ def test_codes_and_kinds_are_stable():
         "attempts_throttled": ErrorKind.RATE_LIMITED,
         "login_throttled": ErrorKind.RATE_LIMITED,
         "origin_refused": ErrorKind.FORBIDDEN,
+        "passkey_invalid": ErrorKind.INVALID,
+        "passkey_known": ErrorKind.CONFLICT,
+        "passkey_limit": ErrorKind.CONFLICT,
         "password_invalid": ErrorKind.INVALID,
         "pending_sign_in_invalid": ErrorKind.UNAUTHENTICATED,
         "refresh_token_invalid": ErrorKind.UNAUTHENTICATED,
         "second_factor_enforced": ErrorKind.CONFLICT,
         "second_factor_invalid": ErrorKind.UNAUTHENTICATED,
+        "second_factor_needed": ErrorKind.FORBIDDEN,
         "second_factor_not_found": ErrorKind.NOT_FOUND,
-        "second_factor_throttled": ErrorKind.RATE_LIMITED,
         "session_not_found": ErrorKind.NOT_FOUND,
         "status_text_invalid": ErrorKind.INVALID,
         "step_up_required": ErrorKind.FORBIDDEN,

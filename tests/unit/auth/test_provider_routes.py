@@ -5,9 +5,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from services.auth.domain import challenge_of
-from tests.unit.auth.test_api import ORIGIN, ann, api
-
-__all__ = ["ann", "api"]  # the fixtures
+from tests.unit.auth.test_api import ORIGIN
 
 OIDC = "/api/v1/auth/oidc"
 BROWSER = {"origin": ORIGIN, "x-parley-client": "web"}

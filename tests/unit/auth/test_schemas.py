@@ -40,6 +40,34 @@ GOOD = {
         "code_verifier": "v" * 43,
         "device_name": "phone",
     },
+    "PendingRequest": {"pending_token": "x" * 43},
+    "PendingCodeRequest": {"pending_token": "x" * 43, "code": "123456"},
+    "TotpCodeRequest": {"code": "123456"},
+    "FinishRequest": {"pending_token": "x" * 43, "totp_code": "123456"},
+    "PasskeyRequest": {
+        "name": "key",
+        "credential": {
+            "id": "AA",
+            "rawId": "AA",
+            "type": "public-key",
+            "response": {"clientDataJSON": "AA", "attestationObject": "AA"},
+        },
+    },
+    "PasskeyNameRequest": {"name": "key"},
+    "PasskeyLoginRequest": {
+        "credential": {
+            "id": "AA",
+            "rawId": "AA",
+            "type": "public-key",
+            "response": {
+                "clientDataJSON": "AA",
+                "authenticatorData": "AA",
+                "signature": "AA",
+            },
+        },
+        "device_name": "phone",
+    },
+    "StepUpRequest": {"password": "correct horse battery"},
 }
 SERVER_FIELDS = (
     "_id",

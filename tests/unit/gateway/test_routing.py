@@ -118,6 +118,8 @@ def test_only_the_listed_routes_of_the_own_table_are_anonymous() -> None:
         "/api/v1/auth/login",
         "/api/v1/auth/logout",
         "/api/v1/auth/oidc",
+        "/api/v1/auth/mfa",
+        "/api/v1/auth/passkey",
         "/api/v1/auth/password-strength",
         "/api/v1/auth/refresh",
         "/api/v1/auth/register",

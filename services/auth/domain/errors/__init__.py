@@ -40,11 +40,15 @@ from services.auth.domain.errors.providers import (
     RedirectInvalidError,
 )
 from services.auth.domain.errors.second_factors import (
+    PasskeyClonedError,
+    PasskeyInvalidError,
+    PasskeyKnownError,
+    PasskeyLimitError,
     PendingSignInInvalidError,
     SecondFactorEnforcedError,
     SecondFactorInvalidError,
     SecondFactorMissingError,
-    SecondFactorThrottledError,
+    SecondFactorNeededError,
 )
 
 __all__ = [
@@ -64,6 +68,10 @@ __all__ = [
     "LoginThrottledError",
     "LogoutTokenInvalidError",
     "OriginRefusedError",
+    "PasskeyClonedError",
+    "PasskeyInvalidError",
+    "PasskeyKnownError",
+    "PasskeyLimitError",
     "PasswordInvalidError",
     "PendingSignInInvalidError",
     "ProviderMissingError",
@@ -76,7 +84,7 @@ __all__ = [
     "SecondFactorEnforcedError",
     "SecondFactorInvalidError",
     "SecondFactorMissingError",
-    "SecondFactorThrottledError",
+    "SecondFactorNeededError",
     "SessionMissingError",
     "StatusTextInvalidError",
     "StepUpRequiredError",

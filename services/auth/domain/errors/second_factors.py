@@ -2,8 +2,9 @@
 
 from libs.kernel import (
     ConflictError,
+    ForbiddenError,
+    InvalidError,
     NotFoundError,
-    RateLimitedError,
     UnauthenticatedError,
 )
 
@@ -22,15 +23,11 @@ class SecondFactorInvalidError(UnauthenticatedError):
         super().__init__("second_factor_invalid", "This proof is not valid.")
 
 
-class SecondFactorThrottledError(RateLimitedError):
-    """Too many wrong codes of one account."""
+class SecondFactorNeededError(ForbiddenError):
+    """A password does not do here for who has a second factor."""
 
-    def __init__(self, retry_after_seconds: float) -> None:
-        super().__init__(
-            "second_factor_throttled",
-            "Too many wrong codes; wait before the next one.",
-            retry_after_seconds=retry_after_seconds,
-        )
+    def __init__(self) -> None:
+        super().__init__("second_factor_needed", "Use your second factor.")
 
 
 class SecondFactorMissingError(NotFoundError):
@@ -48,3 +45,30 @@ class SecondFactorEnforcedError(ConflictError):
             "second_factor_enforced",
             "You must have a second factor; add another first.",
         )
+
+
+class PasskeyClonedError(SecondFactorInvalidError):
+    """A key's counter went backwards; told to nobody but the audit."""
+
+
+class PasskeyKnownError(ConflictError):
+    """This authenticator is registered already."""
+
+    def __init__(self) -> None:
+        super().__init__("passkey_known", "This passkey is registered already.")
+
+
+class PasskeyLimitError(ConflictError):
+    """The user has as many passkeys as one can have."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            "passkey_limit", f"You can have {limit} passkeys.", limit=limit
+        )
+
+
+class PasskeyInvalidError(InvalidError):
+    """What the authenticator made is no registration for this installation."""
+
+    def __init__(self) -> None:
+        super().__init__("passkey_invalid", "This passkey cannot be registered.")

@@ -11,6 +11,7 @@ from services.auth.repository.memory.providers import (
     MemoryProviderLinkRepository,
 )
 from services.auth.repository.memory.second_factors import (
+    MemoryCeremonyRepository,
     MemoryPendingSignInRepository,
     MemorySecondFactorRepository,
 )
@@ -19,6 +20,7 @@ from services.auth.repository.memory.sessions import (
 )
 
 __all__ = [
+    "MemoryCeremonyRepository",
     "MemoryCredentialRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",

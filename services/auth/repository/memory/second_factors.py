@@ -7,6 +7,8 @@ from datetime import datetime
 from libs.kernel import UserId
 from services.auth.domain import (
     PENDING_SIGN_IN_TRIES_MAX,
+    Ceremony,
+    PasskeyKnownError,
     PendingSignIn,
     SecondFactors,
 )
@@ -28,6 +30,10 @@ class MemorySecondFactorRepository:
         stored = await self.get(factors.user_id, session)
         if stored.revision != factors.revision - 1:
             return False
+        others = (own for own in self._factors.values() if own is not stored)
+        held = {key.credential_id for own in others for key in own.passkeys}
+        if not held.isdisjoint(key.credential_id for key in factors.passkeys):
+            raise PasskeyKnownError
         self._factors[factors.user_id] = factors
         return True
 
@@ -71,3 +77,18 @@ class MemoryPendingSignInRepository:
             for token_hash, pending in self._pending.items()
             if pending.user_id != user_id
         }
+
+
+class MemoryCeremonyRepository:
+    """Challenges in a dictionary."""
+
+    def __init__(self) -> None:
+        self._challenges: dict[str, Ceremony] = {}
+
+    async def add(self, ceremony: Ceremony) -> None:
+        """Store a challenge."""
+        self._challenges[ceremony.challenge_hash] = ceremony
+
+    async def take(self, challenge_hash: str) -> Ceremony | None:
+        """Remove and return a challenge; of several callers one gets it."""
+        return self._challenges.pop(challenge_hash, None)
