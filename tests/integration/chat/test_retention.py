@@ -173,8 +173,11 @@ async def test_a_stub_answers_its_sender_and_shows_nowhere(stores) -> None:
     assert await stores.writing.find_sent(keys) == {keys[3]: sent[3]}
 
 
-async def test_a_stub_costs_a_send_nothing(process) -> None:
-    """What is sent is written without a look for it; a resend is one key away."""
+async def test_a_stub_is_in_nobodys_way(process) -> None:
+    """A send is written without a look for it, and a catch-up does not meet it.
+
+    A resend is one key away.
+    """
     place = group()
     place_id = place.conversation_id
     await process.conversations.insert(place, [], session=None)
@@ -202,6 +205,11 @@ async def test_a_stub_costs_a_send_nothing(process) -> None:
     index = "conversation_id_1_sender_id_1_client_message_id_1"
     assert any(stage == f"IXSCAN {index}" for stage in stages_of(plan))
     assert examined(plan) == (1, 1)
+    with process.sent.listening() as commands:
+        changed = await process.messages.changed(place_id, since=0, limit=9)
+    assert [one.seq for one in changed.messages] == [2]
+    asked = next(one for one in commands if one["find"] == "messages")
+    assert examined(await explain(process.database, asked)) == (1, 1)
 
 
 async def test_the_command_forgets_and_leaves_a_whole_store(
