@@ -103,6 +103,11 @@ def invent(history: History) -> None:
     history.truth.messages.append(message(4))
 
 
+def store_what_was_refused(history: History) -> None:
+    """A message is there whose sender was told that it was refused."""
+    history.record.operations[0].end("fail", {"code": "not_permitted"})
+
+
 def alter(history: History) -> None:
     """A text that nobody wrote."""
     history.truth.messages[0]["text"] = "other"
@@ -179,6 +184,7 @@ BAD = {
     lose: "H1 acked and lost",
     double: "H2 doubled",
     invent: "H3 invoked by nobody",
+    store_what_was_refused: "H3 invoked by nobody",
     alter: "H3 text of nobody",
     undo_an_edit: "H3 text of nobody",
     delete: "H3 deletion",
@@ -230,6 +236,18 @@ def test_an_unknown_outcome_may_have_happened_or_not() -> None:
     history.truth.readings[GRACE] = history.truth.messages
     stored = {m["message_id"]: m for m in history.truth.messages}
     history.replicas[GRACE].messages = stored
+    assert judge(history) == {}
+
+
+def test_a_resend_of_who_was_removed_says_nothing_of_the_first_try() -> None:
+    """It is refused as missing; but only where there was a first try."""
+    history = good()
+    send = history.record.operations[0]
+    send.client = GONE
+    send.end("fail", {"code": "conversation_not_found"})
+    assert set(judge(history)) == {"H3 invoked by nobody"}
+    send.doubt()
+    send.end("fail", {"code": "conversation_not_found"})
     assert judge(history) == {}
 
 

@@ -80,12 +80,25 @@ def _doubled(history: History) -> Iterable[Any]:
 
 
 def _phantoms(history: History) -> Iterable[Any]:
-    invoked = {send.target for send in history.operations("send")}
-    failed = {s.target for s in history.operations("send") if s.step == "fail"}
+    """What is stored was sent; what was refused is not stored.
+
+    A resend that finds its sender removed is refused without a look at what the
+    first try did, of which there was no answer: it may have been stored.
+    """
+    sends = {send.target: send for send in history.operations("send")}
     for message in _users(history):
-        key = message["client_message_id"]
-        if key not in invoked or key in failed:
-            yield key
+        send = sends.get(message["client_message_id"])
+        if send is None:
+            yield message["client_message_id"]
+        elif send.step == "fail" and not (send.was_unknown and _is_out(history, send)):
+            yield send.target, send.client, send.told, send.was_unknown
+
+
+def _is_out(history: History, send: Operation) -> bool:
+    """Tell whether a send was refused to somebody who was removed."""
+    removed = {removal.target for removal in history.operations("remove")}
+    is_missing = send.told.get("code") == "conversation_not_found"
+    return is_missing and send.client in removed
 
 
 def _texts(history: History) -> Iterable[Any]:

@@ -135,7 +135,7 @@ class Client:
             try:
                 await self._send(operation)
             except LOST:
-                operation.step = "info"
+                operation.doubt()
                 await self.connect()
 
     async def edit(self) -> None:
@@ -245,10 +245,10 @@ class Client:
         if error is None:
             operation.end("ok", answer["message"])
         elif error["code"] in _TRY_LATER or error.get("is_unknown"):
-            operation.step = "info"
+            operation.doubt()
             await asyncio.sleep(error.get("retry_after_seconds") or _PAUSE_SECONDS)
         elif error["code"] == "send_unconfirmed":
-            operation.step = "info"
+            operation.doubt()
         else:
             operation.end("fail", error)
 

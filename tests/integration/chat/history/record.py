@@ -21,7 +21,8 @@ class Operation:
         step: The last one: invoke, ok, fail or info.
         invoked_at: Monotonic seconds of the first invocation.
         ended_at: Of the answer; None while there is none.
-        told: The answer of an `ok`.
+        told: The answer of an `ok` or a `fail`.
+        was_unknown: Whether an earlier try had no answer.
     """
 
     client: str
@@ -33,6 +34,11 @@ class Operation:
     invoked_at: float = field(default_factory=time.monotonic)
     ended_at: float | None = None
     told: dict[str, Any] = field(default_factory=dict)
+    was_unknown: bool = False
+
+    def doubt(self) -> None:
+        """Note that a try had no answer; the next one may have."""
+        self.step, self.was_unknown = "info", True
 
     def end(self, step: str, told: dict[str, Any] | None = None) -> None:
         """Note how it ended."""

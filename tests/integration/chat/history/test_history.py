@@ -138,7 +138,12 @@ async def _history(scene, processes, issued, conversation_id) -> History:
 def _summary(scene: Scene) -> str:
     operations = scene.record.operations
     steps = Counter(f"{one.kind} {one.step}" for one in operations)
+    codes = (one.told.get("code") for one in operations if one.step == "fail")
+    refused = dict(Counter(codes))
     counts = ", ".join(f"{key}: {count}" for key, count in sorted(steps.items()))
     reconnects = sum(client.reconnects for client in scene.clients)
     faults = dict(sorted(Counter(scene.nemesis.done).items()))
-    return f"seed {SEED}; {SECONDS:g} s; {counts}; reconnects: {reconnects}; {faults}"
+    return (
+        f"seed {SEED}; {SECONDS:g} s; {counts}; refused: {refused}; "
+        f"reconnects: {reconnects}; {faults}"
+    )
