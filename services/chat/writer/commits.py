@@ -164,6 +164,8 @@ class BatchCommitter:
                 return _failed(batch, error)
             await asyncio.sleep(_PAUSE_SECONDS)  # an election takes a moment
             return [batch]
+        for pending in batch:
+            pending.is_in_doubt = True
         rest = await self._settle_stored(batch)
         return self._retried(rest, SendUnconfirmedError())
 

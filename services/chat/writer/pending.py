@@ -4,7 +4,8 @@ import asyncio
 import time
 
 from libs.events.tracing import Cause
-from libs.kernel import EventId, MessageId, new_id
+from libs.kernel import EventId, MessageId, UnavailableError, new_id
+from services.chat.domain.errors import SendUnconfirmedError
 from services.chat.domain.message import Draft, Message
 from services.chat.ports import SentKey
 
@@ -21,6 +22,7 @@ class Pending:
         "draft",
         "event_id",
         "future",
+        "is_in_doubt",
         "key",
         "message_id",
         "queued_at",
@@ -42,6 +44,7 @@ class Pending:
         self.cause = cause
         self.queued_at = time.perf_counter()
         self.tries = 0
+        self.is_in_doubt = False
 
     def settle(self, message: Message) -> None:
         """Tell the sender the result, unless it left."""
@@ -49,6 +52,12 @@ class Pending:
             self.future.set_result(message)
 
     def fail(self, error: Exception) -> None:
-        """Tell the sender why nothing was stored, unless it left."""
+        """Tell the sender why nothing was stored, unless it left.
+
+        Where an earlier try may be stored all the same, what keeps a later one from
+        being tried says nothing of it: the sender is told that it is unknown.
+        """
+        if self.is_in_doubt and isinstance(error, UnavailableError):
+            error = SendUnconfirmedError()
         if not self.future.done():
             self.future.set_exception(error)

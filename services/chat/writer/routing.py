@@ -2,7 +2,8 @@
 
 from prometheus_client import Counter
 
-from libs.kernel import ConversationId
+from libs.kernel import ConversationId, UnavailableError
+from services.chat.domain.errors import SendUnconfirmedError
 from services.chat.domain.message import Draft, Message
 from services.chat.ports import MessageWriter
 from services.chat.ports.partitions import Peer, PeerLostError, Peers
@@ -47,7 +48,20 @@ class RoutedWriter:
             return await self._forwarded(owner, draft)
         except PeerLostError:
             self._partitions.avoid(owner)
+            return await self._write_in_doubt(draft)
+
+    async def _write_in_doubt(self, draft: Draft) -> Message:
+        """Write here what the owner may have written, or may yet write.
+
+        Raises:
+            SendUnconfirmedError: It cannot be written here now, which says nothing of
+                the owner.
+            AppError: See `submit`.
+        """
+        try:
             return await self._local.submit(draft)
+        except UnavailableError as error:
+            raise SendUnconfirmedError from error
 
     def forget(self, conversation_id: ConversationId) -> None:
         """Drop what is remembered here of a conversation that another path changed."""

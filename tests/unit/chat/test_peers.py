@@ -15,11 +15,13 @@ from libs.kernel import (
     ConversationId,
     ErrorKind,
     SystemClock,
+    UnavailableError,
     new_id,
 )
 from services.chat.domain.errors import (
     ConversationNotFoundError,
     DraftInvalidError,
+    SendUnconfirmedError,
     TextTooLongError,
     WriterBusyError,
 )
@@ -277,6 +279,25 @@ async def test_an_owner_that_wrote_and_died_leaves_one_message() -> None:
         message = await routed.submit(once)
     assert message.seq == 1
     assert list(chat.store.messages.values()) == [message]
+
+
+async def test_what_a_lost_owner_may_have_written_is_not_refused() -> None:
+    """That it cannot be written here says nothing of what the owner did."""
+    chat = Chat()
+    group = await chat.group()
+
+    class Away:
+        async def submit(self, _draft):
+            raise UnavailableError("database_unavailable", "Away.", is_unknown=False)
+
+    class Lost(PeerLinks):
+        async def send(self, peer, draft):
+            raise PeerLostError
+
+    owners = Owners(Peer("p", "x:1"))
+    routed = RoutedWriter(Away(), owners, Lost(str, SystemClock()))
+    with pytest.raises(SendUnconfirmedError):
+        await routed.submit(draft(group))
 
 
 async def test_a_frame_that_is_none_ends_the_link() -> None:

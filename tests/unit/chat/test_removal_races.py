@@ -60,3 +60,14 @@ async def test_a_read_that_is_overtaken_by_a_removal_shows_nothing(
             await READS[name](chat, group, root)
     else:
         assert await READS[name](chat, group, root)
+
+
+async def test_a_resend_of_who_was_removed_is_missing_and_stays_stored(chat) -> None:
+    """Not even that it was stored is told outside; the others keep it."""
+    group = await chat.group(GRACE)
+    said = draft(group, GRACE)
+    first = await chat.messages.send(said)
+    await chat.members.remove(ADA, group, GRACE)
+    with pytest.raises(ConversationNotFoundError):
+        await chat.messages.send(said)
+    assert await chat.messages.get(ADA, group, first.message_id) == first

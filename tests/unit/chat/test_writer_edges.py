@@ -100,6 +100,27 @@ async def test_a_failed_look_up_after_an_unknown_commit_ends_no_lane(
         assert (await chat.writer.submit(again)).seq == 1
 
 
+async def test_an_unknown_commit_stays_unknown_while_the_database_is_away(chat) -> None:
+    """What keeps the next try from being made says nothing of the one before."""
+    group = await chat.group()
+    away = UnavailableError("database_unavailable", "Away.", is_unknown=False)
+    unknown = UnavailableError("commit_unknown", "?", is_unknown=True)
+
+    async def append(*_args, **_more):
+        chat.store.failures.append(1)
+        raise unknown if len(chat.store.failures) == 1 else away
+
+    chat.store.failures, chat.store.append = [], append
+    async with chat.writer.running():
+        with pytest.raises(SendUnconfirmedError):
+            await chat.writer.submit(draft(group))
+        assert len(chat.store.failures) == 2
+        chat.store.failures.append(1)  # with no doubt before it, it is a refusal
+        with pytest.raises(UnavailableError) as refused:
+            await chat.writer.submit(draft(group))
+    assert refused.value.code == "database_unavailable"
+
+
 async def test_whatever_a_commit_raises_the_lane_goes_on(chat, monkeypatch) -> None:
     """Its last resort fails the batch and takes the next one."""
     group = await chat.group()

@@ -244,13 +244,17 @@ class Client:
         error = answer.get("error")
         if error is None:
             operation.end("ok", answer["message"])
-        elif error["code"] in _TRY_LATER or error.get("is_unknown"):
+            return
+        # Of this try nothing is stored; of an earlier one that says nothing.
+        is_of_now = operation.was_unknown and error["code"] == "database_unavailable"
+        if error.get("is_unknown"):
             operation.doubt()
-            await asyncio.sleep(error.get("retry_after_seconds") or _PAUSE_SECONDS)
-        elif error["code"] == "send_unconfirmed":
-            operation.doubt()
+        elif error["code"] in _TRY_LATER or is_of_now:
+            operation.step = "info"
         else:
             operation.end("fail", error)
+            return
+        await asyncio.sleep(error.get("retry_after_seconds") or _PAUSE_SECONDS)
 
     async def _change(
         self,
