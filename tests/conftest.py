@@ -5,9 +5,16 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from hypothesis import HealthCheck, settings
 
 from tests.support.forged_tokens import Canary
 from tests.support.stack import RunningStack, go_up, running_stack
+
+# A busy machine is slow: no example fails for its time, no strategy for taking long.
+settings.register_profile(
+    "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("house")
 
 
 @pytest.fixture(scope="session")
