@@ -58,15 +58,15 @@ class KeySchedule:
         return cls(keys)
 
     def signing_at(self, now: float) -> SigningKey:
-        """Return the key that signs: the last one whose time has come."""
-        due = [
-            (one.use_from, one.key)
-            for one in self.keys
-            if one.use_from is not None and one.use_from <= now
-        ]
-        if not due:
-            raise SigningKeysError("no key signs now")
-        return max(due, key=lambda pair: pair[0])[1]
+        """Return the key that signs: the last one whose time has come.
+
+        Where none has, because the one before was taken away, the next one.
+        """
+        scheduled = [one for one in self.keys if one.use_from is not None]
+        due = [one for one in scheduled if (one.use_from or 0) <= now]
+        if due:
+            return max(due, key=lambda one: one.use_from or 0).key
+        return min(scheduled, key=lambda one: one.use_from or 0).key
 
     def published_at(self, now: float) -> tuple[SigningKey, ...]:
         """Return the keys that others are to know, the retired ones left out."""
@@ -104,8 +104,7 @@ class KeySchedule:
     def without(self, kid: str, new: SigningKey, now: int) -> "KeySchedule":
         """Return the schedule without a key that is not to be trusted any more.
 
-        Where no key is left that signs now, the next one does at once; where none is
-        left at all, the new one.
+        Where no key is left that ever signs, the new one does at once.
 
         Raises:
             SigningKeysError: There is no such key.
@@ -113,14 +112,9 @@ class KeySchedule:
         kept = tuple(one for one in self.keys if one.key.kid != kid)
         if len(kept) == len(self.keys):
             raise SigningKeysError("no such key in the set")
-        scheduled = [one for one in kept if one.use_from is not None]
-        if any(one.use_from is not None and one.use_from <= now for one in scheduled):
+        if any(one.use_from is not None for one in kept):
             return KeySchedule(kept)
-        successor = min(
-            scheduled, key=lambda one: one.use_from or 0, default=ScheduledKey(new, now)
-        )
-        others = tuple(one for one in kept if one is not successor)
-        return KeySchedule((*others, ScheduledKey(successor.key, now)))
+        return KeySchedule((*kept, ScheduledKey(new, now)))
 
     def to_document(self, now: float) -> dict[str, Any]:
         """Return what the file holds. It is a secret."""

@@ -143,6 +143,24 @@ def test_jw_4_removal_prefers_a_key_that_is_known_already(path, clock):
         schedule.without("k1", SigningKey.generate("k3"), now)
 
 
+def test_jw_4_removal_of_a_retired_or_foreign_key_changes_no_signature(path, clock):
+    """JW-4: a key put there by hand goes, what signs stays."""
+    document = json.loads(path.read_text())
+    document["keys"].append(SigningKey.generate("hand").to_jwk())
+    now = int(clock.now().timestamp())
+    schedule = KeySchedule.parse(document).without(
+        "hand", SigningKey.generate("k2"), now
+    )
+    assert [one.key.kid for one in schedule.keys] == ["k1"]
+    only_hand = KeySchedule.parse(document).without(
+        "k1", SigningKey.generate("k2"), now
+    )
+    assert only_hand.signing_at(now).kid == "k2"
+    assert json.loads(json.dumps(only_hand.to_document(now)))["current"] == "k2"
+    again = KeySchedule.parse(only_hand.to_document(now))
+    assert [one.use_from for one in again.keys] == [None, now]
+
+
 def test_jw_4_broken_file_keeps_the_keys_that_were_read(path, clock):
     """A hand in the file must not stop every sign-in."""
     keys = FileSigningKeys(path, clock)
