@@ -180,12 +180,10 @@ def linked_entry(user_id: UserId, provider_id: str, source: str) -> AuditEntry:
 
 
 def _name(identity: ProviderIdentity, address: EmailAddress) -> str:
-    for name in (identity.display_name, address.written.partition("@")[0]):
-        try:
-            return check_display_name(name)
-        except DisplayNameInvalidError:
-            continue
-    return identity.provider_id
+    try:
+        return check_display_name(identity.display_name)
+    except DisplayNameInvalidError:
+        return address.written.partition("@")[0]
 
 
 def _locale(identity: ProviderIdentity) -> str:

@@ -126,6 +126,14 @@ async def test_identity_without_account_opens_one_and_comes_back_to_it(house, br
     assert session.methods == ("oidc",)
 
 
+@pytest.mark.parametrize("name", ["", None, "\u202e", "x" * 65, ["Ann"], "\n"])
+async def test_name_that_we_would_not_take_is_not_taken(house, browser, name):
+    """The address's beginning stands in for it; the language for a wrong one."""
+    signed_in = await browser.sign_in(name=name, locale="xx_YY!")
+    user = await house.adapters.stores.users.get(signed_in.user_id, None)
+    assert (user.display_name, user.locale) == ("ann", "en")
+
+
 REFUSED = {
     "unverified": {"email_verified": False},
     "says nothing of it": {"email_verified": None},
