@@ -13,6 +13,33 @@ from fastapi import FastAPI
 
 FOLDER = Path("docs/openapi")
 SERVICES = ("auth", "project", "chat", "media", "notification")
+PROBLEM_TYPE = "application/problem+json"
+PROBLEM: dict[str, Any] = {
+    "title": "Problem",
+    "description": "A failure (RFC 9457); some codes bring members of their own.",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "code", "trace_id"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "code": {"type": "string", "description": "Stable; part of the API."},
+        "trace_id": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["path", "code", "message"],
+                "properties": {
+                    "path": {"type": "string"},
+                    "code": {"type": "string"},
+                    "message": {"type": "string"},
+                },
+            },
+        },
+    },
+}
 
 
 def document_of(service: str) -> dict[str, Any]:
@@ -22,7 +49,29 @@ def document_of(service: str) -> dict[str, Any]:
     for router in getattr(module, "ROUTERS", None) or (module.router,):
         if not router.prefix.startswith("/internal"):
             app.include_router(router)
-    return app.openapi()
+    document = app.openapi()
+    _tell_problems(document)
+    return document
+
+
+def _tell_problems(document: dict[str, Any]) -> None:
+    """Say of every operation what a failure looks like (libs/chassis/problems.py).
+
+    The framework's own description of a 422 is left out: it is never sent.
+    """
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas.pop("HTTPValidationError", None)
+    schemas.pop("ValidationError", None)
+    schemas["Problem"] = PROBLEM
+    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)
+            for status, what in (("4XX", "Refused"), ("503", "Not available now")):
+                operation["responses"][status] = {
+                    "description": f"{what}; `code` says why.",
+                    "content": content,
+                }
 
 
 def main(arguments: list[str]) -> int:

@@ -26,8 +26,9 @@ READY_SECONDS = 30
 class AuthProcess:
     """One running auth process and how the gateway would talk to it."""
 
-    def __init__(self, stack, port, log_file):
+    def __init__(self, stack, port, log_file, pid):
         self.stack = stack
+        self.pid = pid
         self.url = f"http://127.0.0.1:{port}"
         self.log_file = log_file
         self.origin = stack.service_environment("auth")["AUTH_PUBLIC_URL"]
@@ -143,7 +144,7 @@ def running_auth(stack, folder, **settings):
     )
     try:
         _wait_ready(port, child)
-        yield AuthProcess(stack, port, log_file)
+        yield AuthProcess(stack, port, log_file, child.pid)
     finally:
         child.terminate()
         output, _ = child.communicate(timeout=20)
@@ -173,7 +174,8 @@ def auth(stack, tmp_path_factory):
 
 
 @asynccontextmanager
-async def _mailbox(stack):
+async def opened_mailbox(stack):
+    """Listen to what auth emits, until the block is left."""
     ring_file = stack.service_environment("notification")[
         "NOTIFICATION_ACCOUNT_TRANSPORT_KEYS_FILE"
     ]
@@ -191,7 +193,7 @@ async def _mailbox(stack):
 @pytest.fixture
 async def mailbox(stack):
     """Everything auth emits from now on."""
-    async with _mailbox(stack) as box:
+    async with opened_mailbox(stack) as box:
         yield box
 
 
