@@ -10,6 +10,7 @@ from libs.crypto.fields import FieldSealer
 from libs.crypto.jwk import SigningKey, SigningKeys, SigningKeysError, public_keys
 from libs.crypto.keyring import KeyRing, KeyRingError, KeyUnknownError
 from libs.crypto.sealed import Sealed
+from libs.crypto.watched import WatchedKeyRing
 from libs.crypto.wrapping import (
     FileKeyWrapper,
     JoinedKeyWrapper,
@@ -31,6 +32,7 @@ __all__ = [
     "SigningKey",
     "SigningKeys",
     "SigningKeysError",
+    "WatchedKeyRing",
     "WrappedKey",
     "additional_data",
     "decrypt",

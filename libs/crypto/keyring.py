@@ -32,11 +32,7 @@ class KeyUnknownError(UnavailableError):
 
 
 class KeyRing:
-    """Immutable; rotation makes a new ring.
-
-    Attributes:
-        current_id: Id of the key that encrypts; the others only decrypt.
-    """
+    """Immutable; rotation makes a new ring."""
 
     def __init__(self, current_id: str, keys: Mapping[str, bytes]) -> None:
         """Check and hold the keys.
@@ -52,7 +48,7 @@ class KeyRing:
                 raise KeyRingError(f"key {key_id} is not {KEY_BYTES} bytes long")
         if current_id not in keys:
             raise KeyRingError("the current key is not in the ring")
-        self.current_id = current_id
+        self._current_id = current_id
         self._keys = MappingProxyType(dict(keys))
 
     @classmethod
@@ -97,6 +93,11 @@ class KeyRing:
         return json.dumps({"current": self.current_id, "keys": keys}, indent=2)
 
     @property
+    def current_id(self) -> str:
+        """Id of the key that encrypts; the others only decrypt."""
+        return self._current_id
+
+    @property
     def key_ids(self) -> tuple[str, ...]:
         """Ids of all keys, in the file's order."""
         return tuple(self._keys)
@@ -115,7 +116,7 @@ class KeyRing:
     @property
     def current_key(self) -> bytes:
         """The 32 bytes of the current key."""
-        return self._keys[self.current_id]
+        return self._keys[self._current_id]
 
     def rotated(self) -> "KeyRing":
         """Return a ring with one more key, which is current."""

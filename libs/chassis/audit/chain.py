@@ -141,14 +141,13 @@ class AuditKeys:
     """What chains and signs; both are derived from each key of one ring."""
 
     def __init__(self, ring: KeyRing) -> None:
-        self.current_id = ring.current_id
-        self._macs = {kid: _derived(ring.key(kid), "chain") for kid in ring.key_ids}
-        self._signers = {
-            kid: Ed25519PrivateKey.from_private_bytes(
-                _derived(ring.key(kid), "checkpoint")
-            )
-            for kid in ring.key_ids
-        }
+        self._ring = ring
+        self._macs: dict[str, bytes] = {}
+
+    @property
+    def current_id(self) -> str:
+        """Id of the key that chains and signs now."""
+        return self._ring.current_id
 
     def chained(self, service: str, link: ChainLink) -> ChainLink:
         """Return a link with its hash and mac."""
@@ -157,10 +156,11 @@ class AuditKeys:
 
     def is_genuine(self, service: str, link: ChainLink) -> bool:
         """Tell whether hash and mac of a link are what its content says."""
-        if link.key_id not in self._macs:
-            return False
         digest = link.hash_for(service)
-        mac = self._mac(link.key_id, digest)
+        try:
+            mac = self._mac(link.key_id, digest)
+        except KeyUnknownError:
+            return False
         return hmac.compare_digest(digest, link.hash) and hmac.compare_digest(
             mac, link.mac
         )
@@ -174,34 +174,34 @@ class AuditKeys:
             at=whole_milliseconds(at),
             key_id=self.current_id,
         )
-        signature = self._signers[self.current_id].sign(bare.signed_bytes())
+        signature = self._signer(bare.key_id).sign(bare.signed_bytes())
         return replace(bare, signature=signature.hex())
 
     def has_signed(self, checkpoint: Checkpoint) -> bool:
         """Tell whether a checkpoint's signature is one of ours."""
-        signer = self._signers.get(checkpoint.key_id)
-        if signer is None:
-            return False
         try:
-            signer.public_key().verify(
+            self._signer(checkpoint.key_id).public_key().verify(
                 bytes.fromhex(checkpoint.signature), checkpoint.signed_bytes()
             )
-        except (InvalidSignature, ValueError):
+        except (InvalidSignature, KeyUnknownError, ValueError):
             return False
         return True
 
     def public_keys(self) -> dict[str, str]:
         """Return the public keys of checkpoints in hex, for a verifier elsewhere."""
         return {
-            key_id: signer.public_key().public_bytes_raw().hex()
-            for key_id, signer in self._signers.items()
+            key_id: self._signer(key_id).public_key().public_bytes_raw().hex()
+            for key_id in self._ring.key_ids
         }
 
+    def _signer(self, key_id: str) -> Ed25519PrivateKey:
+        seed = _derived(self._ring.key(key_id), "checkpoint")
+        return Ed25519PrivateKey.from_private_bytes(seed)
+
     def _mac(self, key_id: str, digest: str) -> str:
-        try:
-            key = self._macs[key_id]
-        except KeyError:
-            raise KeyUnknownError(key_id) from None
+        key = self._macs.get(key_id)
+        if key is None:
+            key = self._macs[key_id] = _derived(self._ring.key(key_id), "chain")
         return hmac.new(key, digest.encode(), hashlib.sha256).hexdigest()
 
 

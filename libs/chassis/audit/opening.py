@@ -11,7 +11,7 @@ from libs.chassis.audit.sealer import LEASE_TTL, AuditSealer
 from libs.chassis.lease import MongoLease
 from libs.chassis.settings import AuditedServiceSettings
 from libs.chassis.tasks import TaskSupervisor
-from libs.crypto import KeyRing
+from libs.crypto import WatchedKeyRing
 from libs.kernel import Clock, SystemClock
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ async def open_audit(
     sealer = AuditSealer(
         service,
         store=MongoChainStore(database),
-        keys=AuditKeys(KeyRing.from_file(settings.audit_keys_file)),
+        keys=AuditKeys(WatchedKeyRing(settings.audit_keys_file)),
         sink=FileCheckpointSink(checkpoints_file(settings)),
         lease=MongoLease(database, _LEASE, settings.instance_id, ttl=LEASE_TTL),
         clock=clock,

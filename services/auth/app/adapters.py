@@ -13,7 +13,7 @@ from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.redis import open_redis
 from libs.chassis.redis import ping as ping_redis
-from libs.crypto import KeyRing
+from libs.crypto import KeyRing, WatchedKeyRing
 from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
@@ -185,7 +185,7 @@ def blind_index(ring: KeyRing, purpose: str) -> BlindIndex:
 
 def _hasher(settings: AuthSettings) -> PasswordHasher:
     return PasswordHasher(
-        KeyRing.from_file(settings.pepper_keys_file),
+        WatchedKeyRing(settings.pepper_keys_file),
         cost=settings.bcrypt_cost,
         workers=settings.hashing_threads,
         waiting_max=settings.hashing_waiting_max,

@@ -1,6 +1,6 @@
 """The use cases, put together over any adapters."""
 
-from libs.crypto import FieldSealer, KeyRing
+from libs.crypto import FieldSealer, WatchedKeyRing
 from services.auth.api import AuthState
 from services.auth.app.adapters import Adapters
 from services.auth.app.providers import (
@@ -37,7 +37,7 @@ def auth_state(
         issuer=settings.issuer,
         clock=clock,
     )
-    refresh = RefreshTokens(KeyRing.from_file(settings.refresh_keys_file))
+    refresh = RefreshTokens(WatchedKeyRing(settings.refresh_keys_file))
     control = _session_control(adapters)
     required = SecondFactorPolicy(frozenset(settings.second_factor_roles))
     entrance = _entrance(adapters, control, access, refresh, required)
@@ -101,7 +101,7 @@ def _registration(
 
 
 def _transport(settings: AuthSettings) -> FieldSealer:
-    return FieldSealer(KeyRing.from_file(settings.account_transport_keys_file))
+    return FieldSealer(WatchedKeyRing(settings.account_transport_keys_file))
 
 
 def _sign_in(adapters: Adapters, entrance: Entrance) -> SignIn:

@@ -6,7 +6,7 @@ import unicodedata
 
 import pytest
 
-from libs.crypto import KeyRing
+from libs.crypto import KeyRing, WatchedKeyRing
 from libs.kernel import UnavailableError
 from services.auth.domain import PasswordInvalidError, check_new_password
 from services.auth.service import PasswordHasher
@@ -139,6 +139,25 @@ async def test_pw_1_rehash_when_pepper_or_cost_is_old(hasher, ring):
 async def test_pw_1_unreadable_hash_never_matches_nor_raises(hasher, stored):
     """PW-1: never a 500, whatever the stored bytes are."""
     assert not await hasher.verify(PASSWORD, stored)
+
+
+async def test_pw_1_a_ring_that_lost_a_pepper_costs_time_and_never_matches(tmp_path):
+    """PW-1: also where the pepper of the dummy itself is gone."""
+    first = KeyRing.generate()
+    second = first.rotated()
+    path = tmp_path / "ring.json"
+    path.write_text(first.to_json())
+    path.chmod(0o600)
+    clock = iter(range(1_000))
+    ring = WatchedKeyRing(path, lambda: float(next(clock)))
+    with PasswordHasher(ring, cost=4, workers=1, waiting_max=1) as made:
+        stored = await made.hash(PASSWORD)
+        path.write_text(second.without(first.current_id).to_json())
+        assert not await made.verify(PASSWORD, stored)
+        assert not await made.verify(PASSWORD, None)
+        renewed = await made.hash(PASSWORD)
+        assert await made.verify(PASSWORD, renewed)
+        assert made.needs_rehash(stored)
 
 
 async def test_en_2_unknown_account_costs_a_hash_and_never_matches(hasher):
