@@ -110,7 +110,7 @@ architecture: setup ## Module and function sizes, names, one way in for each lib
 	@$(PYTHON) -m pytest -q -p no:randomly tests/unit/test_architecture.py
 
 docs-check: setup ## Links, commands and generated pages of the docs are true
-	@$(PYTHON) scripts/check_docs.py
+	@$(PYTHON) scripts/check_docs.py && $(PYTHON) scripts/coverage.py --check
 
 env-check: setup ## .env.example holds every setting of every service
 	@PYTHONPATH=. $(PYTHON) scripts/env_example.py --check
@@ -131,7 +131,7 @@ secrets-check: setup ## No secret stands in a tracked file (tests hold false one
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && $(PYTHON) scripts/coverage.py
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"

@@ -27,6 +27,7 @@ __all__ = [
     "Stores",
     "auth_state",
     "create_app",
+    "open_state",
 ]
 
 
@@ -37,9 +38,7 @@ def create_app(settings: AuthSettings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[AuthState]:
         async with AsyncExitStack() as stack:
-            adapters = await open_adapters(settings, stack, health)
-            configured = await open_providers(settings, stack, adapters.clock)
-            yield auth_state(settings, adapters, configured)
+            yield await open_state(settings, stack, health)
 
     return create_http_app(
         settings,
@@ -49,3 +48,12 @@ def create_app(settings: AuthSettings) -> FastAPI:
         health=health,
         forms=FORMS,
     )
+
+
+async def open_state(
+    settings: AuthSettings, stack: AsyncExitStack, health: Health
+) -> AuthState:
+    """Connect to everything and put the use cases together; closed with the stack."""
+    adapters = await open_adapters(settings, stack, health)
+    configured = await open_providers(settings, stack, adapters.clock)
+    return auth_state(settings, adapters, configured)

@@ -7,8 +7,7 @@ from contextlib import AsyncExitStack
 from libs.chassis.health import Health
 from libs.chassis.logging import configure_logging
 from libs.chassis.settings import load_settings
-from services.auth.app import auth_state
-from services.auth.app.adapters import open_adapters
+from services.auth.app import open_state
 from services.auth.domain import AuthMethod, ClientDevice, RevokeReason
 from services.auth.settings import AuthSettings
 
@@ -24,9 +23,8 @@ async def _act(user_id, has_acted):
     configure_logging(settings)
     device = ClientDevice("kill", "10.0.0.1", has_cookie=False)
     async with AsyncExitStack() as stack:
-        adapters = await open_adapters(settings, stack, Health())
-        state = auth_state(settings, adapters)
-        user = await adapters.stores.users.get(user_id, None)
+        state = await open_state(settings, stack, Health())
+        user = await state["sign_in"].users.get(user_id, None)
         entrance, control = state["sign_in"].entrance, state["session_control"]
         while True:
             entered = await asyncio.gather(
