@@ -1,6 +1,6 @@
 """The use cases of second factors, put together over any adapters."""
 
-from libs.crypto import FieldSealer, KeyRing
+from libs.crypto import FieldSealer, WatchedKeyRing
 from services.auth.api.state import SecondFactorState
 from services.auth.app.adapters import Adapters
 from services.auth.service import (
@@ -27,7 +27,7 @@ def second_factor_state(
 ) -> SecondFactorState:
     """Put together what proves, sets up and asks for second factors."""
     stores, bus, clock = adapters.stores, adapters.bus, adapters.clock
-    transport = KeyRing.from_file(settings.account_transport_keys_file)
+    transport = WatchedKeyRing(settings.account_transport_keys_file)
     notice = SecondFactorNotice(FieldSealer(transport))
     verifier = PasskeyVerifier(settings.public_url)
     ceremonies = Ceremonies(stores.ceremonies, verifier, clock)
