@@ -2,7 +2,12 @@
 
 from libs.events import Worker
 from libs.events.catalog import (
+    AccountEmailChanged,
+    AccountEmailChangeRequested,
+    AccountInvited,
     AccountMfaChanged,
+    AccountPasswordChanged,
+    AccountResetRequested,
     AccountVerificationRequested,
     SessionReused,
     SessionRevoked,
@@ -16,6 +21,11 @@ worker = Worker(
     "auth",
     emits=[
         AccountMfaChanged,
+        AccountEmailChanged,
+        AccountEmailChangeRequested,
+        AccountInvited,
+        AccountPasswordChanged,
+        AccountResetRequested,
         AccountVerificationRequested,
         SessionReused,
         SessionRevoked,

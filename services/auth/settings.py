@@ -14,6 +14,7 @@ from libs.chassis.settings import (
     Port,
     RedisSettings,
 )
+from services.auth.domain import RegistrationMode
 
 
 class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
@@ -102,9 +103,28 @@ class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
         default=(),
         description="Roles whose holders must have a second factor; * for everyone.",
     )
+    registration_mode: RegistrationMode = Field(
+        default=RegistrationMode.OPEN,
+        description="Who opens an account: open, invite_only or closed.",
+    )
+    registration_domains: str = Field(
+        default="",
+        pattern=r"^([a-z0-9.-]+(,[a-z0-9.-]+)*)?$",
+        description="Mail domains that may register, comma-separated; empty for any.",
+    )
+    members_invite: bool = Field(
+        default=False,
+        description="Whether members invite people, not only administrators.",
+    )
+    even_answer_seconds: float = Field(
+        default=0.2,
+        ge=0,
+        le=5,
+        description="How long answers take that must not tell what was found.",
+    )
     account_mails_per_hour: int = Field(
         default=5,
         ge=1,
         le=100,
-        description="Verification mails that one address gets in an hour.",
+        description="Mails with links that one address gets in an hour.",
     )

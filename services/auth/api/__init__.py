@@ -6,6 +6,7 @@ from services.auth.api import (
     accounts,
     identities,
     internal,
+    invites,
     passkeys,
     passwords,
     profiles,
@@ -18,6 +19,8 @@ from services.auth.api.state import AuthState
 ROUTERS = (
     accounts.router,
     passwords.router,
+    passwords.own_router,
+    invites.router,
     sessions.router,
     providers.router,
     providers.logout_router,

@@ -1,10 +1,11 @@
-"""Routes of registration and verification, and the public keys."""
+"""Routes of registration, verification and the address, and the public keys."""
 
 from fastapi import APIRouter, Response
 
 from libs.chassis.security import AnyPrincipal
+from services.auth.api.client import ClientAddress
 from services.auth.api.passwords import short_password_is_malformed
-from services.auth.api.state import AccessTokensUse, RegistrationUse
+from services.auth.api.state import AccessTokensUse, EmailChangeUse, RegistrationUse
 from services.auth.schemas import (
     AcceptedResponse,
     JwksResponse,
@@ -36,10 +37,13 @@ async def register(
 
 @router.post("/verify")
 async def verify(
-    body: VerifyRequest, _: AnyPrincipal, registration: RegistrationUse
+    body: VerifyRequest,
+    _: AnyPrincipal,
+    registration: RegistrationUse,
+    client_address: ClientAddress = "",
 ) -> VerifiedResponse:
     """Activate the account whose link carried this token; works once."""
-    await registration.verify(body.token)
+    await registration.verify(body.token, client_address)
     return VerifiedResponse()
 
 
@@ -50,6 +54,18 @@ async def request_verification(
     """Send the link once more, if an account waits for it."""
     await registration.request_verification(email=body.email)
     return AcceptedResponse()
+
+
+@router.post("/email")
+async def confirm_email(
+    body: VerifyRequest,
+    _: AnyPrincipal,
+    email_change: EmailChangeUse,
+    client_address: ClientAddress = "",
+) -> VerifiedResponse:
+    """Make the link's address the account's; works once."""
+    await email_change.confirm(token=body.token, client_address=client_address)
+    return VerifiedResponse()
 
 
 @router.get("/jwks.json")

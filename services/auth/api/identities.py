@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request
 
 from libs.chassis.security import CurrentPrincipal
 from libs.kernel import SessionId, UserId
+from services.auth.api.client import ClientAddress
 from services.auth.api.flow_cookie import holder_of
-from services.auth.api.sessions import ClientAddress
 from services.auth.api.state import ProviderJourneyUse, ProviderLinksUse
 from services.auth.schemas import CodeRequest, IdentitiesResponse, IdentityResponse
 

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Request, Response
 from libs.chassis.paths import id_or
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
+from services.auth.api.client import ClientAddress
 from services.auth.api.cookie import check_origin, is_web_client, token_response
-from services.auth.api.sessions import ClientAddress
 from services.auth.api.state import PasskeysUse, SecondFactorSignInUse
 from services.auth.domain import (
     CeremonyPurpose,

@@ -1,4 +1,4 @@
-"""Routes of choosing a password."""
+"""Routes of choosing a password, and of the caller's password and address."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,23 @@ from contextlib import contextmanager
 from fastapi import APIRouter
 from fastapi.exceptions import RequestValidationError
 
-from libs.chassis.security import AnyPrincipal
-from services.auth.api.state import PasswordPolicyUse
+from libs.chassis.security import AnyPrincipal, CurrentPrincipal
+from libs.kernel import SessionId, UserId
+from services.auth.api.client import ClientAddress
+from services.auth.api.state import EmailChangeUse, PasswordChangeUse, PasswordPolicyUse
 from services.auth.domain import EmailAddress, EmailInvalidError, PasswordInvalidError
-from services.auth.schemas import PasswordStrengthRequest, PasswordStrengthResponse
+from services.auth.schemas import (
+    AcceptedResponse,
+    PasswordRequest,
+    PasswordStrengthRequest,
+    PasswordStrengthResponse,
+    ResetRequest,
+    VerificationRequest,
+)
 from services.auth.service import PasswordOwner
 
 router = APIRouter(prefix="/api/v1/auth", tags=["passwords"])
+own_router = APIRouter(prefix="/api/v1/me", tags=["passwords"])
 
 
 @router.post("/password-strength")
@@ -27,6 +37,58 @@ async def estimate_password(
     except PasswordInvalidError as error:
         return PasswordStrengthResponse.of(strength, error.rule)
     return PasswordStrengthResponse.of(strength, None)
+
+
+@router.post("/forgot", status_code=202)
+async def forgot_password(
+    body: VerificationRequest, _: AnyPrincipal, passwords: PasswordChangeUse
+) -> AcceptedResponse:
+    """Send a link to choose a new password, if the address has an account."""
+    await passwords.request_reset(email=body.email)
+    return AcceptedResponse()
+
+
+@router.post("/reset", status_code=204)
+async def reset_password(
+    body: ResetRequest,
+    _: AnyPrincipal,
+    passwords: PasswordChangeUse,
+    client_address: ClientAddress = "",
+) -> None:
+    """Set the password of the link's account; every session of it ends."""
+    with short_password_is_malformed("password"):
+        await passwords.reset(
+            token=body.token, password=body.password, client_address=client_address
+        )
+
+
+@own_router.put("/password", status_code=204)
+async def change_password(
+    body: PasswordRequest,
+    principal: CurrentPrincipal,
+    passwords: PasswordChangeUse,
+    client_address: ClientAddress = "",
+) -> None:
+    """Set another password; every other session of the caller ends."""
+    with short_password_is_malformed("new_password"):
+        await passwords.change(
+            UserId(principal.user_id),
+            SessionId(principal.session_id),
+            current=body.current_password,
+            new=body.new_password,
+            client_address=client_address,
+        )
+
+
+@own_router.put("/email", status_code=202)
+async def change_email(
+    body: VerificationRequest, principal: CurrentPrincipal, email_change: EmailChangeUse
+) -> AcceptedResponse:
+    """Send a link to a new address of the caller, and a word to the old one."""
+    await email_change.request(
+        UserId(principal.user_id), SessionId(principal.session_id), email=body.email
+    )
+    return AcceptedResponse()
 
 
 @contextmanager

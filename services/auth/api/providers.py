@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
 from libs.chassis.security import AnyPrincipal
+from services.auth.api.client import ClientAddress
 from services.auth.api.cookie import check_origin, entered_response
 from services.auth.api.flow_cookie import (
     check_navigation,
@@ -15,7 +16,6 @@ from services.auth.api.flow_cookie import (
     read_flow_cookie,
     set_flow_cookie,
 )
-from services.auth.api.sessions import ClientAddress
 from services.auth.api.state import (
     ProviderJourneyUse,
     ProviderLogoutUse,

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
+from services.auth.api.client import ClientAddress
 from services.auth.api.cookie import is_web_client, token_response
-from services.auth.api.sessions import ClientAddress
 from services.auth.api.state import (
     EnrolmentSignInUse,
     ReauthenticationUse,

@@ -3,12 +3,13 @@
 from contextlib import suppress
 from typing import Annotated
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
+from services.auth.api.client import ClientAddress
 from services.auth.api.cookie import (
     check_origin,
     drop_refresh_cookie,
@@ -33,7 +34,6 @@ from services.auth.schemas import (
 
 router = APIRouter(prefix="/api/v1", tags=["sessions"])
 
-ClientAddress = Annotated[str, Header(alias="X-Client-Address", max_length=64)]
 Cursor = Annotated[str | None, Query(max_length=256)]
 SessionPath = Annotated[SessionId, id_or(SessionMissingError)]
 

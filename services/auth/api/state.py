@@ -7,8 +7,11 @@ from fastapi import Depends, Request
 from services.auth.service import (
     AccessTokens,
     AccountRegistration,
+    EmailChange,
     EnrolmentSignIn,
+    Invitations,
     Passkeys,
+    PasswordChange,
     PasswordPolicy,
     Profiles,
     ProviderJourney,
@@ -35,11 +38,19 @@ class SecondFactorState(TypedDict):
     passkeys: Passkeys
 
 
-class AuthState(SecondFactorState):
-    """What the lifespan yields; it becomes ``request.state``."""
+class AccountState(TypedDict):
+    """The part of the state that is about accounts, passwords and addresses."""
 
     registration: AccountRegistration
     password_policy: PasswordPolicy
+    password_change: PasswordChange
+    email_change: EmailChange
+    invitations: Invitations
+
+
+class AuthState(AccountState, SecondFactorState):
+    """What the lifespan yields; it becomes ``request.state``."""
+
     sign_in: SignIn
     renewal: SessionRenewal
     session_control: SessionControl
@@ -60,6 +71,21 @@ def _registration(request: Request) -> AccountRegistration:
 
 def _password_policy(request: Request) -> PasswordPolicy:
     found: PasswordPolicy = request.state.password_policy
+    return found
+
+
+def _password_change(request: Request) -> PasswordChange:
+    found: PasswordChange = request.state.password_change
+    return found
+
+
+def _email_change(request: Request) -> EmailChange:
+    found: EmailChange = request.state.email_change
+    return found
+
+
+def _invitations(request: Request) -> Invitations:
+    found: Invitations = request.state.invitations
     return found
 
 
@@ -140,6 +166,9 @@ def _provider_logout(request: Request) -> ProviderLogout:
 
 RegistrationUse = Annotated[AccountRegistration, Depends(_registration)]
 PasswordPolicyUse = Annotated[PasswordPolicy, Depends(_password_policy)]
+PasswordChangeUse = Annotated[PasswordChange, Depends(_password_change)]
+EmailChangeUse = Annotated[EmailChange, Depends(_email_change)]
+InvitationsUse = Annotated[Invitations, Depends(_invitations)]
 SignInUse = Annotated[SignIn, Depends(_sign_in)]
 RenewalUse = Annotated[SessionRenewal, Depends(_renewal)]
 SessionControlUse = Annotated[SessionControl, Depends(_session_control)]

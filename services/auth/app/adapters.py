@@ -30,6 +30,8 @@ from services.auth.ports import (
     CeremonyRepository,
     CredentialRepository,
     GuessThrottle,
+    InviteRepository,
+    LinkRepository,
     LogoutRepository,
     MailThrottle,
     PendingSignInRepository,
@@ -39,12 +41,13 @@ from services.auth.ports import (
     SecondFactorRepository,
     SessionRepository,
     UserRepository,
-    VerificationRepository,
 )
 from services.auth.repository import (
     EmailVault,
     MongoCeremonyRepository,
     MongoCredentialRepository,
+    MongoInviteRepository,
+    MongoLinkRepository,
     MongoLogoutRepository,
     MongoPendingSignInRepository,
     MongoProviderFlowRepository,
@@ -52,7 +55,6 @@ from services.auth.repository import (
     MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRepository,
-    MongoVerificationRepository,
 )
 from services.auth.service import PasswordHasher, PasswordLists
 from services.auth.settings import AuthSettings
@@ -80,7 +82,8 @@ class Stores:
 
     users: UserRepository
     credentials: CredentialRepository
-    verifications: VerificationRepository
+    links: LinkRepository
+    invites: InviteRepository
     sessions: SessionRepository
     second_factors: SecondFactorRepository
     pending_sign_ins: PendingSignInRepository
@@ -136,18 +139,22 @@ async def open_adapters(
 
 
 async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Stores:
-    users = MongoUserRepository(database, EmailVault(ring))
-    verifications = MongoVerificationRepository(database)
+    vault = EmailVault(ring)
+    users = MongoUserRepository(database, vault)
+    links = MongoLinkRepository(database, vault)
+    invites = MongoInviteRepository(database, vault)
     sessions = MongoSessionRepository(database)
     factors = MongoSecondFactorRepository(database, ring)
     pending = MongoPendingSignInRepository(database)
     ceremonies = MongoCeremonyRepository(database)
-    for indexed in (users, verifications, sessions, factors, pending, ceremonies):
+    kept = (users, links, invites, sessions, factors, pending, ceremonies)
+    for indexed in kept:
         await indexed.create_indexes()
     return Stores(
         users=users,
         credentials=MongoCredentialRepository(database),
-        verifications=verifications,
+        links=links,
+        invites=invites,
         sessions=sessions,
         second_factors=factors,
         ceremonies=ceremonies,

@@ -2,6 +2,7 @@
 
 from libs.crypto import FieldSealer, WatchedKeyRing
 from services.auth.api import AuthState
+from services.auth.app.accounts import AccountParts
 from services.auth.app.adapters import Adapters
 from services.auth.app.providers import (
     ConfiguredProviders,
@@ -13,7 +14,6 @@ from services.auth.domain import SecondFactorPolicy
 from services.auth.repository import FileSigningKeys
 from services.auth.service import (
     AccessTokens,
-    AccountRegistration,
     Entrance,
     PasswordPolicy,
     Profiles,
@@ -46,9 +46,8 @@ def auth_state(
     parts = ProviderParts(
         adapters, configured, entrance, control, step_up, _transport(settings)
     )
+    accounts = AccountParts(settings, adapters, policy, _transport(settings))
     return AuthState(
-        registration=_registration(settings, adapters, policy),
-        password_policy=policy,
         sign_in=_sign_in(adapters, entrance),
         step_up=step_up,
         renewal=_renewal(adapters, entrance),
@@ -56,6 +55,7 @@ def auth_state(
         profiles=Profiles(adapters.bus, adapters.stores.users, clock),
         access_tokens=access,
         public_origin=settings.public_url,
+        **accounts.state(control, step_up),
         **provider_state(settings, parts),
         **second_factor_state(settings, adapters, entrance, step_up),
     )
@@ -70,6 +70,7 @@ def _renewal(adapters: Adapters, entrance: Entrance) -> SessionRenewal:
         access=entrance.access,
         refresh_tokens=entrance.refresh_tokens,
         policy=entrance.gate.policy,
+        throttle=adapters.counters.guess_throttle,
         clock=adapters.clock,
     )
 
@@ -80,22 +81,6 @@ def _session_control(adapters: Adapters) -> SessionControl:
         sessions=adapters.stores.sessions,
         audit=adapters.stores.audit,
         announcer=adapters.counters.announcer,
-        clock=adapters.clock,
-    )
-
-
-def _registration(
-    settings: AuthSettings, adapters: Adapters, policy: PasswordPolicy
-) -> AccountRegistration:
-    return AccountRegistration(
-        bus=adapters.bus,
-        users=adapters.stores.users,
-        credentials=adapters.stores.credentials,
-        verifications=adapters.stores.verifications,
-        hasher=adapters.hasher,
-        policy=policy,
-        transport=_transport(settings),
-        throttle=adapters.counters.mail_throttle,
         clock=adapters.clock,
     )
 

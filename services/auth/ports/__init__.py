@@ -4,10 +4,10 @@ from services.auth.ports.database import (
     DatabaseSession,
 )
 from services.auth.ports.keys import AccessTokenKeys
+from services.auth.ports.links import InviteRepository, LinkRepository
 from services.auth.ports.people import (
     CredentialRepository,
     UserRepository,
-    VerificationRepository,
 )
 from services.auth.ports.providers import (
     LogoutRepository,
@@ -40,6 +40,8 @@ __all__ = [
     "CredentialRepository",
     "DatabaseSession",
     "GuessThrottle",
+    "InviteRepository",
+    "LinkRepository",
     "LogoutRepository",
     "MailThrottle",
     "PendingSignInRepository",
@@ -53,5 +55,4 @@ __all__ = [
     "SecondFactorRepository",
     "SessionRepository",
     "UserRepository",
-    "VerificationRepository",
 ]

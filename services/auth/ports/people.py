@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import EmailAddress, User, Verification
+from services.auth.domain import EmailAddress, User
 from services.auth.ports.database import DatabaseSession
 
 
@@ -25,6 +25,7 @@ class UserRepository(Protocol):
         Raises:
             UserChangedError: The stored revision is another.
             HandleTakenError: Another user has the handle.
+            EmailTakenError: Another user has the address.
         """
         ...
 
@@ -77,22 +78,4 @@ class CredentialRepository(Protocol):
 
     async def replace(self, user_id: UserId, old: str, new: str) -> None:
         """Store a hash if the one before is still `old` (rehash at login)."""
-        ...
-
-
-class VerificationRepository(Protocol):
-    """Links that wait to be followed, by the hash of their token."""
-
-    async def add(self, verification: Verification, session: DatabaseSession) -> None:
-        """Store a link."""
-        ...
-
-    async def take(
-        self, token_hash: str, session: DatabaseSession
-    ) -> Verification | None:
-        """Remove and return a link; of several callers one gets it (PW-8)."""
-        ...
-
-    async def remove_all(self, user_id: UserId, session: DatabaseSession) -> None:
-        """Void every other link of a user."""
         ...

@@ -5,9 +5,12 @@ One contract test proves both: tests/integration/auth/test_repository_contract.p
 
 from services.auth.repository.ceremonies import MongoCeremonyRepository
 from services.auth.repository.email_vault import EmailVault
+from services.auth.repository.links import MongoInviteRepository, MongoLinkRepository
 from services.auth.repository.memory import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,
+    MemoryInviteRepository,
+    MemoryLinkRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
     MemoryProviderFlowRepository,
@@ -15,7 +18,6 @@ from services.auth.repository.memory import (
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
-    MemoryVerificationRepository,
 )
 from services.auth.repository.pending_sign_ins import MongoPendingSignInRepository
 from services.auth.repository.provider_flows import (
@@ -32,13 +34,14 @@ from services.auth.repository.users import (
     MongoCredentialRepository,
     MongoUserRepository,
 )
-from services.auth.repository.verifications import MongoVerificationRepository
 
 __all__ = [
     "EmailVault",
     "FileSigningKeys",
     "MemoryCeremonyRepository",
     "MemoryCredentialRepository",
+    "MemoryInviteRepository",
+    "MemoryLinkRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
     "MemoryProviderFlowRepository",
@@ -46,9 +49,10 @@ __all__ = [
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRepository",
-    "MemoryVerificationRepository",
     "MongoCeremonyRepository",
     "MongoCredentialRepository",
+    "MongoInviteRepository",
+    "MongoLinkRepository",
     "MongoLogoutRepository",
     "MongoPendingSignInRepository",
     "MongoProviderFlowRepository",
@@ -56,5 +60,4 @@ __all__ = [
     "MongoSecondFactorRepository",
     "MongoSessionRepository",
     "MongoUserRepository",
-    "MongoVerificationRepository",
 ]

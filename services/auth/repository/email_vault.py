@@ -15,11 +15,31 @@ class EmailVault:
         keys = {key_id: ring.key(key_id) for key_id in ring.key_ids}
         self._index = BlindIndex(current_id=ring.current_id, keys=keys, purpose="email")
 
+    def seal(self, email: EmailAddress, kind: str, owner_id: str) -> dict[str, Any]:
+        """Return the document field of an address that is only to be read back.
+
+        Args:
+            email: The address.
+            kind: Of the document that holds it.
+            owner_id: That document's id; the field is bound to both.
+        """
+        sealed = self._sealer.seal(email.written, kind, owner_id, "email")
+        return {"k": sealed.key_id, "c": sealed.ciphertext}
+
+    def unseal(self, field: dict[str, Any], kind: str, owner_id: str) -> EmailAddress:
+        """Read an address that `seal` made.
+
+        Raises:
+            DecryptError: The field was altered or belongs to another document.
+        """
+        sealed = Sealed(key_id=field["k"], ciphertext=bytes(field["c"]))
+        written = self._sealer.open(sealed, kind, owner_id, "email")
+        return EmailAddress(written=written, key=written.lower())
+
     def fields(self, user_id: UserId, email: EmailAddress) -> dict[str, Any]:
         """Return the document fields of an address."""
-        sealed = self._sealer.seal(email.written, "user", user_id, "email")
         return {
-            "email": {"k": sealed.key_id, "c": sealed.ciphertext},
+            "email": self.seal(email, "user", user_id),
             "email_index": self._index.value(email.key),
         }
 
@@ -33,7 +53,4 @@ class EmailVault:
         Raises:
             DecryptError: The field was altered or belongs to another user.
         """
-        field = document["email"]
-        sealed = Sealed(key_id=field["k"], ciphertext=bytes(field["c"]))
-        written = self._sealer.open(sealed, "user", document["_id"], "email")
-        return EmailAddress(written=written, key=written.lower())
+        return self.unseal(document["email"], "user", document["_id"])

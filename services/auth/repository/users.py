@@ -70,8 +70,8 @@ class MongoUserRepository:
                 result = await self._users.replace_one(
                     before, self._document(user), session=session
                 )
-            except DuplicateKeyError:
-                raise HandleTakenError from None
+            except DuplicateKeyError as error:
+                raise _taken(error) from None
         if result.matched_count == 0:
             raise UserChangedError
 
@@ -194,6 +194,11 @@ class MongoCredentialRepository:
                 {"_id": user_id, "password_hash": old},
                 {"$set": {"password_hash": new}},
             )
+
+
+def _taken(error: DuplicateKeyError) -> EmailTakenError | HandleTakenError:
+    is_email = "email_index" in ((error.details or {}).get("keyPattern") or {})
+    return EmailTakenError() if is_email else HandleTakenError()
 
 
 def search_keys(user: User) -> list[str]:

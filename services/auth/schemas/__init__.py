@@ -7,6 +7,11 @@ from services.auth.schemas.accounts import (
     VerifiedResponse,
     VerifyRequest,
 )
+from services.auth.schemas.invites import (
+    AcceptInviteRequest,
+    InviteRequest,
+    InviteResponse,
+)
 from services.auth.schemas.passkeys import (
     PasskeyAddedResponse,
     PasskeyLoginRequest,
@@ -16,8 +21,10 @@ from services.auth.schemas.passkeys import (
     PasskeyResponse,
 )
 from services.auth.schemas.passwords import (
+    PasswordRequest,
     PasswordStrengthRequest,
     PasswordStrengthResponse,
+    ResetRequest,
 )
 from services.auth.schemas.profiles import (
     HandleRequest,
@@ -57,6 +64,7 @@ from services.auth.schemas.sessions import (
 )
 
 __all__ = [
+    "AcceptInviteRequest",
     "AcceptedResponse",
     "ChangedSessionsResponse",
     "CodeRequest",
@@ -66,6 +74,8 @@ __all__ = [
     "HandleRequest",
     "IdentitiesResponse",
     "IdentityResponse",
+    "InviteRequest",
+    "InviteResponse",
     "JwkResponse",
     "JwksResponse",
     "LoginRequest",
@@ -76,6 +86,7 @@ __all__ = [
     "PasskeyOptionsResponse",
     "PasskeyRequest",
     "PasskeyResponse",
+    "PasswordRequest",
     "PasswordStrengthRequest",
     "PasswordStrengthResponse",
     "PendingCodeRequest",
@@ -87,6 +98,7 @@ __all__ = [
     "RecoveryCodesResponse",
     "RefreshRequest",
     "RegisterRequest",
+    "ResetRequest",
     "RevokedSession",
     "SecondFactorResponse",
     "SecondFactorsResponse",

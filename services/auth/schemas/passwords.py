@@ -5,10 +5,24 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import Field, StringConstraints
 
 from services.auth.schemas.base import RequestModel, ResponseModel
-from services.auth.schemas.fields import Password
+from services.auth.schemas.fields import MailToken, NewPassword, Password
 from services.auth.service import PasswordStrength
 
 PasswordRule = Literal["too_short", "too_long", "not_text", "listed", "personal"]
+
+
+class PasswordRequest(RequestModel):
+    """Another password; the current one proves who asks."""
+
+    current_password: Password
+    new_password: NewPassword
+
+
+class ResetRequest(RequestModel):
+    """The token from the link, and the password that is to be."""
+
+    token: MailToken
+    password: NewPassword
 
 
 class PasswordStrengthRequest(RequestModel):

@@ -1,11 +1,17 @@
 """Use cases of accounts, sign-in, sessions and profiles."""
 
 from services.auth.service.ceremonies import Ceremonies
+from services.auth.service.email_change import EmailChange
 from services.auth.service.enrolment_sign_in import EnrolledSignIn, EnrolmentSignIn
 from services.auth.service.entrance import Entered, Entrance
+from services.auth.service.evenness import EvenAnswers
 from services.auth.service.guesses import counted
+from services.auth.service.invitations import Invitations, InvitePage
+from services.auth.service.links import OneTimeLinks
+from services.auth.service.notices import AccountNotices
 from services.auth.service.passkey_verifier import PasskeyVerifier
 from services.auth.service.passkeys import AddedPasskey, Passkeys
+from services.auth.service.password_change import PasswordChange
 from services.auth.service.password_lists import PasswordLists, PasswordStrength
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
@@ -61,21 +67,28 @@ from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshToke
 
 __all__ = [
     "AccessTokens",
+    "AccountNotices",
     "AccountRegistration",
     "AddedPasskey",
     "Answer",
     "Arrival",
     "Ceremonies",
     "Departure",
+    "EmailChange",
     "EnrolledSignIn",
     "EnrolmentSignIn",
     "Entered",
     "Entrance",
+    "EvenAnswers",
     "FactorChange",
     "FactorOverview",
+    "Invitations",
+    "InvitePage",
+    "OneTimeLinks",
     "PasskeyProof",
     "PasskeyVerifier",
     "Passkeys",
+    "PasswordChange",
     "PasswordHasher",
     "PasswordLists",
     "PasswordOwner",

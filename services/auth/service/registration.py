@@ -1,41 +1,35 @@
 """Registering an account and proving that the address is one's own."""
 
-import hashlib
-import secrets
 from dataclasses import dataclass
 
 import structlog
 
-from libs.crypto import FieldSealer
 from libs.events import EventBus, Transaction
 from libs.events.catalog import (
     AccountVerificationRequested,
     UserCreated,
     UserVerified,
 )
-from libs.kernel import Clock, EventId, UserId, new_id
+from libs.kernel import Clock, UserId, new_id
 from services.auth.domain import (
-    VERIFICATION_LIFETIME,
     EmailAddress,
     EmailTakenError,
+    LinkPurpose,
+    OneTimeLink,
     Registration,
+    RegistrationRules,
     User,
     UserStatus,
-    Verification,
-    VerificationTokenInvalidError,
     check_display_name,
     check_locale,
 )
-from services.auth.ports import (
-    CredentialRepository,
-    MailThrottle,
-    UserRepository,
-    VerificationRepository,
-)
+from services.auth.ports import CredentialRepository, MailThrottle, UserRepository
+from services.auth.service.evenness import EvenAnswers
+from services.auth.service.links import OneTimeLinks, invalid_link
+from services.auth.service.notices import AccountNotices
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
 
-_TOKEN_BYTES = 32
 _log = structlog.get_logger(__name__)
 
 
@@ -44,17 +38,19 @@ class AccountRegistration:
     """Use cases from the first form to the followed link.
 
     A stranger learns nothing about who has an account: each use case that takes an
-    address answers the same, whatever it found (EN-1).
+    address answers the same, whatever it found (EN-1), after the same time (EN-2).
     """
 
     bus: EventBus
     users: UserRepository
     credentials: CredentialRepository
-    verifications: VerificationRepository
+    links: OneTimeLinks
+    rules: RegistrationRules
     hasher: PasswordHasher
     policy: PasswordPolicy
-    transport: FieldSealer
+    notices: AccountNotices
     throttle: MailThrottle
+    even: EvenAnswers
     clock: Clock
 
     async def register(
@@ -67,18 +63,17 @@ class AccountRegistration:
 
         Raises:
             InvalidError: A field breaks its rule (address, password, name, locale).
+            ForbiddenError: Nobody registers, or no address of this domain.
             UnavailableError: Hashing is overloaded, or a store does not answer.
 
         Emits: user.created, account.verification_requested.
         """
         address = EmailAddress.parse(email)
+        self.rules.check_registration(address)
         name, tag = check_display_name(display_name), check_locale(locale)
         await self.policy.check(password, PasswordOwner(address, name))
         # Hashed before the account is looked up: the same work in every case.
         registration = Registration(name, tag, await self.hasher.hash(password))
-        if not await self.throttle.is_admitted(address):
-            _log.warning("registration_mail_throttled")
-            return
 
         async def store(transaction: Transaction) -> None:
             found = await self.users.find_by_email(address, transaction.session)
@@ -86,11 +81,15 @@ class AccountRegistration:
             if user.status is UserStatus.PENDING:
                 await self._send_link(user, registration, transaction)
 
-        try:
-            await self.bus.run_transaction(store)
-        except EmailTakenError:
-            # The same form twice at once: the other one has sent its link.
-            _log.info("registration_outrun")
+        async with self.even.held():
+            if not await self.throttle.is_admitted(address):
+                _log.warning("registration_mail_throttled")
+                return
+            try:
+                await self.bus.run_transaction(store)
+            except EmailTakenError:
+                # The same form twice at once: the other one has sent its link.
+                _log.info("registration_outrun")
 
     async def request_verification(self, *, email: str) -> None:
         """Send a new link to a pending account, for its newest registration.
@@ -102,9 +101,6 @@ class AccountRegistration:
         Emits: account.verification_requested.
         """
         address = EmailAddress.parse(email)
-        if not await self.throttle.is_admitted(address):
-            _log.warning("verification_mail_throttled")
-            return
 
         async def send(transaction: Transaction) -> None:
             user = await self.users.find_by_email(address, transaction.session)
@@ -117,33 +113,39 @@ class AccountRegistration:
                 newest = Registration(user.display_name, user.locale, password_hash)
                 await self._send_link(user, newest, transaction)
 
-        await self.bus.run_transaction(send)
+        async with self.even.held():
+            if not await self.throttle.is_admitted(address):
+                _log.warning("verification_mail_throttled")
+                return
+            await self.bus.run_transaction(send)
 
-    async def verify(self, token: str) -> UserId:
+    async def verify(self, token: str, client_address: str = "") -> UserId:
         """Activate the registration that a link was sent for, once (PW-8).
 
         Raises:
             VerificationTokenInvalidError: Used, expired, replaced or invented.
+            AttemptsThrottledError: Too many of those from one network.
 
         Emits: user.verified.
         """
-        token_hash = hash_token(token)
-
-        async def activate(transaction: Transaction) -> UserId:
-            found = await self.verifications.take(token_hash, transaction.session)
-            now = self.clock.now()
-            if found is None or found.is_expired(now):
-                raise VerificationTokenInvalidError
-            user = await self.users.get(found.user_id, transaction.session)
-            if user is None or user.status is not UserStatus.PENDING:
-                raise VerificationTokenInvalidError
-            active = user.activated(found.registration, now)
-            await self._store_active(active, found.registration, transaction)
-            return active.user_id
-
-        user_id = await self.bus.run_transaction(activate)
+        user_id = await self.links.follow(
+            LinkPurpose.VERIFICATION, token, client_address, self._activate
+        )
         _log.info("user_verified", user_id=user_id)
         return user_id
+
+    async def _activate(self, link: OneTimeLink, transaction: Transaction) -> UserId:
+        user = await self.users.get(UserId(link.subject_id), transaction.session)
+        is_waiting = user is not None and user.status is UserStatus.PENDING
+        if user is None or not is_waiting or link.registration is None:
+            raise invalid_link(LinkPurpose.VERIFICATION)
+        active = user.activated(link.registration, self.clock.now())
+        await self.users.update(active, transaction.session)
+        await self.credentials.put(
+            active.user_id, link.registration.password_hash, transaction.session
+        )
+        publish_verified(self.notices, transaction, active)
+        return active.user_id
 
     async def _open(
         self, address: EmailAddress, registration: Registration, tx: Transaction
@@ -161,63 +163,46 @@ class AccountRegistration:
             updated_at=now,
         )
         await self.users.add(user, tx.session)
-        tx.publish(
-            UserCreated(
-                user_id=user.user_id,
-                revision=user.revision,
-                display_name=user.display_name,
-                locale=user.locale,
-                roles=user.roles,
-            )
-        )
+        tx.publish(user_created(user))
         return user
 
     async def _send_link(
         self, user: User, registration: Registration, tx: Transaction
     ) -> None:
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
-        expires_at = self.clock.now() + VERIFICATION_LIFETIME
-        link = Verification(hash_token(token), user.user_id, registration, expires_at)
-        await self.verifications.add(link, tx.session)
         await self.credentials.put(user.user_id, registration.password_hash, tx.session)
-        event_id = EventId(new_id())
-        event_type = AccountVerificationRequested.event_type
-        context = (event_id, event_type)
-        event = AccountVerificationRequested(
+        link = await self.links.issue(
+            tx, LinkPurpose.VERIFICATION, user.user_id, registration=registration
+        )
+        self.notices.publish(
+            tx,
+            AccountVerificationRequested,
+            {"email": user.email.written, "token": link.token},
             user_id=user.user_id,
             display_name=registration.display_name,
             locale=registration.locale,
-            email=self.transport.seal(
-                user.email.written, *context, "email", user.user_id
-            ),
-            token=self.transport.seal(token, *context, "token", user.user_id),
-            expires_at=expires_at,
+            expires_at=link.expires_at,
         )
-        tx.publish(event, event_id=event_id)
-
-    async def _store_active(
-        self, user: User, registration: Registration, tx: Transaction
-    ) -> None:
-        await self.users.update(user, tx.session)
-        await self.credentials.put(user.user_id, registration.password_hash, tx.session)
-        await self.verifications.remove_all(user.user_id, tx.session)
-        event_id = EventId(new_id())
-        verified = UserVerified(
-            user_id=user.user_id,
-            revision=user.revision,
-            display_name=user.display_name,
-            locale=user.locale,
-            email=self.transport.seal(
-                user.email.written,
-                event_id,
-                UserVerified.event_type,
-                "email",
-                user.user_id,
-            ),
-        )
-        tx.publish(verified, event_id=event_id)
 
 
-def hash_token(token: str) -> str:
-    """Return what is stored of a token from a mail: SHA-256 in hex."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+def user_created(user: User) -> UserCreated:
+    """Return the event of a new account."""
+    return UserCreated(
+        user_id=user.user_id,
+        revision=user.revision,
+        display_name=user.display_name,
+        locale=user.locale,
+        roles=user.roles,
+    )
+
+
+def publish_verified(
+    notices: AccountNotices, transaction: Transaction, user: User
+) -> None:
+    """Tell that an account is active, and its address to who writes to it."""
+    notices.tell(
+        transaction,
+        UserVerified,
+        user,
+        {"email": user.email.written},
+        revision=user.revision,
+    )

@@ -9,6 +9,8 @@ from libs.events import EventBus, Transaction, WriteConflictError
 from libs.events.catalog import SessionReused
 from libs.kernel import Clock
 from services.auth.domain import (
+    Guess,
+    GuessPurpose,
     RefreshTokenInvalidError,
     RevokeReason,
     SecondFactorPolicy,
@@ -16,7 +18,8 @@ from services.auth.domain import (
     TokenFit,
     proves_two_factors,
 )
-from services.auth.ports import SessionRepository, UserRepository
+from services.auth.ports import GuessThrottle, SessionRepository, UserRepository
+from services.auth.service.guesses import counted
 from services.auth.service.sessions import SessionControl
 from services.auth.service.signed_in import SignedIn
 from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
@@ -35,6 +38,7 @@ class SessionRenewal:
     access: AccessTokens
     refresh_tokens: RefreshTokens
     policy: SecondFactorPolicy
+    throttle: GuessThrottle
     clock: Clock
 
     async def refresh(self, token_text: str, address: str = "") -> SignedIn:
@@ -49,10 +53,11 @@ class SessionRenewal:
 
         Raises:
             RefreshTokenInvalidError: Invented, spent, or the session is over.
+            AttemptsThrottledError: Too many invented ones from one network (LT-5).
 
         Emits: session.reused and session.revoked on replay.
         """
-        token = self.refresh_tokens.parse(token_text)
+        token = await self._parse(token_text, address)
 
         async def spend(transaction: Transaction) -> SignedIn | Session:
             return await self._spend(token, address, transaction)
@@ -82,6 +87,15 @@ class SessionRenewal:
         session = await self.sessions.get(token.session_id, None)
         if session is not None:
             await self.control.end(session, RevokeReason.LOGOUT)
+
+    async def _parse(self, token_text: str, address: str) -> RefreshToken:
+        """Read a token; only invented ones are counted, so nobody is locked out."""
+        try:
+            return self.refresh_tokens.parse(token_text)
+        except RefreshTokenInvalidError as error:
+            guess = Guess.of_bearer(GuessPurpose.REFRESH, address)
+            async with counted(self.throttle, guess, wrong=RefreshTokenInvalidError):
+                raise RefreshTokenInvalidError from error
 
     async def _spend(
         self, token: RefreshToken, address: str, transaction: Transaction

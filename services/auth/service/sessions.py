@@ -148,10 +148,13 @@ class SessionControl:
         self,
         transaction: Transaction,
         user_id: UserId,
-        kept: SessionId,
+        kept: SessionId | None,
         reason: RevokeReason,
     ) -> list[Session]:
-        """End a user's sessions but one in a running transaction; see `end_in`."""
+        """End a user's sessions but one, or all, in a running transaction.
+
+        See `end_in`.
+        """
         live = await self.sessions.oldest_live(
             user_id, at=self.clock.now(), keep=0, session=transaction.session
         )

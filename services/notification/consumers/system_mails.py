@@ -74,12 +74,18 @@ async def _keep_new_address(event: Event, context: Context, inbound: Inbound) ->
 
 
 def _notices(event: Event, context: Context, inbound: Inbound) -> dict[str, Notice]:
-    return {
+    """Write the mails; one whose link leads nowhere is not sent.
+
+    Auth seals an empty token where the new address is another account's: its owner is
+    not bothered, and who asked cannot tell.
+    """
+    notices = {
         f"{event.event_key}:{letter.address_field}": _notice(
             letter, event, context, inbound
         )
         for letter in _LETTERS[type(event)]
     }
+    return {key: notice for key, notice in notices.items() if notice.token != ""}
 
 
 def _notice(

@@ -19,6 +19,9 @@ from services.auth.domain import (
     EmailAddress,
     EmailTakenError,
     HandleTakenError,
+    Invite,
+    LinkPurpose,
+    OneTimeLink,
     Passkey,
     PasskeyKnownError,
     PendingSignIn,
@@ -29,24 +32,25 @@ from services.auth.domain import (
     User,
     UserChangedError,
     UserStatus,
-    Verification,
 )
 from services.auth.repository import (
     EmailVault,
     MemoryCeremonyRepository,
     MemoryCredentialRepository,
+    MemoryInviteRepository,
+    MemoryLinkRepository,
     MemoryPendingSignInRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
-    MemoryVerificationRepository,
     MongoCeremonyRepository,
     MongoCredentialRepository,
+    MongoInviteRepository,
+    MongoLinkRepository,
     MongoPendingSignInRepository,
     MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRepository,
-    MongoVerificationRepository,
 )
 
 pytestmark = pytest.mark.integration
@@ -61,7 +65,8 @@ class Store:
 
     users: Any
     credentials: Any
-    verifications: Any
+    links: Any
+    invites: Any
     sessions: Any
     second_factors: Any
     pending: Any
@@ -75,7 +80,8 @@ async def _mongo(stack, ring):
         store = Store(
             MongoUserRepository(database, EmailVault(ring)),
             MongoCredentialRepository(database),
-            MongoVerificationRepository(database),
+            MongoLinkRepository(database, EmailVault(ring)),
+            MongoInviteRepository(database, EmailVault(ring)),
             MongoSessionRepository(database),
             MongoSecondFactorRepository(database, ring),
             MongoPendingSignInRepository(database),
@@ -83,11 +89,12 @@ async def _mongo(stack, ring):
         )
         for kept in (
             store.users,
-            store.verifications,
             store.sessions,
             store.pending,
             store.ceremonies,
             store.second_factors,
+            store.links,
+            store.invites,
         ):
             await kept.create_indexes()
             await kept.create_indexes()
@@ -110,7 +117,8 @@ async def store(request, stack, ring):
     memory = Store(
         MemoryUserRepository(),
         MemoryCredentialRepository(),
-        MemoryVerificationRepository(),
+        MemoryLinkRepository(),
+        MemoryInviteRepository(),
         MemorySessionRepository(),
         MemorySecondFactorRepository(),
         MemoryPendingSignInRepository(),
@@ -230,21 +238,69 @@ async def test_credentials_are_replaced(store):
     assert await store.credentials.get(user_id, None) == "last"
 
 
-async def test_pw_8_link_is_taken_once(store):
-    """PW-8: taking removes; voiding removes all of one user."""
-    user_id, other_id = new_id(), new_id()
-    registration = Registration("Ann", "en", "hash")
-    links = [
-        Verification(new_id(), owner, registration, NOW + timedelta(days=1_000))
-        for owner in (user_id, user_id, other_id)
+def _links(subject_id):
+    """Return a link of each purpose."""
+    late = NOW + timedelta(days=1_000)
+    payloads = {
+        LinkPurpose.VERIFICATION: {"registration": Registration("Ann", "en", "hash")},
+        LinkPurpose.EMAIL_CHANGE: {"new_email": EmailAddress.parse("New@example.test")},
+    }
+    return [
+        OneTimeLink(new_id(), purpose, subject_id, late, **payloads.get(purpose, {}))
+        for purpose in LinkPurpose
     ]
-    for link in links:
-        await store.verifications.add(link, None)
-    assert await store.verifications.take(links[0].token_hash, None) == links[0]
-    assert await store.verifications.take(links[0].token_hash, None) is None
-    await store.verifications.remove_all(user_id, None)
-    assert await store.verifications.take(links[1].token_hash, None) is None
-    assert await store.verifications.take(links[2].token_hash, None) == links[2]
+
+
+async def test_pw_8_link_is_taken_once(store):
+    """PW-8: taking removes, for its own purpose alone; voiding removes all of one."""
+    mine, theirs = _links(new_id()), _links(new_id())
+    for link in (*mine, *theirs):
+        await store.links.add(link, None)
+    for link in mine[:2]:
+        for purpose in set(LinkPurpose) - {link.purpose}:
+            assert await store.links.take(link.token_hash, purpose, None) is None
+        assert await store.links.take(link.token_hash, link.purpose, None) == link
+        assert await store.links.take(link.token_hash, link.purpose, None) is None
+    await store.links.remove_all(mine[0].subject_id, None)
+    for link in mine[2:]:
+        assert await store.links.take(link.token_hash, link.purpose, None) is None
+    for link in theirs:
+        assert await store.links.take(link.token_hash, link.purpose, None) == link
+
+
+async def test_invitations_are_listed_until_they_expire(store):
+    """One inviter's or everybody's, in pages, in the order of their ids."""
+    ann, bob = new_id(), new_id()
+    made = []
+    for inviter, days in ((ann, 7), (bob, 7), (ann, 7), (ann, 0)):
+        late = NOW + timedelta(days=days)
+        email = EmailAddress.parse(f"{new_id()}@example.test")
+        made.append(Invite(new_id(), email, "member", "en", inviter, NOW, late))
+        await store.invites.add(made[-1], None)
+
+    async def listed(inviter_id, after=None, limit=10):
+        found = await store.invites.list_waiting(
+            inviter_id=inviter_id, at=NOW, after=after, limit=limit
+        )
+        return list(found)
+
+    assert await listed(None) == made[:3]
+    assert await listed(ann) == [made[0], made[2]]
+    assert await listed(ann, after=made[0].invite_id) == [made[2]]
+    assert await listed(None, limit=1) == made[:1]
+    assert await store.invites.get(made[0].invite_id, None) == made[0]
+    assert await store.invites.remove(made[0].invite_id, None)
+    assert not await store.invites.remove(made[0].invite_id, None)
+    assert await store.invites.get(made[0].invite_id, None) is None
+
+
+async def test_taken_address_is_told_from_a_taken_handle(store):
+    """A change of the address meets the unique index as one of the handle does."""
+    ann, bob = _user("Ann"), _user("Bob")
+    await store.users.add(ann, None)
+    await store.users.add(bob, None)
+    with pytest.raises(EmailTakenError):
+        await store.users.update(bob.changed(NOW, email=ann.email), None)
 
 
 async def test_rt_2_rotation_is_compare_and_set(store):

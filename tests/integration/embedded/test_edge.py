@@ -57,7 +57,7 @@ def raw(port, text, seconds=20.0):
     return answer.decode(errors="replace"), time.monotonic() - began
 
 
-@pytest.mark.parametrize("path", ["/", "/verify", "/verify.js", "/style.css"])
+@pytest.mark.parametrize("path", ["/", "/verify", "/reset", "/link.js", "/style.css"])
 def test_static_client_is_served_with_every_header(edge, path):
     """Pages come from files, under a policy that lets no foreign script run."""
     status, headers, body = ask(edge.port("edge"), "GET", path)

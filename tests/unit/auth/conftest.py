@@ -11,7 +11,14 @@ from libs.chassis.health import Health
 from libs.chassis.principals import Principal
 from libs.crypto import FieldSealer, KeyRing, SigningKeys
 from libs.events import Worker
-from libs.events.catalog import AccountVerificationRequested
+from libs.events.catalog import (
+    AccountEmailChanged,
+    AccountEmailChangeRequested,
+    AccountInvited,
+    AccountPasswordChanged,
+    AccountResetRequested,
+    AccountVerificationRequested,
+)
 from libs.events.memory import InMemoryBus
 from libs.kernel import FrozenClock
 from services.auth.api import FORMS, ROUTERS, AuthState
@@ -33,6 +40,8 @@ from services.auth.domain import ClientDevice, Provider, Providers
 from services.auth.repository import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,
+    MemoryInviteRepository,
+    MemoryLinkRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
     MemoryProviderFlowRepository,
@@ -40,13 +49,20 @@ from services.auth.repository import (
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
-    MemoryVerificationRepository,
 )
 from services.auth.service import PasswordHasher, PasswordLists
 from services.auth.settings import AuthSettings
 from tests.support.asgi import AsgiClient, InternalCallers
 from tests.support.identity_provider import StubProvider
 
+MAILED = (
+    AccountEmailChanged,
+    AccountEmailChangeRequested,
+    AccountInvited,
+    AccountPasswordChanged,
+    AccountResetRequested,
+    AccountVerificationRequested,
+)
 PASSWORD = "correct horse battery"
 EMAIL = "ann@example.test"
 ADDRESS = "10.0.0.1"
@@ -118,9 +134,18 @@ class House:
 
     def token(self):
         """Open the token of the newest mail, as notification does."""
-        event, event_id = self.mails[-1]
-        context = (event_id, event.event_type, "token", event.user_id)
-        return self.transport.open(event.token, *context)
+        return self.opened("token")
+
+    def opened(self, field, index=-1):
+        """Open a sealed field of a mail."""
+        event, event_id = self.mails[index]
+        context = (event_id, event.event_type, field, event.event_key)
+        return self.transport.open(getattr(event, field), *context)
+
+    async def mailed(self):
+        """Return the kinds of mails so far, once all are out."""
+        await self.bus.settled()
+        return [type(event) for event, _ in self.mails]
 
 
 def _settings(folder, callers):
@@ -141,6 +166,7 @@ def _settings(folder, callers):
         mongo_url="mongodb://nowhere",
         amqp_url="amqp://nowhere",
         redis_url="redis://nowhere",
+        even_answer_seconds=0,
         signing_keys_file=signing,
         **rings,
     )
@@ -187,7 +213,8 @@ async def house(settings, hasher, password_lists):
         stores=Stores(
             users=MemoryUserRepository(),
             credentials=MemoryCredentialRepository(),
-            verifications=MemoryVerificationRepository(),
+            links=MemoryLinkRepository(),
+            invites=MemoryInviteRepository(),
             sessions=MemorySessionRepository(),
             second_factors=MemorySecondFactorRepository(),
             pending_sign_ins=MemoryPendingSignInRepository(),
@@ -222,7 +249,7 @@ async def house(settings, hasher, password_lists):
     )
     worker = Worker("notification")
 
-    @worker.subscribe(AccountVerificationRequested, name="mails")
+    @worker.subscribe(*MAILED, name="mails")
     async def take(event, context):
         made.mails.append((event, context.event_id))
 

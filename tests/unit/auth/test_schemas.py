@@ -8,6 +8,18 @@ from pydantic import ValidationError
 from services.auth import schemas
 
 GOOD = {
+    "PasswordRequest": {
+        "current_password": "correct horse battery",
+        "new_password": "another horse battery",
+    },
+    "ResetRequest": {"token": "x" * 43, "password": "correct horse battery"},
+    "InviteRequest": {"email": "b@example.test", "role": "guest", "locale": "de"},
+    "AcceptInviteRequest": {
+        "token": "x" * 43,
+        "password": "correct horse battery",
+        "display_name": "Bob",
+        "locale": "de",
+    },
     "PasswordStrengthRequest": {
         "password": "correct horse battery",
         "email": "a@example.test",

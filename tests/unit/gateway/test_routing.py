@@ -114,6 +114,9 @@ def test_only_the_listed_routes_of_the_own_table_are_anonymous() -> None:
     anonymous = {entry.prefix for entry in table.routes if entry.is_anonymous}
     assert anonymous == {
         "/api/v1/auth/backchannel-logout",
+        "/api/v1/auth/email",
+        "/api/v1/auth/forgot",
+        "/api/v1/auth/invite",
         "/api/v1/auth/jwks.json",
         "/api/v1/auth/login",
         "/api/v1/auth/logout",
@@ -123,6 +126,7 @@ def test_only_the_listed_routes_of_the_own_table_are_anonymous() -> None:
         "/api/v1/auth/password-strength",
         "/api/v1/auth/refresh",
         "/api/v1/auth/register",
+        "/api/v1/auth/reset",
         "/api/v1/auth/verification",
         "/api/v1/auth/verify",
     }

@@ -114,6 +114,27 @@ async def test_every_account_event_becomes_its_mails(
     assert found == [(f"{field}@example.org", text) for field, text in expected]
 
 
+async def test_en_1_new_address_without_a_link_gets_no_mail(house: House) -> None:
+    """EN-1: where auth seals no token, only the old address is written to."""
+    event_id, user_id = EventId(new_id()), new_id()
+    kind = AccountEmailChangeRequested.event_type
+    texts = {"old_email": "old@b.cd", "new_email": "taken@b.cd", "token": ""}
+    event = AccountEmailChangeRequested(
+        user_id=user_id,
+        expires_at=house.clock.now() + timedelta(minutes=30),
+        **{
+            name: house.seal(text, event_id, kind, name, user_id)
+            for name, text in texts.items()
+        },
+        **PERSON,
+    )
+
+    await house.take(event, event_id)
+    await house.tick()
+
+    assert [mail.address for mail in house.mail.sent] == ["old@b.cd"]
+
+
 async def test_a_late_verification_mail_is_dropped(house: House) -> None:
     """A link that is no longer valid is not sent."""
     event_id, user_id = EventId(new_id()), new_id()

@@ -112,15 +112,6 @@ class CredentialsInvalidError(UnauthenticatedError):
         )
 
 
-class VerificationTokenInvalidError(InvalidError):
-    """The link was used, expired, replaced by a newer one or never sent."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            "verification_token_invalid", "This link is not valid any more."
-        )
-
-
 class RefreshTokenInvalidError(UnauthenticatedError):
     """The refresh token is not the session's, or the session is over."""
 

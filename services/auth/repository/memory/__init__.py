@@ -1,9 +1,12 @@
 """The repositories in memory, for tests; same behaviour, no durability."""
 
+from services.auth.repository.memory.links import (
+    MemoryInviteRepository,
+    MemoryLinkRepository,
+)
 from services.auth.repository.memory.people import (
     MemoryCredentialRepository,
     MemoryUserRepository,
-    MemoryVerificationRepository,
 )
 from services.auth.repository.memory.providers import (
     MemoryLogoutRepository,
@@ -22,6 +25,8 @@ from services.auth.repository.memory.sessions import (
 __all__ = [
     "MemoryCeremonyRepository",
     "MemoryCredentialRepository",
+    "MemoryInviteRepository",
+    "MemoryLinkRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
     "MemoryProviderFlowRepository",
@@ -29,5 +34,4 @@ __all__ = [
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRepository",
-    "MemoryVerificationRepository",
 ]

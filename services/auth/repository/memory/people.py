@@ -10,7 +10,6 @@ from services.auth.domain import (
     HandleTakenError,
     User,
     UserChangedError,
-    Verification,
 )
 from services.auth.ports import DatabaseSession
 from services.auth.repository.users import search_keys
@@ -33,7 +32,9 @@ class MemoryUserRepository:
         stored = self._users.get(user.user_id)
         if stored is None or stored.revision != user.revision - 1:
             raise UserChangedError
-        others = (other for other in self._users.values() if other is not stored)
+        others = [other for other in self._users.values() if other is not stored]
+        if any(other.email.key == user.email.key for other in others):
+            raise EmailTakenError
         if user.handle and any(other.handle == user.handle for other in others):
             raise HandleTakenError
         self._users[user.user_id] = user
@@ -97,26 +98,3 @@ class MemoryCredentialRepository:
         """Store a hash if the one before is still `old`."""
         if self._hashes.get(user_id) == old:
             self._hashes[user_id] = new
-
-
-class MemoryVerificationRepository:
-    """Links in a dictionary."""
-
-    def __init__(self) -> None:
-        self._links: dict[str, Verification] = {}
-
-    async def add(self, verification: Verification, session: DatabaseSession) -> None:
-        """Store a link."""
-        self._links[verification.token_hash] = verification
-
-    async def take(
-        self, token_hash: str, session: DatabaseSession
-    ) -> Verification | None:
-        """Remove and return a link; one caller gets it."""
-        return self._links.pop(token_hash, None)
-
-    async def remove_all(self, user_id: UserId, session: DatabaseSession) -> None:
-        """Void every other link of a user."""
-        self._links = {
-            key: link for key, link in self._links.items() if link.user_id != user_id
-        }

@@ -1,0 +1,122 @@
+"""The use cases of accounts, put together over any adapters."""
+
+from libs.crypto import FieldSealer
+from services.auth.api.state import AccountState
+from services.auth.app.adapters import Adapters
+from services.auth.domain import RegistrationRules
+from services.auth.service import (
+    AccountNotices,
+    AccountRegistration,
+    EmailChange,
+    EvenAnswers,
+    Invitations,
+    OneTimeLinks,
+    PasswordChange,
+    PasswordPolicy,
+    SessionControl,
+    StepUp,
+)
+from services.auth.settings import AuthSettings
+
+
+class AccountParts:
+    """Builds the use cases of accounts; they share links, notices and rules."""
+
+    def __init__(
+        self,
+        settings: AuthSettings,
+        adapters: Adapters,
+        policy: PasswordPolicy,
+        transport: FieldSealer,
+    ) -> None:
+        self._adapters = adapters
+        self._policy = policy
+        self._notices = AccountNotices(transport)
+        self._even = EvenAnswers(settings.even_answer_seconds)
+        self._links = OneTimeLinks(
+            adapters.bus,
+            adapters.stores.links,
+            adapters.counters.guess_throttle,
+            adapters.clock,
+        )
+        domains = settings.registration_domains
+        self._rules = RegistrationRules(
+            settings.registration_mode,
+            frozenset(domains.split(",")) if domains else frozenset(),
+            settings.members_invite,
+        )
+
+    def state(self, control: SessionControl, step_up: StepUp) -> AccountState:
+        """Return the part of the routes' state that is about accounts."""
+        return AccountState(
+            registration=self.registration(),
+            password_policy=self._policy,
+            password_change=self.password_change(control),
+            email_change=self.email_change(step_up),
+            invitations=self.invitations(),
+        )
+
+    def registration(self) -> AccountRegistration:
+        """Return registering and verifying."""
+        return AccountRegistration(
+            bus=self._adapters.bus,
+            users=self._adapters.stores.users,
+            credentials=self._adapters.stores.credentials,
+            links=self._links,
+            rules=self._rules,
+            hasher=self._adapters.hasher,
+            policy=self._policy,
+            notices=self._notices,
+            throttle=self._adapters.counters.mail_throttle,
+            even=self._even,
+            clock=self._adapters.clock,
+        )
+
+    def password_change(self, control: SessionControl) -> PasswordChange:
+        """Return change and reset of the password."""
+        return PasswordChange(
+            bus=self._adapters.bus,
+            users=self._adapters.stores.users,
+            credentials=self._adapters.stores.credentials,
+            links=self._links,
+            control=control,
+            hasher=self._adapters.hasher,
+            policy=self._policy,
+            notices=self._notices,
+            guesses=self._adapters.counters.guess_throttle,
+            mails=self._adapters.counters.mail_throttle,
+            audit=self._adapters.stores.audit,
+            even=self._even,
+        )
+
+    def email_change(self, step_up: StepUp) -> EmailChange:
+        """Return the change of the address."""
+        return EmailChange(
+            bus=self._adapters.bus,
+            users=self._adapters.stores.users,
+            links=self._links,
+            step_up=step_up,
+            notices=self._notices,
+            mails=self._adapters.counters.mail_throttle,
+            audit=self._adapters.stores.audit,
+            even=self._even,
+            clock=self._adapters.clock,
+        )
+
+    def invitations(self) -> Invitations:
+        """Return inviting and accepting."""
+        return Invitations(
+            bus=self._adapters.bus,
+            users=self._adapters.stores.users,
+            credentials=self._adapters.stores.credentials,
+            invites=self._adapters.stores.invites,
+            links=self._links,
+            rules=self._rules,
+            hasher=self._adapters.hasher,
+            policy=self._policy,
+            notices=self._notices,
+            mails=self._adapters.counters.mail_throttle,
+            audit=self._adapters.stores.audit,
+            even=self._even,
+            clock=self._adapters.clock,
+        )
