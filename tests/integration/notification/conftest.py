@@ -47,16 +47,32 @@ class Outside:
 
     async def verification_requested(self, email: str, locale: str = "en") -> EventId:
         """Somebody registered."""
-        event_id, user_id = EventId(new_id()), new_id()
-        kind = "account.verification_requested"
-        event = AccountVerificationRequested(
-            user_id=user_id,
-            display_name="Ada",
+        return await self.account(
+            AccountVerificationRequested,
+            {"email": email, "token": "tok-en"},
             locale=locale,
-            email=self.account_sealer.seal(email, event_id, kind, "email", user_id),
-            token=self.account_sealer.seal("tok-en", event_id, kind, "token", user_id),
-            expires_at=datetime.now(UTC) + timedelta(minutes=30),
         )
+
+    async def account(
+        self, event_class: type[Event], sealed: dict[str, str], **fields: Any
+    ) -> EventId:
+        """Something happened to an account, or somebody was invited."""
+        event_id, subject = EventId(new_id()), new_id()
+        kind, names = event_class.event_type, set(event_class.__struct_fields__)
+        usual = {
+            "display_name": "Ada",
+            "inviter_name": "Ada",
+            "inviter_id": new_id(),
+            "expires_at": datetime.now(UTC) + timedelta(minutes=30),
+            "change": "added",
+        }
+        secrets = {
+            name: self.account_sealer.seal(text, event_id, kind, name, subject)
+            for name, text in sealed.items()
+        }
+        known = {name: value for name, value in usual.items() if name in names}
+        key = {event_class.event_key_field: subject}
+        event = event_class(**known | fields | secrets | key)
         return await publish(self.auth, event, event_id)
 
     async def verified(self, email: str, name: str, *, user_id: str = "") -> str:

@@ -2,15 +2,26 @@
 
 import asyncio
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
+from libs.events.catalog import (
+    AccountEmailChanged,
+    AccountEmailChangeRequested,
+    AccountInvited,
+    AccountMfaChanged,
+    AccountPasswordChanged,
+    AccountResetRequested,
+)
 from tests.integration.notification.conftest import TRACE, Outside, final_state
 from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.integration
+
+WEB = Path(__file__).parents[3] / "web"
 
 
 async def test_verification_mail_carries_the_link(
@@ -25,6 +36,65 @@ async def test_verification_mail_carries_the_link(
     assert f"{service.edge_url}/verify.html#token=tok-en" in mail["html"]
     assert mail["headers"]["auto-submitted"] == "auto-generated"
     assert mail["headers"]["x-parley-trace"] == TRACE
+
+
+ACCOUNT_MAILS = [
+    (AccountResetRequested, "email", "/reset.html", "Reset your", "Passwort zurück"),
+    (AccountPasswordChanged, "email", None, "Your password was", "Ihr Passwort wurde"),
+    (
+        AccountEmailChangeRequested,
+        "new_email",
+        "/confirm-email.html",
+        "Confirm",
+        "neue",
+    ),
+    (AccountEmailChangeRequested, "old_email", None, "A new mail address", "Eine neue"),
+    (AccountEmailChanged, "new_email", None, "Your mail address was", "Ihre E-Mail"),
+    (AccountEmailChanged, "old_email", None, "Your mail address was", "Ihre E-Mail"),
+    (
+        AccountMfaChanged,
+        "email",
+        None,
+        "Your second factor",
+        "Ihr zweiter",
+    ),
+    (
+        AccountInvited,
+        "email",
+        "/invite.html",
+        "Ada invites you",
+        "Ada lädt",
+    ),
+]
+
+
+async def test_every_account_event_is_mailed_in_both_languages(
+    service: RunningStack, outside: Outside, address: str
+) -> None:
+    """Each to its address, in the user's language; links lead to a page that exists."""
+    for locale in ("en", "de"):
+        for event_class in dict.fromkeys(row[0] for row in ACCOUNT_MAILS):
+            names = set(event_class.__struct_fields__)
+            sealed = {
+                name: f"{name}-{event_class.__name__}-{locale}-{address}"
+                for name in names & {"email", "old_email", "new_email"}
+            }
+            if "token" in names:
+                sealed["token"] = "tok-en"
+            await outside.account(event_class, sealed, locale=locale)
+
+    for event_class, field, page, *subjects in ACCOUNT_MAILS:
+        for locale, subject in zip(("en", "de"), subjects, strict=True):
+            to = f"{field}-{event_class.__name__}-{locale}-{address}"
+            [mail] = await service.wait_mails(to)
+            assert subject in mail["subject"], (mail["subject"], subject)
+            if page:
+                assert (WEB / page.removeprefix("/")).is_file()
+                link = f"{service.edge_url}{page}#token=tok-en"
+                assert link in mail["text"]
+                assert link in mail["html"]
+            else:
+                assert "token" not in mail["text"]
 
 
 async def test_verified_user_is_welcomed(
