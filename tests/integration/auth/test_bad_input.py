@@ -60,6 +60,15 @@ BODIES = [
     ("login", {"email": "a@b.de", "password": PASSWORD, "device_name": "x" * 65}),
     ("password-strength", {"password": "x" * 257}),
     ("password-strength", {"password": "x", "user_inputs": ["a"]}),
+    ("forgot", {}),
+    ("forgot", {"email": {"$ne": ""}}),
+    ("reset", {"token": "invented", "password": PASSWORD}),
+    ("reset", {"token": {"$exists": True}, "password": PASSWORD}),
+    ("reset", {"token": "invented", "password": PASSWORD, "user_id": "x"}),
+    ("email", {"token": "invented"}),
+    ("email", {"token": "invented", "email": "a@example.test"}),
+    ("invite", {"token": "invented", "password": PASSWORD, "display_name": "A"}),
+    ("invite", {"token": "x", "password": PASSWORD, "display_name": "A", "role": "x"}),
     ("refresh", {}),
     ("refresh", {"refresh_token": ""}),
     ("refresh", {"refresh_token": "~~~"}),
@@ -118,7 +127,19 @@ USER_CALLS = [
     ("GET", "/api/v1/me/sessions?cursor=e30", None),
     ("DELETE", "/api/v1/me/sessions/" + "x" * 36, None),
     ("DELETE", f"/api/v1/me/sessions/{new_id()}", None),
-    ("DELETE", "/api/v1/me", None),
+    ("PUT", "/api/v1/me/password", {"new_password": PASSWORD}),
+    (
+        "PUT",
+        "/api/v1/me/password",
+        {"current_password": PASSWORD, "new_password": {"$gt": ""}},
+    ),
+    ("PUT", "/api/v1/me/email", {"email": ["a@example.test"]}),
+    ("PUT", "/api/v1/me/email", {"email": "a@b.de\r\nBcc: c@d.de"}),
+    ("POST", "/api/v1/invites", {"email": "a@example.test", "role": "admin"}),
+    ("POST", "/api/v1/invites", {"email": "a@example.test"}),
+    ("GET", "/api/v1/invites?cursor=e30", None),
+    ("DELETE", f"/api/v1/invites/{new_id()}", None),
+    ("DELETE", "/api/v1/invites/" + "x" * 36, None),
     ("GET", "/internal/sessions", None),
     ("GET", "/api/v1/auth/nowhere", None),
 ]
@@ -189,6 +210,11 @@ async def test_bad_call_of_a_user_is_refused(client, method, path, body):
         ("GET", "/api/v1/me"),
         ("PATCH", "/api/v1/me"),
         ("PUT", "/api/v1/me/handle"),
+        ("PUT", "/api/v1/me/password"),
+        ("PUT", "/api/v1/me/email"),
+        ("GET", "/api/v1/invites"),
+        ("POST", "/api/v1/invites"),
+        ("DELETE", f"/api/v1/invites/{new_id()}"),
         ("GET", "/api/v1/users"),
         ("GET", f"/api/v1/users/{new_id()}"),
         ("GET", "/api/v1/me/sessions"),
@@ -197,7 +223,7 @@ async def test_bad_call_of_a_user_is_refused(client, method, path, body):
 )
 async def test_az_1_user_routes_need_a_user(client, method, path):
     """AZ-1, IN-1: nobody 401, a service 403, no internal token 401."""
-    body = {} if method in ("PATCH", "PUT") else None
+    body = {} if method in ("PATCH", "PUT", "POST") else None
     status, _, _ = await client.call(method, path, body)
     assert status == 401
     status, _, _ = await client.call(method, path, body, principal=Principal.service())

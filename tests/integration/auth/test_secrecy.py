@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from pymongo import AsyncMongoClient
 
+from libs.chassis.security import Principal
 from libs.kernel import new_id
 from tests.integration.auth.conftest import PASSWORD
 
@@ -64,12 +65,30 @@ async def test_cr_6_no_address_token_or_password_rests_in_the_clear(
     client, mailbox, ann, stack
 ):
     """CR-6, RT-5: neither database nor log holds what must be secret."""
-    tokens, _ = await client.login(ann)
+    tokens, who = await client.login(ann)
+    wanted, invited = f"wanted-{new_id()}@example.test", f"in-{new_id()}@example.test"
+    await client.post("forgot", {"email": ann})
+    admin = Principal(who.user_id, who.session_id, ("admin",))
+    for method, path, email in (
+        ("PUT", "/api/v1/me/email", wanted),
+        ("POST", "/api/v1/invites", invited),
+    ):
+        await client.call(method, path, {"email": email}, principal=admin)
+    mailed = [
+        await mailbox.token(ann, "account.reset_requested"),
+        await mailbox.token(
+            wanted, "account.email_change_requested", field="new_email"
+        ),
+        await mailbox.token(invited, "account.invited"),
+    ]
     _, second, _ = await client.post(
         "refresh", {"refresh_token": tokens["refresh_token"]}
     )
     link = await mailbox.token(ann)
     secrets = [
+        *mailed,
+        wanted,
+        invited,
         ann,
         ann.upper(),
         PASSWORD,
