@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -54,10 +56,21 @@ def test_se_1_a_broken_secret_is_not_quoted(stack, tmp_path):
     ring = tmp_path / "pepper.json"
     ring.write_text(json.dumps({"current": "1", "keys": {"1": marker}}))
     ring.chmod(0o600)
-    environment = dict(os.environ) | stack.service_environment("auth")
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = (
+        dict(os.environ)
+        | stack.service_environment("auth")
+        | {
+            "AUTH_PEPPER_KEYS_FILE": str(ring),
+            "AUTH_LOG_FILE": "",
+            "AUTH_PORT": str(port),
+        }
+    )
     result = subprocess.run(
         [sys.executable, "-m", "services.auth"],
-        env=environment | {"AUTH_PEPPER_KEYS_FILE": str(ring), "AUTH_LOG_FILE": ""},
+        env=environment,
         capture_output=True,
         text=True,
         timeout=60,
