@@ -39,12 +39,7 @@ class AccountParts:
             adapters.counters.guess_throttle,
             adapters.clock,
         )
-        domains = settings.registration_domains
-        self._rules = RegistrationRules(
-            settings.registration_mode,
-            frozenset(domains.split(",")) if domains else frozenset(),
-            settings.members_invite,
-        )
+        self._rules = registration_rules(settings)
 
     def state(self, control: SessionControl, step_up: StepUp) -> AccountState:
         """Return the part of the routes' state that is about accounts."""
@@ -120,3 +115,13 @@ class AccountParts:
             even=self._even,
             clock=self._adapters.clock,
         )
+
+
+def registration_rules(settings: AuthSettings) -> RegistrationRules:
+    """Return how people come in; by a provider too."""
+    domains = settings.registration_domains
+    return RegistrationRules(
+        settings.registration_mode,
+        frozenset(domains.split(",")) if domains else frozenset(),
+        settings.members_invite,
+    )

@@ -10,6 +10,7 @@ from libs.chassis.errors import StartError
 from libs.crypto import FieldSealer, KeyRingError
 from libs.crypto.keyring import read_private_file
 from libs.kernel import Clock
+from services.auth.app.accounts import registration_rules
 from services.auth.app.adapters import Adapters
 from services.auth.clients import HttpProviderClient, Outbound
 from services.auth.domain import (
@@ -17,6 +18,7 @@ from services.auth.domain import (
     Providers,
     ProvidersInvalidError,
     Redirects,
+    RegistrationRules,
 )
 from services.auth.ports import ProviderClients
 from services.auth.service import (
@@ -109,21 +111,23 @@ def provider_state(settings: AuthSettings, parts: ProviderParts) -> ProviderStat
         ),
         clock=parts.adapters.clock,
     )
+    accounts = _accounts(parts, registration_rules(settings))
     return ProviderState(
         provider_journey=journey,
-        provider_sign_in=ProviderSignIn(journey, _accounts(parts), parts.entrance),
+        provider_sign_in=ProviderSignIn(journey, accounts, parts.entrance),
         provider_links=_links(parts, journey),
         provider_logout=_logout(parts),
     )
 
 
-def _accounts(parts: ProviderParts) -> ProviderAccounts:
+def _accounts(parts: ProviderParts, rules: RegistrationRules) -> ProviderAccounts:
     stores = parts.adapters.stores
     return ProviderAccounts(
         bus=parts.adapters.bus,
         providers=parts.configured.providers,
         users=stores.users,
         links=stores.identities.links,
+        rules=rules,
         transport=parts.transport,
         audit=stores.audit,
         clock=parts.adapters.clock,

@@ -17,6 +17,7 @@ from libs.kernel import AppError, Clock, EventId, UserId, new_id
 from services.auth.domain import (
     DisplayNameInvalidError,
     EmailAddress,
+    EmailDomainRefusedError,
     EmailInvalidError,
     EmailTakenError,
     IdentityNotLinkedError,
@@ -25,6 +26,8 @@ from services.auth.domain import (
     ProviderIdentity,
     ProviderLink,
     Providers,
+    RegistrationClosedError,
+    RegistrationRules,
     User,
     UserStatus,
     check_display_name,
@@ -43,6 +46,7 @@ class ProviderAccounts:
     providers: Providers
     users: UserRepository
     links: ProviderLinkRepository
+    rules: RegistrationRules
     transport: FieldSealer
     audit: AuditTrail
     clock: Clock
@@ -110,7 +114,8 @@ class ProviderAccounts:
         """
         try:
             address = EmailAddress.parse(identity.email)
-        except EmailInvalidError:
+            self.rules.check_registration(address)
+        except (EmailInvalidError, RegistrationClosedError, EmailDomainRefusedError):
             raise IdentityNotLinkedError from None
         domain = address.key.rpartition("@")[2]
         provider = self.providers.get(identity.provider_id)

@@ -1,5 +1,6 @@
 """Signing in, linking and signing out with providers, over memory (OI-1, OI-2)."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,6 +21,8 @@ from services.auth.domain import (
     ProofHolder,
     ProviderMissingError,
     ProviderSignInInvalidError,
+    RegistrationMode,
+    RegistrationRules,
     SecondFactors,
     StepUpRequiredError,
     UserStatus,
@@ -159,6 +162,27 @@ async def test_oi_2_rules_of_registration_hold(house, browser, name):
     assert caught.value.details == taken.value.details == {}
     refused = _audited(house, "session.refused")
     assert {e.result for e in refused} == {AuditResult.FAILURE}
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        RegistrationRules(RegistrationMode.CLOSED),
+        RegistrationRules(RegistrationMode.INVITE_ONLY),
+        RegistrationRules(domains=frozenset({"other.test"})),
+    ],
+)
+async def test_rules_of_the_house_hold_for_providers_too(house, browser, rules):
+    """Whom the house does not let register, no provider does; the same answer."""
+    sign_in = house.state["provider_sign_in"]
+    strict = replace(sign_in, accounts=replace(sign_in.accounts, rules=rules))
+    code = await browser.code()
+    with pytest.raises(IdentityNotLinkedError):
+        await strict.sign_in(code, browser.holder, DEVICE)
+    known = await browser.sign_in()
+    code = await browser.code()
+    again = await strict.sign_in(code, browser.holder, DEVICE)
+    assert again.user_id == known.user_id
 
 
 async def test_closed_provider_opens_no_account(house, browser):
