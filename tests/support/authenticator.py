@@ -36,6 +36,7 @@ class Authenticator:
         rp_id: Relying party that it signs for; the options' if None.
         verifies_user: Whether it checks its holder.
         count: Uses; grows by `step` each time.
+        noise: Stands in the place of the public key, if any.
     """
 
     origin: str
@@ -44,6 +45,7 @@ class Authenticator:
     count: int = 0
     step: int = 1
     cross_origin: bool = False
+    noise: bytes = b""
     credential_id: bytes = field(default_factory=lambda: secrets.token_bytes(32))
     user_handle: bytes = b""
     key: ec.EllipticCurvePrivateKey = field(
@@ -57,7 +59,7 @@ class Authenticator:
             bytes(16)
             + len(self.credential_id).to_bytes(2, "big")
             + self.credential_id
-            + cbor2.dumps(self._public_key())
+            + (self.noise or cbor2.dumps(self._public_key()))
         )
         rp_id = self.rp_id or options["rp"]["id"]
         data = self._authenticator_data(rp_id, _ATTESTED) + attested

@@ -1,6 +1,6 @@
 """Signing in where a second factor is required and none is there yet (MF-3)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from libs.events import EventBus, Transaction
 from services.auth.domain import (
@@ -43,23 +43,24 @@ class EnrolmentSignIn:
         """
         waiting = await self.sign_in.look(pending_token, is_web_client=is_web_client)
         _check_enrolment(waiting)
-        return await self.bus.run_transaction(
-            lambda transaction: self.settings.offer_totp_in(
-                transaction, waiting.user_id
-            )
-        )
+
+        async def offer(tx: Transaction) -> TotpOffer:
+            await self._check_without_factor(waiting, tx)
+            return await self.settings.offer_totp_in(tx, waiting.user_id)
+
+        return await self.bus.run_transaction(offer)
 
     async def confirm_totp(
         self, pending_token: str, code: str, *, is_web_client: bool
     ) -> EnrolledSignIn:
-        """Put the seed to use and start the session, both or neither.
+        """Put the seed to use and start the session; the user's others end.
 
         Raises:
             PendingSignInInvalidError: See `offer_totp`; or five wrong codes.
             OriginRefusedError: See `offer_totp`.
             SecondFactorInvalidError: Not a code of the seed that was offered.
 
-        Emits: account.mfa_changed, session.started.
+        Emits: account.mfa_changed, session.started, session.revoked.
         """
         waiting = await self.sign_in.count_try(
             pending_token, is_web_client=is_web_client
@@ -70,14 +71,27 @@ class EnrolmentSignIn:
             user = await self.users.get(waiting.user_id, tx.session)
             if user is None or not user.may_sign_in:
                 raise PendingSignInInvalidError
+            await self._check_without_factor(waiting, tx)
             codes = await self.settings.confirm_totp_in(tx, user.user_id, code)
             await self.sign_in.take_in(waiting, tx)
             methods = (*waiting.methods, AuthMethod.ONE_TIME_CODE)
             started = await self.entrance.start_in(tx, user, waiting.device, methods)
-            return started, codes
+            others = await self.settings.end_others_in(
+                tx, user.user_id, started.signed_in.session_id
+            )
+            return replace(started, ended=started.ended + others), codes
 
         started, codes = await self.bus.run_transaction(enter)
         return EnrolledSignIn(await self.entrance.announce(started), codes)
+
+    async def _check_without_factor(
+        self, waiting: PendingSignIn, tx: Transaction
+    ) -> None:
+        # Somebody may have enrolled since the first step: who only knows the password
+        # must not put an app of their own in the place of the owner's.
+        own = await self.settings.factors.get(waiting.user_id, tx.session)
+        if own.is_enrolled:
+            raise PendingSignInInvalidError
 
 
 def _check_enrolment(waiting: PendingSignIn) -> None:

@@ -39,7 +39,7 @@ Credential = Mapping[str, Any]
 
 T = TypeVar("T")
 _TIMEOUT_MS = int(PASSKEY_CHALLENGE_LIFETIME.total_seconds() * 1_000)
-_UNREADABLE = (WebAuthnException, ValueError, TypeError, KeyError, RecursionError)
+_UNREADABLE = (WebAuthnException, ValueError, TypeError, LookupError, RecursionError)
 
 
 @dataclass(frozen=True)

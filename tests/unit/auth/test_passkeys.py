@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import cbor2
 import pytest
 
 from libs.kernel import new_id
@@ -210,6 +211,14 @@ async def test_noise_is_refused_not_an_error(keyed, noise):
     response = credential["response"] | {"clientDataJSON": encode(noise.encode())}
     with pytest.raises(SecondFactorInvalidError):
         await keyed.sign_in(credential | {"response": response})
+
+
+@pytest.mark.parametrize("key", [[], {}, "x", None], ids=repr)
+async def test_noise_for_a_key_is_refused_not_an_error(ann, key):
+    """Whatever stands where the public key should."""
+    ann.authenticator.noise = cbor2.dumps(key)
+    with pytest.raises(PasskeyInvalidError):
+        await ann.register()
 
 
 async def test_a_key_belongs_to_one_user(house, keyed):

@@ -326,6 +326,39 @@ async def test_mf_3_who_must_have_a_factor_enrols_while_signing_in(house, enforc
         await enrolment.offer_totp(pending.pending_token, is_web_client=False)
 
 
+async def test_mf_3_of_two_set_ups_at_once_only_the_first_is_taken(house, enforced):
+    """MF-3: who waits with the password alone replaces no app of its owner."""
+    await house.join()
+    enrolment = house.state["enrolment_sign_in"]
+    mine, theirs = [(await house.login()).pending_token for _ in range(2)]
+    offer = await enrolment.offer_totp(mine, is_web_client=False)
+    app = pyotp.TOTP(offer.secret)
+    code = app.at(house.clock.now())
+    await enrolment.confirm_totp(mine, code, is_web_client=False)
+    house.clock.advance(STEP)
+    with pytest.raises(PendingSignInInvalidError):
+        await enrolment.offer_totp(theirs, is_web_client=False)
+    with pytest.raises(PendingSignInInvalidError):
+        await enrolment.confirm_totp(
+            theirs, app.at(house.clock.now()), is_web_client=False
+        )
+
+
+async def test_sr_1_enrolling_while_signing_in_ends_all_other_sessions(
+    house, ann, settings
+):
+    """SR-1: what a password alone opened before the rule does not stay open."""
+    required = settings.model_copy(update={"second_factor_roles": ("member",)})
+    house.set_up_anew(required)
+    pending = (await house.login()).pending_token
+    enrolment = house.state["enrolment_sign_in"]
+    offer = await enrolment.offer_totp(pending, is_web_client=False)
+    code = pyotp.TOTP(offer.secret).at(house.clock.now())
+    await enrolment.confirm_totp(pending, code, is_web_client=False)
+    ended = [one.session_id for one in house.announcer.announced]
+    assert ended == [ann.session.session_id]
+
+
 async def test_pw_2_eight_characters_do_where_a_second_factor_is_enforced(
     house, enforced
 ):
