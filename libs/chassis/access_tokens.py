@@ -15,6 +15,7 @@ from libs.chassis.tokens import (
     check_text,
     check_times,
     parse_token,
+    scope_claim,
     text_claim,
     texts_claim,
 )
@@ -53,6 +54,7 @@ class AccessClaims:
         roles: Roles in the organisation.
         issued_at: Seconds since 1970.
         expires_at: Seconds since 1970; accepted up to 30 s longer.
+        scopes: What it is restricted to, empty for no restriction (RFC 9068).
     """
 
     user_id: str
@@ -61,6 +63,7 @@ class AccessClaims:
     roles: tuple[str, ...]
     issued_at: int
     expires_at: int
+    scopes: tuple[str, ...] = ()
 
 
 class AccessTokenVerifier:
@@ -118,6 +121,7 @@ class AccessTokenVerifier:
             roles=texts_claim(claims, "roles"),
             issued_at=times.issued_at,
             expires_at=times.expires_at,
+            scopes=scope_claim(claims),
         )
 
 

@@ -129,6 +129,16 @@ def text_claim(claims: Claims, name: str) -> str:
     return _text(claims, name)
 
 
+def scope_claim(claims: Claims) -> tuple[str, ...]:
+    """Return the claim ``scope``, words with spaces between, empty if it is missing.
+
+    One that is there and says nothing is refused: it would lift the restriction.
+    """
+    if "scope" not in claims:
+        return ()
+    return tuple(_text(claims, "scope").split(" "))
+
+
 def texts_claim(claims: Claims, name: str) -> tuple[str, ...]:
     """Return a claim that is a list of texts, empty if it is missing."""
     value = claims.get(name, [])

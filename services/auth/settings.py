@@ -122,6 +122,12 @@ class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
         le=5,
         description="How long answers take that must not tell what was found.",
     )
+    personal_token_days_max: int = Field(
+        default=365,
+        ge=1,
+        le=3_660,
+        description="Days that a personal access token lives at most.",
+    )
     account_mails_per_hour: int = Field(
         default=5,
         ge=1,

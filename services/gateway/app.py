@@ -29,7 +29,11 @@ from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.gateway import api
 from services.gateway.cache import open_buckets
-from services.gateway.clients import AuthTokenVerifier, InternalCredentials
+from services.gateway.clients import (
+    AuthTokenVerifier,
+    InternalCredentials,
+    PersonalTokenVerifier,
+)
 from services.gateway.consumers import worker
 from services.gateway.domain.instances import Instances
 from services.gateway.domain.routing import RouteTable, RouteTableError, parse_routes
@@ -123,7 +127,9 @@ async def _open_proxy(
     return Proxy(
         table=table,
         edge=_edge(settings),
-        authenticator=Authenticator(AuthTokenVerifier(verifier), watch, clock),
+        authenticator=Authenticator(
+            PersonalTokenVerifier(auth, AuthTokenVerifier(verifier)), watch, clock
+        ),
         limiter=Limiter(open_buckets(redis), settings.limit_classes(), clock),
         credentials=InternalCredentials(signer),
         upstreams=upstreams,

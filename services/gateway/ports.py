@@ -17,12 +17,14 @@ class Identity:
         session_id: Session it was issued in; revocation is by session.
         roles: In the organisation.
         expires_at: Unix time, seconds.
+        scopes: What the token is restricted to, empty for no restriction.
     """
 
     user_id: UserId
     session_id: SessionId
     roles: tuple[str, ...]
     expires_at: float
+    scopes: tuple[str, ...] = ()
 
 
 class TokenVerifier(Protocol):

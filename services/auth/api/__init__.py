@@ -9,6 +9,7 @@ from services.auth.api import (
     invites,
     passkeys,
     passwords,
+    personal_tokens,
     profiles,
     providers,
     second_factors,
@@ -27,8 +28,10 @@ ROUTERS = (
     identities.router,
     second_factors.router,
     passkeys.router,
+    personal_tokens.router,
     profiles.router,
     internal.router,
+    personal_tokens.internal,
 )
 
 FORMS = re.compile(r"/api/v1/auth/backchannel-logout/[^/]+")

@@ -6,10 +6,13 @@ from libs.chassis.security import CurrentPrincipal
 from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
 from services.auth.api.flow_cookie import holder_of
+from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import ProviderJourneyUse, ProviderLinksUse
 from services.auth.schemas import CodeRequest, IdentitiesResponse, IdentityResponse
 
-router = APIRouter(prefix="/api/v1/me/identities", tags=["providers"])
+router = APIRouter(
+    prefix="/api/v1/me/identities", tags=["providers"], dependencies=[SESSIONS_ONLY]
+)
 
 
 @router.get("")

@@ -9,6 +9,7 @@ from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
 from services.auth.api.cookie import check_origin, is_web_client, token_response
+from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import PasskeysUse, SecondFactorSignInUse
 from services.auth.domain import (
     CeremonyPurpose,
@@ -26,7 +27,7 @@ from services.auth.schemas import (
     TokenResponse,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["passkeys"])
+router = APIRouter(prefix="/api/v1", tags=["passkeys"], dependencies=[SESSIONS_ONLY])
 
 PasskeyPath = Annotated[str, id_or(SecondFactorMissingError)]
 

@@ -9,6 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
+from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import EmailChangeUse, PasswordChangeUse, PasswordPolicyUse
 from services.auth.domain import EmailAddress, EmailInvalidError, PasswordInvalidError
 from services.auth.schemas import (
@@ -21,8 +22,12 @@ from services.auth.schemas import (
 )
 from services.auth.service import PasswordOwner
 
-router = APIRouter(prefix="/api/v1/auth", tags=["passwords"])
-own_router = APIRouter(prefix="/api/v1/me", tags=["passwords"])
+router = APIRouter(
+    prefix="/api/v1/auth", tags=["passwords"], dependencies=[SESSIONS_ONLY]
+)
+own_router = APIRouter(
+    prefix="/api/v1/me", tags=["passwords"], dependencies=[SESSIONS_ONLY]
+)
 
 
 @router.post("/password-strength")

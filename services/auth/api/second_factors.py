@@ -6,6 +6,7 @@ from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
 from services.auth.api.cookie import is_web_client, token_response
+from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import (
     EnrolmentSignInUse,
     ReauthenticationUse,
@@ -27,7 +28,9 @@ from services.auth.schemas import (
 )
 from services.auth.service import TotpOffer, hash_pending_token
 
-router = APIRouter(prefix="/api/v1", tags=["second factors"])
+router = APIRouter(
+    prefix="/api/v1", tags=["second factors"], dependencies=[SESSIONS_ONLY]
+)
 
 
 @router.post("/auth/mfa/verify")

@@ -17,6 +17,7 @@ from services.auth.api.cookie import (
     read_refresh_cookie,
     token_response,
 )
+from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import RenewalUse, SessionControlUse, SignInUse, StepUpUse
 from services.auth.domain import (
     ClientDevice,
@@ -32,7 +33,7 @@ from services.auth.schemas import (
     TokenResponse,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["sessions"])
+router = APIRouter(prefix="/api/v1", tags=["sessions"], dependencies=[SESSIONS_ONLY])
 
 Cursor = Annotated[str | None, Query(max_length=256)]
 SessionPath = Annotated[SessionId, id_or(SessionMissingError)]

@@ -13,6 +13,7 @@ from services.auth.service import (
     Passkeys,
     PasswordChange,
     PasswordPolicy,
+    PersonalTokens,
     Profiles,
     ProviderJourney,
     ProviderLinks,
@@ -62,6 +63,7 @@ class AuthState(AccountState, SecondFactorState):
     provider_links: ProviderLinks
     provider_logout: ProviderLogout
     public_origin: str
+    personal_tokens: PersonalTokens
 
 
 def _registration(request: Request) -> AccountRegistration:
@@ -134,6 +136,11 @@ def _passkeys(request: Request) -> Passkeys:
     return found
 
 
+def _personal_tokens(request: Request) -> PersonalTokens:
+    found: PersonalTokens = request.state.personal_tokens
+    return found
+
+
 def _profiles(request: Request) -> Profiles:
     found: Profiles = request.state.profiles
     return found
@@ -178,6 +185,7 @@ SecondFactorSignInUse = Annotated[SecondFactorSignIn, Depends(_second_factor_sig
 EnrolmentSignInUse = Annotated[EnrolmentSignIn, Depends(_enrolment_sign_in)]
 ReauthenticationUse = Annotated[Reauthentication, Depends(_reauthentication)]
 PasskeysUse = Annotated[Passkeys, Depends(_passkeys)]
+PersonalTokensUse = Annotated[PersonalTokens, Depends(_personal_tokens)]
 ProfilesUse = Annotated[Profiles, Depends(_profiles)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
 ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]

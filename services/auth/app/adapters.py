@@ -35,6 +35,7 @@ from services.auth.ports import (
     LogoutRepository,
     MailThrottle,
     PendingSignInRepository,
+    PersonalTokenRepository,
     ProviderFlowRepository,
     ProviderLinkRepository,
     RevocationAnnouncer,
@@ -50,6 +51,7 @@ from services.auth.repository import (
     MongoLinkRepository,
     MongoLogoutRepository,
     MongoPendingSignInRepository,
+    MongoPersonalTokenRepository,
     MongoProviderFlowRepository,
     MongoProviderLinkRepository,
     MongoSecondFactorRepository,
@@ -89,6 +91,7 @@ class Stores:
     pending_sign_ins: PendingSignInRepository
     identities: IdentityStores
     ceremonies: CeremonyRepository
+    personal_tokens: PersonalTokenRepository
     audit: AuditTrail
 
 
@@ -147,8 +150,9 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
     factors = MongoSecondFactorRepository(database, ring)
     pending = MongoPendingSignInRepository(database)
     ceremonies = MongoCeremonyRepository(database)
-    kept = (users, links, invites, sessions, factors, pending, ceremonies)
-    for indexed in kept:
+    tokens = MongoPersonalTokenRepository(database)
+    second = (factors, pending, ceremonies, tokens)
+    for indexed in (users, links, invites, sessions, *second):
         await indexed.create_indexes()
     return Stores(
         users=users,
@@ -158,6 +162,7 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
         sessions=sessions,
         second_factors=factors,
         ceremonies=ceremonies,
+        personal_tokens=tokens,
         pending_sign_ins=pending,
         identities=await _identity_stores(database, ring),
         audit=audit,

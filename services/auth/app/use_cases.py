@@ -4,6 +4,7 @@ from libs.crypto import FieldSealer, WatchedKeyRing
 from services.auth.api import AuthState
 from services.auth.app.accounts import AccountParts
 from services.auth.app.adapters import Adapters
+from services.auth.app.personal_tokens import personal_tokens
 from services.auth.app.providers import (
     ConfiguredProviders,
     ProviderParts,
@@ -23,6 +24,7 @@ from services.auth.service import (
     SessionRenewal,
     SignIn,
     StepUp,
+    TokenEnds,
 )
 from services.auth.settings import AuthSettings
 
@@ -57,6 +59,7 @@ def auth_state(
         public_origin=settings.public_url,
         **accounts.state(control, step_up),
         **provider_state(settings, parts),
+        personal_tokens=personal_tokens(settings, adapters, entrance, step_up),
         **second_factor_state(settings, adapters, entrance, step_up),
     )
 
@@ -79,6 +82,12 @@ def _session_control(adapters: Adapters) -> SessionControl:
     return SessionControl(
         bus=adapters.bus,
         sessions=adapters.stores.sessions,
+        token_ends=TokenEnds(
+            tokens=adapters.stores.personal_tokens,
+            sessions=adapters.stores.sessions,
+            audit=adapters.stores.audit,
+            clock=adapters.clock,
+        ),
         audit=adapters.stores.audit,
         announcer=adapters.counters.announcer,
         clock=adapters.clock,

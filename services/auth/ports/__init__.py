@@ -9,6 +9,9 @@ from services.auth.ports.people import (
     CredentialRepository,
     UserRepository,
 )
+from services.auth.ports.personal_tokens import (
+    PersonalTokenRepository,
+)
 from services.auth.ports.providers import (
     LogoutRepository,
     ProviderClient,
@@ -45,6 +48,7 @@ __all__ = [
     "LogoutRepository",
     "MailThrottle",
     "PendingSignInRepository",
+    "PersonalTokenRepository",
     "ProviderClient",
     "ProviderClients",
     "ProviderFlowRepository",

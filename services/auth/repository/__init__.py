@@ -13,6 +13,7 @@ from services.auth.repository.memory import (
     MemoryLinkRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
+    MemoryPersonalTokenRepository,
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
     MemorySecondFactorRepository,
@@ -20,6 +21,7 @@ from services.auth.repository.memory import (
     MemoryUserRepository,
 )
 from services.auth.repository.pending_sign_ins import MongoPendingSignInRepository
+from services.auth.repository.personal_tokens import MongoPersonalTokenRepository
 from services.auth.repository.provider_flows import (
     MongoProviderFlowRepository,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "MemoryLinkRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
+    "MemoryPersonalTokenRepository",
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
     "MemorySecondFactorRepository",
@@ -55,6 +58,7 @@ __all__ = [
     "MongoLinkRepository",
     "MongoLogoutRepository",
     "MongoPendingSignInRepository",
+    "MongoPersonalTokenRepository",
     "MongoProviderFlowRepository",
     "MongoProviderLinkRepository",
     "MongoSecondFactorRepository",

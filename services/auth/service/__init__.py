@@ -15,6 +15,14 @@ from services.auth.service.password_change import PasswordChange
 from services.auth.service.password_lists import PasswordLists, PasswordStrength
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
+from services.auth.service.personal_tokens import (
+    NewToken,
+    PersonalTokens,
+    SocketAccess,
+    TokenPage,
+    TokenWish,
+    hash_personal_token,
+)
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
 from services.auth.service.provider_accounts import (
     ProviderAccounts,
@@ -63,6 +71,7 @@ from services.auth.service.sessions import RevocationList, SessionControl, Sessi
 from services.auth.service.sign_in import SignIn
 from services.auth.service.signed_in import SignedIn
 from services.auth.service.step_up import StepUp
+from services.auth.service.token_ends import TokenEnds
 from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
 
 __all__ = [
@@ -84,6 +93,7 @@ __all__ = [
     "FactorOverview",
     "Invitations",
     "InvitePage",
+    "NewToken",
     "OneTimeLinks",
     "PasskeyProof",
     "PasskeyVerifier",
@@ -94,6 +104,7 @@ __all__ = [
     "PasswordOwner",
     "PasswordPolicy",
     "PasswordStrength",
+    "PersonalTokens",
     "ProfileChange",
     "Profiles",
     "Proof",
@@ -118,11 +129,16 @@ __all__ = [
     "SessionRenewal",
     "SignIn",
     "SignedIn",
+    "SocketAccess",
     "StepUp",
+    "TokenEnds",
+    "TokenPage",
+    "TokenWish",
     "TotpOffer",
     "TotpProof",
     "UserPage",
     "counted",
     "hash_pending_token",
+    "hash_personal_token",
     "provider_keys",
 ]

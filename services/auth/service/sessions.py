@@ -10,8 +10,13 @@ from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import EventBus, Transaction
 from libs.events.catalog import SessionRevoked
 from libs.kernel import Clock, SessionId, UserId
-from services.auth.domain import RevokeReason, Session, SessionMissingError
+from services.auth.domain import (
+    RevokeReason,
+    Session,
+    SessionMissingError,
+)
 from services.auth.ports import RevocationAnnouncer, SessionRepository
+from services.auth.service.token_ends import TokenEnds
 
 REVOCATION_HORIZON = timedelta(minutes=15)
 """How far back anyone needs to ask: three times the life of an access token."""
@@ -20,6 +25,8 @@ REVOCATION_OVERLAP = timedelta(seconds=10)
 """A commit may become visible later than the time that stands in it."""
 
 REVOCATION_PAGE = 1_000
+
+_ENDS_TOKENS = frozenset({RevokeReason.SUSPENDED, RevokeReason.DELETED})
 
 _log = structlog.get_logger(__name__)
 
@@ -52,6 +59,7 @@ class SessionControl:
 
     bus: EventBus
     sessions: SessionRepository
+    token_ends: TokenEnds
     audit: AuditTrail
     announcer: RevocationAnnouncer
     clock: Clock
@@ -153,7 +161,8 @@ class SessionControl:
     ) -> list[Session]:
         """End a user's sessions but one, or all, in a running transaction.
 
-        See `end_in`.
+        The end of an account is that of its personal tokens too (SR-6); a password or
+        a factor that changes leaves them. See `end_in`.
         """
         live = await self.sessions.oldest_live(
             user_id, at=self.clock.now(), keep=0, session=transaction.session
@@ -162,6 +171,8 @@ class SessionControl:
         for session in live:
             if session.session_id != kept:
                 ended += await self.end_in(transaction, session, reason)
+        if reason in _ENDS_TOKENS:
+            ended += await self.token_ends.end_all_in(transaction, user_id, reason)
         return ended
 
     async def announce(self, ended: Sequence[Session]) -> None:

@@ -36,9 +36,21 @@ class AccessTokens:
         self._clock = clock
 
     def issue(
-        self, user_id: UserId, session_id: SessionId, roles: tuple[str, ...]
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        roles: tuple[str, ...],
+        *,
+        scopes: tuple[str, ...] = (),
     ) -> str:
-        """Return a JWT that is good for 5 minutes."""
+        """Return a JWT that is good for 5 minutes.
+
+        Args:
+            user_id: Subject.
+            session_id: Session, or personal token, whose end ends it too.
+            roles: Of the user.
+            scopes: What it is restricted to; nothing if empty.
+        """
         now = int(self._clock.now().timestamp())
         claims = {
             "iss": self._issuer,
@@ -50,6 +62,8 @@ class AccessTokens:
             "exp": now + int(ACCESS_TOKEN_LIFETIME.total_seconds()),
             "roles": list(roles),
         }
+        if scopes:
+            claims["scope"] = " ".join(scopes)
         key = self._keys.current
         return jwt.encode(
             claims,

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from libs.kernel import (
     AppError,
     ErrorKind,
+    ForbiddenError,
     InvalidError,
     NotFoundError,
     RateLimitedError,
@@ -45,6 +46,13 @@ class TokenRefusedError(UnauthenticatedError):
 
     Its code is one of token_missing, token_invalid, token_expired, session_revoked.
     """
+
+
+class ScopeInsufficientError(ForbiddenError):
+    """The token is restricted to other things (RFC 6750, section 3.1)."""
+
+    def __init__(self) -> None:
+        super().__init__("insufficient_scope", "The token's scopes do not allow this.")
 
 
 class BodyTooLargeError(TooLargeError):

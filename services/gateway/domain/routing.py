@@ -4,14 +4,17 @@ It is data (``routes.json``), read and checked once at start. Matching walks up 
 path's segments, so its cost depends on the path's depth, not on the table's size.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
+from libs.chassis.scopes import SCOPES
 from services.gateway.domain.errors import MethodNotAllowedError, RouteNotFoundError
 
+_READING = frozenset({"GET", "HEAD"})
+_SCOPES_MAX = 2
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 
 PositiveSeconds = Annotated[float, Meta(gt=0, le=300)]
@@ -37,6 +40,9 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         has_cookies: Whether ``Cookie`` and ``Set-Cookie`` pass.
         is_idempotent: Whether the entry's methods beside GET and HEAD may be sent
             once more after a service broke off (HT-3).
+        scopes: What a restricted token needs here: for reading (GET, HEAD) the first,
+            for all else the last. Without any it is refused: an entry that says
+            nothing is closed to restricted tokens.
         limit_class: Name of the rate limit that applies; the breakers count by it.
         cost: How many plain requests it weighs in its limits.
         body_max_bytes: A larger body is refused with 413.
@@ -52,11 +58,26 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     reads_token: bool = False
     has_cookies: bool = False
     is_idempotent: bool = False
+    scopes: tuple[str, ...] = ()
     limit_class: str = "default"
     cost: Annotated[int, Meta(ge=1, le=100)] = 1
     body_max_bytes: Bytes = 1_048_576
     body_timeout_seconds: PositiveSeconds = 8.0
     timeout_seconds: PositiveSeconds = 5.0
+
+    def admits(self, method: str, scopes: Collection[str]) -> bool:
+        """Tell whether a token with these scopes may use a method of this route.
+
+        Args:
+            method: One that the route takes.
+            scopes: Of the token; empty for one without restriction.
+        """
+        if not scopes:
+            return True
+        if not self.scopes:
+            return False
+        needed = self.scopes[0] if method in _READING else self.scopes[-1]
+        return needed in scopes
 
 
 class RouteTable:
@@ -136,6 +157,8 @@ def _check(
         raise RouteTableError(f"{route.prefix}: methods are some of {sorted(METHODS)}")
     if route.service not in services:
         raise RouteTableError(f"{route.prefix}: no service {route.service!r}")
+    if not SCOPES.issuperset(route.scopes) or len(route.scopes) > _SCOPES_MAX:
+        raise RouteTableError(f"{route.prefix}: scopes are one or two known ones")
     if route.limit_class not in limit_classes:
         raise RouteTableError(f"{route.prefix}: no limit class {route.limit_class!r}")
 

@@ -12,7 +12,11 @@ from libs.chassis.asgi import Receive, Scope, Send
 from libs.chassis.problems import expected, send_problem
 from libs.events.tracing import parse_traceparent, traceparent_of
 from libs.kernel import new_id
-from services.gateway.domain.errors import ClientGoneError, TokenRefusedError
+from services.gateway.domain.errors import (
+    ClientGoneError,
+    ScopeInsufficientError,
+    TokenRefusedError,
+)
 from services.gateway.domain.headers import SECURITY_HEADERS, first, request_headers
 from services.gateway.domain.paths import check_query, normal_path
 from services.gateway.domain.routing import Route, RouteTable
@@ -116,8 +120,10 @@ class Proxy:
             cost=route.cost,
         )
         if known is not None:
-            return known
+            return _restricted(known, route, exchange)
         identity = await self._authenticate(route, authorization)
+        if identity is not None:
+            identity = _restricted(identity, route, exchange)
         if identity is not None:
             exchange.limits = await self.limiter.admit(
                 route.limit_class,
@@ -167,6 +173,23 @@ class Proxy:
         if traceparent is not None:
             headers["traceparent"] = traceparent
         return headers
+
+
+def _restricted(
+    identity: Identity, route: Route, exchange: Exchange
+) -> Identity | None:
+    """Return an identity whose scopes open the route.
+
+    On an anonymous route a token that does not open it is as none.
+
+    Raises:
+        ScopeInsufficientError: They do not.
+    """
+    if route.admits(exchange.method, identity.scopes):
+        return identity
+    if route.is_anonymous:
+        return None
+    raise ScopeInsufficientError
 
 
 async def _answer(error: Exception, exchange: Exchange, send: Send) -> None:

@@ -25,6 +25,7 @@ from services.auth.domain import (
     Passkey,
     PasskeyKnownError,
     PendingSignIn,
+    PersonalToken,
     Registration,
     RevokeReason,
     SecondFactors,
@@ -40,6 +41,7 @@ from services.auth.repository import (
     MemoryInviteRepository,
     MemoryLinkRepository,
     MemoryPendingSignInRepository,
+    MemoryPersonalTokenRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
@@ -48,6 +50,7 @@ from services.auth.repository import (
     MongoInviteRepository,
     MongoLinkRepository,
     MongoPendingSignInRepository,
+    MongoPersonalTokenRepository,
     MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRepository,
@@ -71,6 +74,7 @@ class Store:
     second_factors: Any
     pending: Any
     ceremonies: Any
+    tokens: Any
 
 
 @asynccontextmanager
@@ -86,6 +90,7 @@ async def _mongo(stack, ring):
             MongoSecondFactorRepository(database, ring),
             MongoPendingSignInRepository(database),
             MongoCeremonyRepository(database),
+            MongoPersonalTokenRepository(database),
         )
         for kept in (
             store.users,
@@ -95,6 +100,7 @@ async def _mongo(stack, ring):
             store.second_factors,
             store.links,
             store.invites,
+            store.tokens,
         ):
             await kept.create_indexes()
             await kept.create_indexes()
@@ -123,6 +129,7 @@ async def store(request, stack, ring):
         MemorySecondFactorRepository(),
         MemoryPendingSignInRepository(),
         MemoryCeremonyRepository(),
+        MemoryPersonalTokenRepository(),
     )
     backend = _mongo(stack, ring) if request.param == "mongo" else nullcontext(memory)
     async with backend as opened:
@@ -392,6 +399,32 @@ async def test_a_passkey_round_trips_and_is_one_users(store):
     for _ in range(2):
         bare = SecondFactors(new_id()).with_candidate("SEED", NOW)
         assert await store.second_factors.save(bare, None)
+
+
+async def test_personal_tokens_are_found_listed_and_ended_once(store):
+    """By hash and id, the live ones in the order of their ids, each ends once."""
+    user_id, later = new_id(), NOW + timedelta(days=1_000)
+    made = [
+        PersonalToken(new_id(), user_id, "bot", ("admin",), new_id(), NOW, expires_at)
+        for expires_at in (later, later, NOW)
+    ]
+    for one in made:
+        await store.tokens.add(one, None)
+    assert await store.tokens.find_by_hash(made[0].token_hash) == made[0]
+    assert await store.tokens.find_by_hash("none") is None
+    assert await store.tokens.get(made[1].token_id, None) == made[1]
+    listing = store.tokens.list_live
+    assert await listing(user_id, at=NOW, after=None, limit=9) == made[:2]
+    after = made[0].token_id
+    assert await listing(user_id, at=NOW, after=after, limit=9) == made[1:2]
+    await store.tokens.touch(after, NOW + SECOND)
+    used = await store.tokens.get(after, None)
+    assert used.last_used_at == NOW + SECOND
+    assert await store.tokens.revoke(used.revoked(NOW), None)
+    assert not await store.tokens.revoke(used.revoked(NOW), None)
+    assert await listing(user_id, at=NOW, after=None, limit=9) == made[1:2]
+    await store.tokens.remove_all(user_id, None)
+    assert await store.tokens.get(made[1].token_id, None) is None
 
 
 async def test_a_challenge_is_taken_once(store):

@@ -128,3 +128,44 @@ async def test_internal_routes_of_auth_are_not_reachable(ann) -> None:
             ) as response,
         ):
             assert response.status in (400, 404)
+
+
+async def test_a_personal_token_works_within_its_scopes_and_dies_within_a_second(
+    ann, door
+) -> None:
+    """SR-1, SR-6: asked about, cached, restricted, and gone once it is revoked."""
+    wish = {"name": "bot", "scopes": ["projects:read", "profile:read"]}
+    made = await ann.call("POST", "me/tokens", wish)
+    session = ann.access_token
+    ann.access_token = made["token"]
+    assert await _answer(ann, "GET", "projects") == (200, None)
+    assert (await ann.call("GET", "me"))["user_id"] == ann.user_id
+    for method, path in (
+        ("POST", "projects"),
+        ("PATCH", "me"),
+        ("GET", "me/tokens"),
+        ("GET", "me/mfa"),
+        ("POST", "me/mfa/totp"),
+        ("GET", "notifications"),
+    ):
+        assert await _answer(ann, method, path) == (403, "insufficient_scope")
+    ann.access_token = session
+    await ann.call("DELETE", f"me/tokens/{made['token_id']}")
+    ann.access_token = made["token"]
+    limit = time.monotonic() + 1
+    while (await _answer(ann, "GET", "projects"))[0] == 200:
+        assert time.monotonic() < limit
+        await asyncio.sleep(0.02)
+    assert (await _answer(ann, "GET", "projects"))[0] == 401
+    ann.access_token = "parley_pat_" + "x" * 43
+    assert await _answer(ann, "GET", "projects") == (401, "token_invalid")
+
+
+async def test_a_bots_socket_token_is_restricted_over_rest_too(ann) -> None:
+    """The short token of an exchange opens no more than the personal one."""
+    scopes = ["conversations:read", "conversations:write"]
+    made = await ann.call("POST", "me/tokens", {"name": "bot", "scopes": scopes})
+    short = await ann.call("POST", "auth/token", {"token": made["token"]})
+    ann.access_token = short["access_token"]
+    assert await _answer(ann, "GET", "projects") == (403, "insufficient_scope")
+    assert await _answer(ann, "GET", "me/sessions") == (403, "insufficient_scope")

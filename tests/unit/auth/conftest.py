@@ -44,6 +44,7 @@ from services.auth.repository import (
     MemoryLinkRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
+    MemoryPersonalTokenRepository,
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
     MemorySecondFactorRepository,
@@ -224,6 +225,7 @@ async def house(settings, hasher, password_lists):
                 logouts=MemoryLogoutRepository(),
             ),
             ceremonies=MemoryCeremonyRepository(),
+            personal_tokens=MemoryPersonalTokenRepository(),
             audit=MemoryAuditTrail(),
         ),
         counters=Counters(

@@ -7,6 +7,8 @@ from services.auth.domain import errors
 
 ARGUMENTS = {
     "ProviderTokenInvalidError": ("nonce",),
+    "PersonalTokenLimitError": (50,),
+    "PersonalTokenExpiryError": (365,),
     "PasskeyLimitError": (20,),
     "PasswordInvalidError": ("too_short", 15),
     "HandleInvalidError": ("pattern",),
@@ -53,6 +55,12 @@ def test_codes_and_kinds_are_stable():
         "status_text_invalid": ErrorKind.INVALID,
         "step_up_required": ErrorKind.FORBIDDEN,
         "time_zone_invalid": ErrorKind.INVALID,
+        "insufficient_scope": ErrorKind.FORBIDDEN,
+        "scopes_invalid": ErrorKind.INVALID,
+        "token_expiry_invalid": ErrorKind.INVALID,
+        "token_invalid": ErrorKind.UNAUTHENTICATED,
+        "token_limit": ErrorKind.CONFLICT,
+        "token_not_found": ErrorKind.NOT_FOUND,
         "user_changed": ErrorKind.CONFLICT,
         "user_not_found": ErrorKind.NOT_FOUND,
         "identity_not_found": ErrorKind.NOT_FOUND,

@@ -79,6 +79,9 @@ GOOD = {
         },
         "device_name": "phone",
     },
+    "PersonalTokenRequest": {"name": "bot", "scopes": ["files:read"]},
+    "TokenExchangeRequest": {"token": "x"},
+    "TokenHashRequest": {"token_hash": "0" * 64},
     "StepUpRequest": {"password": "correct horse battery"},
 }
 SERVER_FIELDS = (

@@ -127,6 +127,7 @@ def test_only_the_listed_routes_of_the_own_table_are_anonymous() -> None:
         "/api/v1/auth/refresh",
         "/api/v1/auth/register",
         "/api/v1/auth/reset",
+        "/api/v1/auth/token",
         "/api/v1/auth/verification",
         "/api/v1/auth/verify",
     }
@@ -136,3 +137,39 @@ def test_cookies_of_the_own_table_pass_to_auth_alone() -> None:
     """No other service ever sees a cookie."""
     table = parse_routes(OWN_TABLE, services=SERVICES, limit_classes=CLASSES)
     assert {entry.service for entry in table.routes if entry.has_cookies} == {"auth"}
+
+
+@pytest.mark.parametrize(
+    ("scopes", "method", "is_admitted"),
+    [
+        ((), "POST", True),
+        (("files:read",), "GET", True),
+        (("files:read",), "HEAD", True),
+        (("files:read",), "POST", False),
+        (("files:write",), "DELETE", True),
+        (("files:write",), "GET", False),
+        (("admin", "profile:write"), "GET", False),
+    ],
+)
+def test_a_restricted_token_needs_the_routes_scope(
+    scopes: tuple[str, ...], method: str, *, is_admitted: bool
+) -> None:
+    """The first for reading, the last for all else; without restriction none."""
+    entry = route("/api/v1/media", scopes=["files:read", "files:write"])
+    assert entry.admits(method, scopes) is is_admitted
+
+
+def test_a_route_without_scopes_takes_no_restricted_token() -> None:
+    """What nobody thought of is closed; so is the account's security."""
+    assert not route("/api/v1/x").admits("GET", ["admin"])
+    table = parse_routes(OWN_TABLE, services=SERVICES, limit_classes=CLASSES)
+    for path in ("/api/v1/me/mfa", "/api/v1/me/tokens", "/api/v1/auth/step-up"):
+        found = table.find("POST", path)
+        assert not found.admits("POST", ["admin", "profile:write"])
+
+
+@pytest.mark.parametrize("scopes", [["root"], ["files:read"] * 3])
+def test_a_table_with_unknown_scopes_is_refused(scopes: list[str]) -> None:
+    """At start, not at the first request."""
+    with pytest.raises(RouteTableError, match="scopes"):
+        table_of(route("/api/v1/x", scopes=scopes))

@@ -58,6 +58,14 @@ from services.auth.domain.errors.second_factors import (
     SecondFactorMissingError,
     SecondFactorNeededError,
 )
+from services.auth.domain.errors.tokens import (
+    PersonalTokenExpiryError,
+    PersonalTokenInvalidError,
+    PersonalTokenLimitError,
+    PersonalTokenMissingError,
+    ScopeInsufficientError,
+    ScopesInvalidError,
+)
 
 __all__ = [
     "AttemptsThrottledError",
@@ -87,6 +95,10 @@ __all__ = [
     "PasswordInvalidError",
     "PasswordWrongError",
     "PendingSignInInvalidError",
+    "PersonalTokenExpiryError",
+    "PersonalTokenInvalidError",
+    "PersonalTokenLimitError",
+    "PersonalTokenMissingError",
     "ProviderMissingError",
     "ProviderRefusedError",
     "ProviderSignInInvalidError",
@@ -95,6 +107,8 @@ __all__ = [
     "RedirectInvalidError",
     "RefreshTokenInvalidError",
     "RegistrationClosedError",
+    "ScopeInsufficientError",
+    "ScopesInvalidError",
     "SecondFactorEnforcedError",
     "SecondFactorInvalidError",
     "SecondFactorMissingError",

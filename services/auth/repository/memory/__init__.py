@@ -8,6 +8,9 @@ from services.auth.repository.memory.people import (
     MemoryCredentialRepository,
     MemoryUserRepository,
 )
+from services.auth.repository.memory.personal_tokens import (
+    MemoryPersonalTokenRepository,
+)
 from services.auth.repository.memory.providers import (
     MemoryLogoutRepository,
     MemoryProviderFlowRepository,
@@ -29,6 +32,7 @@ __all__ = [
     "MemoryLinkRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
+    "MemoryPersonalTokenRepository",
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
     "MemorySecondFactorRepository",
