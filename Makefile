@@ -121,7 +121,7 @@ schemas: setup ## Write golden files of new event versions, docs/events.md, docs
 schemas-check: setup ## Event schemas, OpenAPI and socket pages are what the code says
 	@$(PYTHON) -m libs.events schemas --check && $(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
 	@PYTHONPATH=. $(PYTHON) scripts/openapi.py --check && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py --check
-	@PYTHONPATH=. $(PYTHON) scripts/permissions.py --check
+	@PYTHONPATH=. $(PYTHON) scripts/permissions.py --check && PYTHONPATH=. $(PYTHON) scripts/roles.py --check
 
 lock-check: setup ## requirements/*.txt satisfy pyproject.toml
 	@$(PYTHON) scripts/check_locks.py
@@ -131,7 +131,7 @@ secrets-check: setup ## No secret stands in a tracked file (tests hold false one
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && $(PYTHON) scripts/coverage.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) scripts/coverage.py
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"

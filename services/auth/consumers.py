@@ -13,6 +13,7 @@ from libs.events.catalog import (
     SessionRevoked,
     SessionStarted,
     UserCreated,
+    UserSuspended,
     UserUpdated,
     UserVerified,
 )
@@ -31,6 +32,7 @@ worker = Worker(
         SessionRevoked,
         SessionStarted,
         UserCreated,
+        UserSuspended,
         UserUpdated,
         UserVerified,
     ],

@@ -16,6 +16,10 @@ from libs.chassis.audit.entry import (
     encoded_text,
 )
 from libs.chassis.audit.memory import MemoryAuditTrail
+from libs.chassis.audit.reading import (
+    AuditReader,
+    AuditRecord,
+)
 from libs.chassis.audit.sealer import AuditSealer
 from libs.chassis.audit.verifier import AuditVerdict, Finding, verify_chain
 
@@ -23,6 +27,8 @@ __all__ = [
     "ANONYMOUS_ACTOR",
     "AuditEntry",
     "AuditKeys",
+    "AuditReader",
+    "AuditRecord",
     "AuditResult",
     "AuditSealer",
     "AuditTrail",

@@ -1,10 +1,13 @@
 """Trail and chain in memory, for tests."""
 
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from libs.chassis.audit.chain import ChainLink, PendingRecord
 from libs.chassis.audit.entry import AuditEntry
 from libs.chassis.audit.errors import ChainMovedError
+from libs.chassis.audit.reading import AuditRecord
 
 
 class MemoryAuditTrail:
@@ -20,6 +23,22 @@ class MemoryAuditTrail:
     def of(self, action: str) -> list[AuditEntry]:
         """Return the entries of one action, the oldest first."""
         return [entry for entry in self.entries if entry.action == action]
+
+    async def about(
+        self, user_id: str, *, before: str | None, limit: int
+    ) -> Sequence[AuditRecord]:
+        """Return what a user did and suffered; see `AuditReader.about`.
+
+        The records have no times of their own: all are of the epoch.
+        """
+        epoch = datetime.fromtimestamp(0, UTC)
+        found = [
+            AuditRecord(_record_id(number), epoch, entry)
+            for number, entry in enumerate(self.entries)
+            if user_id in (entry.actor_id, entry.target_id)
+        ]
+        older = [one for one in found if before is None or one.record_id < before]
+        return older[: -limit - 1 : -1]
 
 
 class MemoryChainStore:
@@ -54,3 +73,8 @@ class MemoryChainStore:
         for link in links:
             self.links[link.seq] = link
             del self.waiting[link.record_id]
+
+
+def _record_id(number: int) -> str:
+    """Return an id as the database makes them, in the order of the numbers."""
+    return f"00000000-0000-7000-8000-{number:012d}"

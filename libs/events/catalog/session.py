@@ -15,7 +15,8 @@ class SessionRevoked(Event, type="session.revoked", version=1, key="user_id"):
     """A session ended; its tokens are refused and its sockets closed.
 
     ``reason`` is one of logout, revoked, password_changed, mfa_changed, stepped_up (the
-    same device goes on under a new id), reused, suspended, deleted, expired.
+    same device goes on under a new id), reused, suspended, roles_changed, deleted,
+    expired.
     """
 
     user_id: str

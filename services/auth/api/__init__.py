@@ -4,6 +4,7 @@ import re
 
 from services.auth.api import (
     accounts,
+    administration,
     identities,
     internal,
     invites,
@@ -12,10 +13,11 @@ from services.auth.api import (
     personal_tokens,
     profiles,
     providers,
+    roles,
     second_factors,
     sessions,
 )
-from services.auth.api.state import AuthState
+from services.auth.api.state import AdministrationState, AuthState
 
 ROUTERS = (
     accounts.router,
@@ -30,6 +32,8 @@ ROUTERS = (
     passkeys.router,
     personal_tokens.router,
     profiles.router,
+    administration.router,
+    roles.router,
     internal.router,
     personal_tokens.internal,
 )
@@ -37,4 +41,4 @@ ROUTERS = (
 FORMS = re.compile(r"/api/v1/auth/backchannel-logout/[^/]+")
 """Providers send their logout token in a form (Back-Channel Logout 1.0)."""
 
-__all__ = ["FORMS", "ROUTERS", "AuthState"]
+__all__ = ["FORMS", "ROUTERS", "AdministrationState", "AuthState"]

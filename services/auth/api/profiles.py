@@ -7,11 +7,11 @@ from fastapi.exceptions import RequestValidationError
 
 from libs.chassis.pagination import Limit, Page, cursor_id
 from libs.chassis.paths import id_or
-from libs.chassis.security import CurrentPrincipal
+from libs.chassis.security import CurrentPrincipal, Principal
 from libs.kernel import InvalidError, UserId, is_id
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import ProfilesUse
-from services.auth.domain import UserMissingError
+from services.auth.domain import Permission, UserMissingError, standing_of
 from services.auth.schemas import (
     HandleRequest,
     MeResponse,
@@ -57,7 +57,7 @@ async def set_handle(
 @router.get("/users")
 async def find_users(
     *,
-    _: CurrentPrincipal,
+    principal: CurrentPrincipal,
     profiles: ProfilesUse,
     handle: HandleQuery = None,
     query: SearchQuery = None,
@@ -67,10 +67,12 @@ async def find_users(
 ) -> Page[ProfileResponse]:
     """Find users by exact handle, by ids, or by the beginning of a name.
 
-    One of the three has to be given. Only active people are found by handle or name;
-    ids find everybody whose name is still shown.
+    One of the three has to be given. Only active people are found by handle or name,
+    and not by guests; ids find everybody whose name is still shown.
     """
     _check_one_given(handle, query, ids)
+    if ids is None:
+        _check_may_search(principal)
     if handle is not None:
         page = await profiles.find_by_handle(handle)
     elif ids is not None:
@@ -100,6 +102,12 @@ def _check_one_given(*given: str | None) -> None:
         raise RequestValidationError(
             [{"type": "missing", "loc": ("query", "query"), "msg": message}]
         )
+
+
+def _check_may_search(principal: Principal) -> None:
+    """AZ-9: a guest looks up whom they meet in conversations, and finds nobody else."""
+    standing = standing_of(UserId(principal.user_id), principal.roles, ())
+    standing.require(Permission.SEARCH_PEOPLE)
 
 
 def _ids(text: str) -> list[str]:

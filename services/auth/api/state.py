@@ -6,7 +6,11 @@ from fastapi import Depends, Request
 
 from services.auth.service import (
     AccessTokens,
+    AccountAdministration,
+    AccountLookup,
     AccountRegistration,
+    Appointment,
+    CustomRoles,
     EmailChange,
     EnrolmentSignIn,
     Invitations,
@@ -39,6 +43,15 @@ class SecondFactorState(TypedDict):
     passkeys: Passkeys
 
 
+class AdministrationState(TypedDict):
+    """What administrators' routes use."""
+
+    administration: AccountAdministration
+    lookup: AccountLookup
+    custom_roles: CustomRoles
+    appointment: Appointment
+
+
 class AccountState(TypedDict):
     """The part of the state that is about accounts, passwords and addresses."""
 
@@ -49,7 +62,7 @@ class AccountState(TypedDict):
     invitations: Invitations
 
 
-class AuthState(AccountState, SecondFactorState):
+class AuthState(AccountState, SecondFactorState, AdministrationState):
     """What the lifespan yields; it becomes ``request.state``."""
 
     sign_in: SignIn
@@ -146,6 +159,21 @@ def _profiles(request: Request) -> Profiles:
     return found
 
 
+def _administration(request: Request) -> AccountAdministration:
+    found: AccountAdministration = request.state.administration
+    return found
+
+
+def _lookup(request: Request) -> AccountLookup:
+    found: AccountLookup = request.state.lookup
+    return found
+
+
+def _custom_roles(request: Request) -> CustomRoles:
+    found: CustomRoles = request.state.custom_roles
+    return found
+
+
 def _access_tokens(request: Request) -> AccessTokens:
     found: AccessTokens = request.state.access_tokens
     return found
@@ -187,6 +215,9 @@ ReauthenticationUse = Annotated[Reauthentication, Depends(_reauthentication)]
 PasskeysUse = Annotated[Passkeys, Depends(_passkeys)]
 PersonalTokensUse = Annotated[PersonalTokens, Depends(_personal_tokens)]
 ProfilesUse = Annotated[Profiles, Depends(_profiles)]
+AdministrationUse = Annotated[AccountAdministration, Depends(_administration)]
+LookupUse = Annotated[AccountLookup, Depends(_lookup)]
+CustomRolesUse = Annotated[CustomRoles, Depends(_custom_roles)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
 ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]
 ProviderSignInUse = Annotated[ProviderSignIn, Depends(_provider_sign_in)]

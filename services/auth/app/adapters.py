@@ -5,8 +5,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from libs.chassis.audit import AuditTrail
+from libs.chassis.audit import AuditReader, AuditTrail
 from libs.chassis.audit.opening import open_audit
+from libs.chassis.audit.reading import MongoAuditReader
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo
@@ -39,8 +40,10 @@ from services.auth.ports import (
     ProviderFlowRepository,
     ProviderLinkRepository,
     RevocationAnnouncer,
+    RoleRepository,
     SecondFactorRepository,
     SessionRepository,
+    UserRegister,
     UserRepository,
 )
 from services.auth.repository import (
@@ -54,8 +57,10 @@ from services.auth.repository import (
     MongoPersonalTokenRepository,
     MongoProviderFlowRepository,
     MongoProviderLinkRepository,
+    MongoRoleRepository,
     MongoSecondFactorRepository,
     MongoSessionRepository,
+    MongoUserRegister,
     MongoUserRepository,
 )
 from services.auth.service import PasswordHasher, PasswordLists
@@ -92,7 +97,10 @@ class Stores:
     identities: IdentityStores
     ceremonies: CeremonyRepository
     personal_tokens: PersonalTokenRepository
+    register: UserRegister
+    roles: RoleRepository
     audit: AuditTrail
+    audit_reader: AuditReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +160,8 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
     ceremonies = MongoCeremonyRepository(database)
     tokens = MongoPersonalTokenRepository(database)
     second = (factors, pending, ceremonies, tokens)
-    for indexed in (users, links, invites, sessions, *second):
+    register = MongoUserRegister(database, users)
+    for indexed in (users, register, links, invites, sessions, *second):
         await indexed.create_indexes()
     return Stores(
         users=users,
@@ -165,7 +174,10 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
         personal_tokens=tokens,
         pending_sign_ins=pending,
         identities=await _identity_stores(database, ring),
+        register=register,
+        roles=MongoRoleRepository(database),
         audit=audit,
+        audit_reader=MongoAuditReader(database),
     )
 
 

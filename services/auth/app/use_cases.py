@@ -4,6 +4,7 @@ from libs.crypto import FieldSealer, WatchedKeyRing
 from services.auth.api import AuthState
 from services.auth.app.accounts import AccountParts
 from services.auth.app.adapters import Adapters
+from services.auth.app.administration import administration_state
 from services.auth.app.personal_tokens import personal_tokens
 from services.auth.app.providers import (
     ConfiguredProviders,
@@ -60,6 +61,7 @@ def auth_state(
         **accounts.state(control, step_up),
         **provider_state(settings, parts),
         personal_tokens=personal_tokens(settings, adapters, entrance, step_up),
+        **administration_state(adapters, control, step_up),
         **second_factor_state(settings, adapters, entrance, step_up),
     )
 
@@ -118,6 +120,7 @@ def _entrance(
 ) -> Entrance:
     return Entrance(
         bus=adapters.bus,
+        users=adapters.stores.users,
         sessions=adapters.stores.sessions,
         control=control,
         access=access,

@@ -99,9 +99,21 @@ def check_status_text(text: str) -> str:
         StatusTextInvalidError: It is longer than 140 code points or holds control,
             bidirectional or other invisible characters.
     """
-    clean = unicodedata.normalize("NFC", text).strip()
-    if len(clean) > STATUS_TEXT_CODE_POINTS_MAX or _holds_invisible(clean):
+    clean = visible_text(text, STATUS_TEXT_CODE_POINTS_MAX)
+    if clean is None:
         raise StatusTextInvalidError
+    return clean
+
+
+def visible_text(text: str, code_points_max: int) -> str | None:
+    """Return a text in NFC without outer white space.
+
+    None if it is too long or holds control, bidirectional or other invisible
+    characters.
+    """
+    clean = unicodedata.normalize("NFC", text).strip()
+    if len(clean) > code_points_max or _holds_invisible(clean):
+        return None
     return clean
 
 

@@ -27,6 +27,7 @@ class RevokeReason(StrEnum):
     STEPPED_UP = "stepped_up"
     REUSED = "reused"
     SUSPENDED = "suspended"
+    ROLES_CHANGED = "roles_changed"
     DELETED = "deleted"
     EXPIRED = "expired"
 

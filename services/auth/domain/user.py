@@ -2,21 +2,11 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from libs.kernel import UserId
 from services.auth.domain.address import EmailAddress
-
-
-class UserStatus(StrEnum):
-    """Where an account stands; only an active one signs in."""
-
-    PENDING = "pending"
-    ACTIVE = "active"
-    SUSPENDED = "suspended"
-    DEACTIVATED = "deactivated"
-    DELETED = "deleted"
+from services.auth.domain.status import UserStatus, check_transition
 
 
 @dataclass(frozen=True)
@@ -40,7 +30,7 @@ class User:
         revision: From 1, grows by one a change; events carry it.
         email: Clear only in memory; the repository seals it.
         handle: For mentions, unique; None until chosen.
-        roles: Of the installation: admin, moderator, member, guest.
+        roles: Of the installation: the base role, then custom ones by name.
         verified_at: When the owner of the address confirmed it.
     """
 
@@ -73,11 +63,19 @@ class User:
         """Return the next revision with these fields changed."""
         return replace(self, revision=self.revision + 1, updated_at=at, **fields)
 
+    def moved(self, status: UserStatus, at: datetime) -> "User":
+        """Return the account in another status.
+
+        Raises:
+            StatusRefusedError: No way leads there.
+        """
+        return self.changed(at, status=check_transition(self.status, status))
+
     def activated(self, registration: Registration, at: datetime) -> "User":
         """Return the account after its owner confirmed the address."""
         return self.changed(
             at,
-            status=UserStatus.ACTIVE,
+            status=check_transition(self.status, UserStatus.ACTIVE),
             display_name=registration.display_name,
             locale=registration.locale,
             verified_at=at,

@@ -8,6 +8,7 @@ from argparse import ArgumentParser
 
 from libs.chassis.audit.command import add_audit_command
 from libs.chassis.commands import run_command
+from services.auth.operations.admins import add_admin_command
 from services.auth.operations.keys import add_keys_command
 from services.auth.settings import AuthSettings
 
@@ -21,6 +22,7 @@ def main(argv: list[str]) -> int:
         description="Without a command: run the service.",
     )
     commands = parser.add_subparsers(required=True)
+    add_admin_command(commands)
     add_audit_command(commands)
     add_keys_command(commands)
     return run_command(parser, AuthSettings, argv)

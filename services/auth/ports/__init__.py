@@ -1,8 +1,7 @@
 """What the core needs from outside; adapters live in `repository` and `cache`."""
 
-from services.auth.ports.database import (
-    DatabaseSession,
-)
+from services.auth.ports.administration import RoleRepository, UserRegister
+from services.auth.ports.database import DatabaseSession
 from services.auth.ports.keys import AccessTokenKeys
 from services.auth.ports.links import InviteRepository, LinkRepository
 from services.auth.ports.people import (
@@ -26,15 +25,8 @@ from services.auth.ports.second_factors import (
     PendingSignInRepository,
     SecondFactorRepository,
 )
-from services.auth.ports.sessions import (
-    RevocationAnnouncer,
-    SessionRepository,
-)
-from services.auth.ports.throttles import (
-    Attempt,
-    GuessThrottle,
-    MailThrottle,
-)
+from services.auth.ports.sessions import RevocationAnnouncer, SessionRepository
+from services.auth.ports.throttles import Attempt, GuessThrottle, MailThrottle
 
 __all__ = [
     "AccessTokenKeys",
@@ -56,7 +48,9 @@ __all__ = [
     "ProviderLinkRepository",
     "ProviderTokens",
     "RevocationAnnouncer",
+    "RoleRepository",
     "SecondFactorRepository",
     "SessionRepository",
+    "UserRegister",
     "UserRepository",
 ]

@@ -33,6 +33,14 @@ class UserRepository(Protocol):
         """Return an account whatever its status."""
         ...
 
+    async def pin(self, user_id: UserId, session: DatabaseSession) -> User | None:
+        """Return an account that no parallel transaction changes before this one ends.
+
+        What rests on somebody's status or roles, a sign-in or an administrative act,
+        pins them: else it could commit beside the change that forbids it.
+        """
+        ...
+
     async def find_by_email(
         self, email: EmailAddress, session: DatabaseSession
     ) -> User | None:

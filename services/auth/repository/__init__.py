@@ -16,19 +16,20 @@ from services.auth.repository.memory import (
     MemoryPersonalTokenRepository,
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
+    MemoryRoleRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
+    MemoryUserRegister,
     MemoryUserRepository,
 )
 from services.auth.repository.pending_sign_ins import MongoPendingSignInRepository
 from services.auth.repository.personal_tokens import MongoPersonalTokenRepository
-from services.auth.repository.provider_flows import (
-    MongoProviderFlowRepository,
-)
+from services.auth.repository.provider_flows import MongoProviderFlowRepository
 from services.auth.repository.provider_links import (
     MongoLogoutRepository,
     MongoProviderLinkRepository,
 )
+from services.auth.repository.register import MongoRoleRepository, MongoUserRegister
 from services.auth.repository.second_factors import MongoSecondFactorRepository
 from services.auth.repository.sessions import MongoSessionRepository
 from services.auth.repository.signing_keys import FileSigningKeys
@@ -49,8 +50,10 @@ __all__ = [
     "MemoryPersonalTokenRepository",
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
+    "MemoryRoleRepository",
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
+    "MemoryUserRegister",
     "MemoryUserRepository",
     "MongoCeremonyRepository",
     "MongoCredentialRepository",
@@ -61,7 +64,9 @@ __all__ = [
     "MongoPersonalTokenRepository",
     "MongoProviderFlowRepository",
     "MongoProviderLinkRepository",
+    "MongoRoleRepository",
     "MongoSecondFactorRepository",
     "MongoSessionRepository",
+    "MongoUserRegister",
     "MongoUserRepository",
 ]

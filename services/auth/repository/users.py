@@ -79,6 +79,19 @@ class MongoUserRepository:
         """Return an account whatever its status."""
         return await self._find({"_id": user_id}, session)
 
+    async def pin(self, user_id: UserId, session: DatabaseSession) -> User | None:
+        """Return an account and hold it; see `UserRepository.pin`.
+
+        The write makes the server see a conflict; its field is of no other use.
+        """
+        with driver_errors(session):
+            document = await self._users.find_one_and_update(
+                {"_id": user_id},
+                {"$currentDate": {"pinned_at": True}},
+                session=session,
+            )
+        return self.read(document) if document else None
+
     async def find_by_email(
         self, email: EmailAddress, session: DatabaseSession
     ) -> User | None:
@@ -99,10 +112,9 @@ class MongoUserRepository:
         A range over an index, no regular expression: nothing to escape, and the
         cost is that of the page (NI-2).
         """
-        prefix = {"$gte": key, "$lt": key + _LAST_CHARACTER}
         query: Document = {
             "status": UserStatus.ACTIVE.value,
-            "search_keys": {"$elemMatch": prefix},
+            "search_keys": begins_with(key),
         }
         if after is not None:
             query["_id"] = {"$gt": after}
@@ -116,12 +128,12 @@ class MongoUserRepository:
     async def _find(self, query: Document, session: DatabaseSession) -> User | None:
         with driver_errors(session):
             document = await self._users.find_one(query, session=session)
-        return self._user(document) if document else None
+        return self.read(document) if document else None
 
     async def _list(self, query: Document, limit: int) -> Sequence[User]:
         with driver_errors(None):
             cursor = self._users.find(query).sort("_id", ASCENDING).limit(limit)
-            return [self._user(document) async for document in cursor]
+            return [self.read(document) async for document in cursor]
 
     def _document(self, user: User) -> Document:
         return {
@@ -142,7 +154,8 @@ class MongoUserRepository:
             **self._vault.fields(user.user_id, user.email),
         }
 
-    def _user(self, document: Document) -> User:
+    def read(self, document: Document) -> User:
+        """Return the account of a document of this collection."""
         return User(
             user_id=UserId(document["_id"]),
             revision=document["revision"],
@@ -199,6 +212,11 @@ class MongoCredentialRepository:
 def _taken(error: DuplicateKeyError) -> EmailTakenError | HandleTakenError:
     is_email = "email_index" in ((error.details or {}).get("keyPattern") or {})
     return EmailTakenError() if is_email else HandleTakenError()
+
+
+def begins_with(key: str) -> Document:
+    """Return the condition on ``search_keys`` that one of them begins so."""
+    return {"$elemMatch": {"$gte": key, "$lt": key + _LAST_CHARACTER}}
 
 
 def search_keys(user: User) -> list[str]:

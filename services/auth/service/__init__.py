@@ -1,6 +1,18 @@
 """Use cases of accounts, sign-in, sessions and profiles."""
 
+from services.auth.service.acts import Acts
+from services.auth.service.administration import (
+    DEACTIVATE,
+    REACTIVATE,
+    REINSTATE,
+    SUSPEND,
+    AccountAdministration,
+    StatusAct,
+)
+from services.auth.service.appointment import Appointment
+from services.auth.service.authority import Authority
 from services.auth.service.ceremonies import Ceremonies
+from services.auth.service.custom_roles import CustomRoles
 from services.auth.service.email_change import EmailChange
 from services.auth.service.enrolment_sign_in import EnrolledSignIn, EnrolmentSignIn
 from services.auth.service.entrance import Entered, Entrance
@@ -8,6 +20,7 @@ from services.auth.service.evenness import EvenAnswers
 from services.auth.service.guesses import counted
 from services.auth.service.invitations import Invitations, InvitePage
 from services.auth.service.links import OneTimeLinks
+from services.auth.service.lookup import AccountLookup, AuditPage
 from services.auth.service.notices import AccountNotices
 from services.auth.service.passkey_verifier import PasskeyVerifier
 from services.auth.service.passkeys import AddedPasskey, Passkeys
@@ -24,27 +37,17 @@ from services.auth.service.personal_tokens import (
     hash_personal_token,
 )
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
-from services.auth.service.provider_accounts import (
-    ProviderAccounts,
-)
+from services.auth.service.provider_accounts import ProviderAccounts
 from services.auth.service.provider_journey import (
     Answer,
     Arrival,
     Departure,
     ProviderJourney,
 )
-from services.auth.service.provider_keys import (
-    provider_keys,
-)
-from services.auth.service.provider_links import (
-    ProviderLinks,
-)
-from services.auth.service.provider_logout import (
-    ProviderLogout,
-)
-from services.auth.service.provider_sign_in import (
-    ProviderSignIn,
-)
+from services.auth.service.provider_keys import provider_keys
+from services.auth.service.provider_links import ProviderLinks
+from services.auth.service.provider_logout import ProviderLogout
+from services.auth.service.provider_sign_in import ProviderSignIn
 from services.auth.service.reauthentication import Reauthentication
 from services.auth.service.registration import AccountRegistration
 from services.auth.service.renewal import SessionRenewal
@@ -75,13 +78,24 @@ from services.auth.service.token_ends import TokenEnds
 from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
 
 __all__ = [
+    "DEACTIVATE",
+    "REACTIVATE",
+    "REINSTATE",
+    "SUSPEND",
     "AccessTokens",
+    "AccountAdministration",
+    "AccountLookup",
     "AccountNotices",
     "AccountRegistration",
+    "Acts",
     "AddedPasskey",
     "Answer",
+    "Appointment",
     "Arrival",
+    "AuditPage",
+    "Authority",
     "Ceremonies",
+    "CustomRoles",
     "Departure",
     "EmailChange",
     "EnrolledSignIn",
@@ -130,6 +144,7 @@ __all__ = [
     "SignIn",
     "SignedIn",
     "SocketAccess",
+    "StatusAct",
     "StepUp",
     "TokenEnds",
     "TokenPage",

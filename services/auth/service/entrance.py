@@ -19,12 +19,13 @@ from services.auth.domain import (
     SESSIONS_PER_USER_MAX,
     AuthMethod,
     ClientDevice,
+    CredentialsInvalidError,
     RevokeReason,
     Session,
     User,
     clean_device_name,
 )
-from services.auth.ports import SessionRepository
+from services.auth.ports import SessionRepository, UserRepository
 from services.auth.service.second_factor_gate import (
     SecondFactorGate,
     SecondFactorRequired,
@@ -52,6 +53,7 @@ class Entrance:
     """Starts sessions of people who proved who they are."""
 
     bus: EventBus
+    users: UserRepository
     sessions: SessionRepository
     control: SessionControl
     access: AccessTokens
@@ -72,6 +74,9 @@ class Entrance:
 
         Returns:
             Tokens, or a sign-in that waits for a second factor.
+
+        Raises:
+            CredentialsInvalidError: The account stopped being active meanwhile.
 
         Emits: session.started; session.revoked for the oldest beyond 20.
         """
@@ -97,6 +102,9 @@ class Entrance:
 
         Returns:
             What goes to `announce` after the commit.
+
+        Raises:
+            CredentialsInvalidError: The account stopped being active meanwhile.
         """
         return await self._begin_in(transaction, user, device, methods)
 
@@ -152,8 +160,13 @@ class Entrance:
             provider_session_hash=device.provider_session_hash,
         )
 
+        # Pinned: no session begins beside the transaction that suspends the account.
+        current = await self.users.pin(user.user_id, transaction.session)
+        if current is None or not current.may_sign_in:
+            raise CredentialsInvalidError
         crowded_out = await self._store(started, transaction)
-        return Started(SignedIn.issue(self.access, user, started, token), crowded_out)
+        signed_in = SignedIn.issue(self.access, current, started, token)
+        return Started(signed_in, crowded_out)
 
     async def announce(self, started: Started) -> SignedIn:
         """Tell everyone what a sign-in ended, and return its tokens."""

@@ -26,7 +26,9 @@ REVOCATION_OVERLAP = timedelta(seconds=10)
 
 REVOCATION_PAGE = 1_000
 
-_ENDS_TOKENS = frozenset({RevokeReason.SUSPENDED, RevokeReason.DELETED})
+_ENDS_TOKENS = frozenset(
+    {RevokeReason.SUSPENDED, RevokeReason.ROLES_CHANGED, RevokeReason.DELETED}
+)
 
 _log = structlog.get_logger(__name__)
 
@@ -158,6 +160,8 @@ class SessionControl:
         user_id: UserId,
         kept: SessionId | None,
         reason: RevokeReason,
+        *,
+        actor_id: str = "",
     ) -> list[Session]:
         """End a user's sessions but one, or all, in a running transaction.
 
@@ -170,7 +174,9 @@ class SessionControl:
         ended = []
         for session in live:
             if session.session_id != kept:
-                ended += await self.end_in(transaction, session, reason)
+                ended += await self.end_in(
+                    transaction, session, reason, actor_id=actor_id
+                )
         if reason in _ENDS_TOKENS:
             ended += await self.token_ends.end_all_in(transaction, user_id, reason)
         return ended

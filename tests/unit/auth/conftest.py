@@ -20,7 +20,7 @@ from libs.events.catalog import (
     AccountVerificationRequested,
 )
 from libs.events.memory import InMemoryBus
-from libs.kernel import FrozenClock
+from libs.kernel import FrozenClock, new_id
 from services.auth.api import FORMS, ROUTERS, AuthState
 from services.auth.app import (
     Adapters,
@@ -36,7 +36,7 @@ from services.auth.cache import (
     MemoryMailThrottle,
 )
 from services.auth.consumers import worker as declared
-from services.auth.domain import ClientDevice, Provider, Providers
+from services.auth.domain import Actor, ClientDevice, Provider, Providers
 from services.auth.repository import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,
@@ -47,8 +47,10 @@ from services.auth.repository import (
     MemoryPersonalTokenRepository,
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
+    MemoryRoleRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
+    MemoryUserRegister,
     MemoryUserRepository,
 )
 from services.auth.service import PasswordHasher, PasswordLists
@@ -126,12 +128,35 @@ class House:
         return await self.state["sign_in"].login(
             email=email,
             password=password,
-            device=ClientDevice("phone", address, has_cookie=False),
+            device=self.device(address),
         )
 
     def set_up_anew(self, settings):
         """Put the use cases together under other settings, over what is stored."""
         self.state = auth_state(settings, self.adapters, self.configured)
+
+    def device(self, address=ADDRESS):
+        """Return where sign-ins come from."""
+        return ClientDevice("phone", address, has_cookie=False)
+
+    async def person(self, *roles, name="Bea"):
+        """Join, get roles as if given long ago, sign in; return who acts."""
+        email = f"{new_id()}@example.test"
+        user_id = await self.join(email, name=name)
+        if roles:
+            await self.change(user_id, roles=roles)
+        signed_in = await self.login(email)
+        return Actor(user_id, signed_in.session_id, ADDRESS)
+
+    async def change(self, user_id, **fields):
+        """Change an account past all rules."""
+        users = self.adapters.stores.users
+        user = await users.get(user_id, None)
+        await users.update(user.changed(self.clock.now(), **fields), None)
+
+    async def user(self, user_id):
+        """Return an account as it is stored."""
+        return await self.adapters.stores.users.get(user_id, None)
 
     def token(self):
         """Open the token of the newest mail, as notification does."""
@@ -206,13 +231,14 @@ async def house(settings, hasher, password_lists):
     clock = FrozenClock()
     bus = InMemoryBus("auth", clock=clock)
     announcer = MemoryAnnouncer()
+    users, audit = MemoryUserRepository(), MemoryAuditTrail()
     adapters = Adapters(
         bus=bus,
         clock=clock,
         hasher=hasher,
         password_lists=password_lists,
         stores=Stores(
-            users=MemoryUserRepository(),
+            users=users,
             credentials=MemoryCredentialRepository(),
             links=MemoryLinkRepository(),
             invites=MemoryInviteRepository(),
@@ -226,7 +252,10 @@ async def house(settings, hasher, password_lists):
             ),
             ceremonies=MemoryCeremonyRepository(),
             personal_tokens=MemoryPersonalTokenRepository(),
-            audit=MemoryAuditTrail(),
+            register=MemoryUserRegister(users),
+            roles=MemoryRoleRepository(),
+            audit=audit,
+            audit_reader=audit,
         ),
         counters=Counters(
             announcer=announcer,

@@ -83,6 +83,15 @@ GOOD = {
     "TokenExchangeRequest": {"token": "x"},
     "TokenHashRequest": {"token_hash": "0" * 64},
     "StepUpRequest": {"password": "correct horse battery"},
+    "ReasonRequest": {"reason": "left the firm"},
+    "RolesRequest": {"roles": ["member"], "reason": "left the firm"},
+    "EndSessionsRequest": {"session_id": "x" * 36, "reason": "lost a phone"},
+    "EmailLookupRequest": {"email": "ann@example.test"},
+    "RoleRequest": {
+        "description": "first line",
+        "permissions": ["users.read"],
+        "reason": "a new team",
+    },
 }
 SERVER_FIELDS = (
     "_id",
@@ -118,6 +127,7 @@ MODELS = sorted(
     for name, model in inspect.getmembers(schemas, inspect.isclass)
     if name.endswith("Request") and not name.startswith("_")
 )
+LISTS = {"roles", "permissions"}
 FIELDS = [(name, field) for name in MODELS for field in GOOD[name]]
 
 
@@ -144,6 +154,8 @@ def test_ma_1_server_field_is_refused(name, field):
 @pytest.mark.parametrize(("name", "field"), FIELDS)
 def test_ni_1_operator_in_a_scalar_is_refused(name, field, value):
     """NI-1: a text is a text; nothing is converted to one."""
+    if field in LISTS and value == ["x"]:
+        value = [{"$ne": ""}]
     with pytest.raises(ValidationError):
         getattr(schemas, name).model_validate(GOOD[name] | {field: value})
 

@@ -16,14 +16,16 @@ from services.auth.repository.memory.providers import (
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
 )
+from services.auth.repository.memory.register import (
+    MemoryRoleRepository,
+    MemoryUserRegister,
+)
 from services.auth.repository.memory.second_factors import (
     MemoryCeremonyRepository,
     MemoryPendingSignInRepository,
     MemorySecondFactorRepository,
 )
-from services.auth.repository.memory.sessions import (
-    MemorySessionRepository,
-)
+from services.auth.repository.memory.sessions import MemorySessionRepository
 
 __all__ = [
     "MemoryCeremonyRepository",
@@ -35,7 +37,9 @@ __all__ = [
     "MemoryPersonalTokenRepository",
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
+    "MemoryRoleRepository",
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
+    "MemoryUserRegister",
     "MemoryUserRepository",
 ]

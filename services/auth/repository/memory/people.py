@@ -43,6 +43,10 @@ class MemoryUserRepository:
         """Return an account whatever its status."""
         return self._users.get(user_id)
 
+    async def pin(self, user_id: UserId, session: DatabaseSession) -> User | None:
+        """Return an account; in memory nothing runs beside."""
+        return self._users.get(user_id)
+
     async def find_by_email(
         self, email: EmailAddress, session: DatabaseSession
     ) -> User | None:
@@ -69,6 +73,10 @@ class MemoryUserRepository:
     async def get_many(self, user_ids: Sequence[str]) -> Sequence[User]:
         """Return the visible ones of these users."""
         return [user for user in self._visible() if user.user_id in set(user_ids)]
+
+    def everyone(self) -> list[User]:
+        """Return all accounts in the order of their ids."""
+        return sorted(self._users.values(), key=lambda user: user.user_id)
 
     def _active(self) -> list[User]:
         return [user for user in self._visible() if user.may_sign_in]

@@ -1,0 +1,68 @@
+"""The use cases of administrators, put together."""
+
+from services.auth.api import AdministrationState
+from services.auth.app.adapters import Adapters
+from services.auth.service import (
+    AccountAdministration,
+    AccountLookup,
+    Acts,
+    Appointment,
+    Authority,
+    CustomRoles,
+    SessionControl,
+    StepUp,
+)
+
+
+def administration_state(
+    adapters: Adapters, control: SessionControl, step_up: StepUp
+) -> AdministrationState:
+    """Return the part of the state that administrators' routes use."""
+    stores = adapters.stores
+    authority = Authority(stores.users, stores.roles, step_up)
+    acts = Acts(adapters.bus, stores.users, authority, stores.audit)
+    return AdministrationState(
+        administration=_administration(adapters, acts, control),
+        lookup=_lookup(adapters, acts, control),
+        custom_roles=_custom_roles(adapters, acts),
+        appointment=_appointment(adapters),
+    )
+
+
+def _administration(
+    adapters: Adapters, acts: Acts, control: SessionControl
+) -> AccountAdministration:
+    return AccountAdministration(
+        acts=acts,
+        users=adapters.stores.users,
+        register=adapters.stores.register,
+        roles=adapters.stores.roles,
+        control=control,
+        clock=adapters.clock,
+    )
+
+
+def _lookup(adapters: Adapters, acts: Acts, control: SessionControl) -> AccountLookup:
+    return AccountLookup(
+        acts=acts,
+        authority=acts.authority,
+        users=adapters.stores.users,
+        register=adapters.stores.register,
+        control=control,
+        trail=adapters.stores.audit_reader,
+    )
+
+
+def _custom_roles(adapters: Adapters, acts: Acts) -> CustomRoles:
+    return CustomRoles(
+        acts=acts,
+        authority=acts.authority,
+        roles=adapters.stores.roles,
+        register=adapters.stores.register,
+        clock=adapters.clock,
+    )
+
+
+def _appointment(adapters: Adapters) -> Appointment:
+    stores = adapters.stores
+    return Appointment(adapters.bus, stores.users, stores.audit, adapters.clock)
