@@ -74,6 +74,7 @@ class AccountParts:
             users=self._adapters.stores.users,
             credentials=self._adapters.stores.credentials,
             links=self._links,
+            pending=self._adapters.stores.pending_sign_ins,
             control=control,
             hasher=self._adapters.hasher,
             policy=self._policy,

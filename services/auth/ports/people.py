@@ -78,6 +78,14 @@ class CredentialRepository(Protocol):
         """Return the stored hash."""
         ...
 
+    async def pin(self, user_id: UserId, session: DatabaseSession) -> str | None:
+        """Return a hash that no parallel transaction changes before this one ends.
+
+        A sign-in pins the password it rests on: else it could commit beside the
+        change that ends every session of the old one (PW-7).
+        """
+        ...
+
     async def put(
         self, user_id: UserId, password_hash: str, session: DatabaseSession
     ) -> None:

@@ -188,6 +188,17 @@ class MongoCredentialRepository:
             )
         return document["password_hash"] if document else None
 
+    async def pin(self, user_id: UserId, session: DatabaseSession) -> str | None:
+        """Return the stored hash and hold it; see `CredentialRepository.pin`.
+
+        The write makes the server see a conflict; its field is of no other use.
+        """
+        with driver_errors(session):
+            document = await self._credentials.find_one_and_update(
+                {"_id": user_id}, {"$currentDate": {"pinned_at": True}}, session=session
+            )
+        return document["password_hash"] if document else None
+
     async def put(
         self, user_id: UserId, password_hash: str, session: DatabaseSession
     ) -> None:

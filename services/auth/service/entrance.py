@@ -4,6 +4,7 @@ Password, provider and passkey all end here: what every way in has to pass (a se
 factor, the limit of sessions, the audit) stands in one place (MF-3).
 """
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
@@ -39,6 +40,9 @@ _log = structlog.get_logger(__name__)
 Entered: TypeAlias = SignedIn | SecondFactorRequired
 """What comes of a sign-in; the API turns either into its answer."""
 
+Check: TypeAlias = Callable[[Transaction], Awaitable[None]]
+"""Raises where a proof is worth nothing any more."""
+
 
 @dataclass(frozen=True)
 class Started:
@@ -63,7 +67,11 @@ class Entrance:
     clock: Clock
 
     async def enter(
-        self, user: User, device: ClientDevice, methods: tuple[AuthMethod, ...]
+        self,
+        user: User,
+        device: ClientDevice,
+        methods: tuple[AuthMethod, ...],
+        check: Check | None = None,
     ) -> Entered:
         """Start a session, or say which factor is missing for one.
 
@@ -71,6 +79,8 @@ class Entrance:
             user: May sign in; the caller has checked it.
             device: Where the sign-in comes from.
             methods: How the user proved who they are, just now.
+            check: Runs in the transaction of the sign-in, more than once if need be;
+                raises where the proof is worth nothing any more.
 
         Returns:
             Tokens, or a sign-in that waits for a second factor.
@@ -80,16 +90,20 @@ class Entrance:
 
         Emits: session.started; session.revoked for the oldest beyond 20.
         """
-        required = await self.gate.hold(user, device, methods)
-        if required is not None:
-            _log.info("second_factor_asked", user_id=user.user_id)
-            return required
 
-        async def start(transaction: Transaction) -> Started:
+        async def begin(transaction: Transaction) -> Started | SecondFactorRequired:
+            if check is not None:
+                await check(transaction)
+            required = await self.gate.hold(user, device, methods, transaction.session)
+            if required is not None:
+                return required
             return await self.start_in(transaction, user, device, methods)
 
-        started = await self.bus.run_transaction(start)
-        return await self.announce(started)
+        begun = await self.bus.run_transaction(begin)
+        if isinstance(begun, Started):
+            return await self.announce(begun)
+        _log.info("second_factor_asked", user_id=user.user_id)
+        return begun
 
     async def start_in(
         self,

@@ -26,6 +26,7 @@ from services.auth.ports import (
     CredentialRepository,
     GuessThrottle,
     MailThrottle,
+    PendingSignInRepository,
     UserRepository,
 )
 from services.auth.service.evenness import EvenAnswers
@@ -47,6 +48,7 @@ class PasswordChange:
     users: UserRepository
     credentials: CredentialRepository
     links: OneTimeLinks
+    pending: PendingSignInRepository
     control: SessionControl
     hasher: PasswordHasher
     policy: PasswordPolicy
@@ -65,7 +67,7 @@ class PasswordChange:
         new: str,
         client_address: str,
     ) -> None:
-        """Set another password; every other session ends, every link is void.
+        """Set another password; other sessions, links and waiting sign-ins end.
 
         Raises:
             PasswordWrongError: The current one is another; counted like a sign-in.
@@ -157,6 +159,7 @@ class PasswordChange:
         kept: SessionId | None,
     ) -> list[Session]:
         await self.credentials.put(user.user_id, password_hash, transaction.session)
+        await self.pending.remove_all(user.user_id, transaction.session)
         await self.audit.record(entry, transaction.session)
         self.notices.tell(
             transaction, AccountPasswordChanged, user, {"email": user.email.written}

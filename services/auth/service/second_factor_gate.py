@@ -15,7 +15,11 @@ from services.auth.domain import (
     User,
     proves_two_factors,
 )
-from services.auth.ports import PendingSignInRepository, SecondFactorRepository
+from services.auth.ports import (
+    DatabaseSession,
+    PendingSignInRepository,
+    SecondFactorRepository,
+)
 
 _TOKEN_BYTES = 32
 
@@ -48,7 +52,11 @@ class SecondFactorGate:
     clock: Clock
 
     async def hold(
-        self, user: User, device: ClientDevice, methods: tuple[AuthMethod, ...]
+        self,
+        user: User,
+        device: ClientDevice,
+        methods: tuple[AuthMethod, ...],
+        session: DatabaseSession,
     ) -> SecondFactorRequired | None:
         """Return what is still asked of a user, None where nothing is.
 
@@ -57,10 +65,11 @@ class SecondFactorGate:
             device: Where the sign-in comes from.
             methods: What was proved just now. Another provider's word counts as
                 one factor, whatever the provider asked for.
+            session: Of the transaction that starts the session if nothing is asked.
         """
         if proves_two_factors(methods):
             return None
-        own = await self.factors.get(user.user_id, None)
+        own = await self.factors.get(user.user_id, session)
         if not own.is_enrolled and not self.policy.requires(user):
             return None
         token = secrets.token_urlsafe(_TOKEN_BYTES)
@@ -72,7 +81,7 @@ class SecondFactorGate:
             expires_at=self.clock.now() + PENDING_SIGN_IN_LIFETIME,
             is_enrolment=not own.is_enrolled,
         )
-        await self.pending.add(waiting, None)
+        await self.pending.add(waiting, session)
         return SecondFactorRequired(
             pending_token=token,
             factors=own.offered,

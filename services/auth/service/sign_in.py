@@ -10,6 +10,7 @@ from libs.chassis.audit import (
     AuditResult,
     AuditTrail,
 )
+from libs.events import Transaction
 from libs.kernel import UserId
 from services.auth.domain import (
     AuthMethod,
@@ -73,14 +74,26 @@ class SignIn:
         try:
             async with counted(self.throttle, guess, wrong=CredentialsInvalidError):
                 user = await self.users.find_by_email(address, None)
-                signed_in = await self._check(user, password)
+                known, stored = await self._check(user, password)
+            return await self._enter(known, stored, password, device)
         except CredentialsInvalidError:
             _log.warning("sign_in_failed")
             await self._record_failure(user, device)
             raise
-        return await self.entrance.enter(signed_in, device, (AuthMethod.PASSWORD,))
 
-    async def _check(self, user: User | None, password: str) -> User:
+    async def _enter(
+        self, known: User, stored: str, password: str, device: ClientDevice
+    ) -> Entered:
+        async def check(transaction: Transaction) -> None:
+            # It may have been changed while the hash was computed (PW-7).
+            pinned = await self.credentials.pin(known.user_id, transaction.session)
+            if pinned != stored and not await self.hasher.verify(password, pinned):
+                raise CredentialsInvalidError
+
+        methods = (AuthMethod.PASSWORD,)
+        return await self.entrance.enter(known, device, methods, check)
+
+    async def _check(self, user: User | None, password: str) -> tuple[User, str]:
         # The same look-up and the same hash in every case (EN-2).
         user_id = user.user_id if user else _NOBODY
         stored = await self.credentials.get(user_id, None)
@@ -93,7 +106,7 @@ class SignIn:
             renewed = await self.hasher.hash(password)
             await self.credentials.replace(user.user_id, stored, renewed)
             _log.info("password_rehashed", user_id=user.user_id)
-        return user
+        return user, stored
 
     async def _record_failure(self, user: User | None, device: ClientDevice) -> None:
         entry = AuditEntry(

@@ -236,11 +236,13 @@ async def test_credentials_are_replaced(store):
     """A rehash never overwrites a password that was changed meanwhile."""
     user_id = new_id()
     assert await store.credentials.get(user_id, None) is None
+    assert await store.credentials.pin(user_id, None) is None
     await store.credentials.put(user_id, "old", None)
     await store.credentials.replace(user_id, "other", "lost")
     assert await store.credentials.get(user_id, None) == "old"
     await store.credentials.replace(user_id, "old", "new")
     assert await store.credentials.get(user_id, None) == "new"
+    assert await store.credentials.pin(user_id, None) == "new"
     await store.credentials.put(user_id, "last", None)
     assert await store.credentials.get(user_id, None) == "last"
 

@@ -1,6 +1,7 @@
 """Change and reset of the password: PW-7, PW-8."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -17,13 +18,14 @@ from services.auth.domain import (
     LinkInvalidError,
     PasswordInvalidError,
     PasswordWrongError,
+    PendingSignInInvalidError,
     RefreshTokenInvalidError,
     SecondFactors,
     UserMissingError,
     UserStatus,
     VerificationTokenInvalidError,
 )
-from services.auth.service import SecondFactorRequired
+from services.auth.service import SecondFactorRequired, SignedIn
 from tests.unit.auth.conftest import EMAIL, PASSWORD
 
 NEW = "staple battery horse"
@@ -133,6 +135,71 @@ async def test_pw_8_reset_never_skips_the_second_factor(house, ann):
     await _forgot(house)
     await _reset(house, house.token())
     assert isinstance(await house.login(password=NEW), SecondFactorRequired)
+
+
+async def test_pw_7_a_waiting_sign_in_by_the_old_password_is_void(house, ann, settings):
+    """PW-7, MF-3: who knew the old one sets up no factor after the reset."""
+    required = settings.model_copy(update={"second_factor_roles": ("member",)})
+    house.set_up_anew(required)
+    pending = await house.login()
+    await _forgot(house)
+    await _reset(house, house.token())
+    with pytest.raises(PendingSignInInvalidError):
+        await house.state["enrolment_sign_in"].offer_totp(
+            pending.pending_token, is_web_client=False
+        )
+
+
+class Interrupted:
+    """A hasher during whose work something else happens."""
+
+    def __init__(self, hasher, meanwhile):
+        self._hasher = hasher
+        self._meanwhile = meanwhile
+
+    async def verify(self, password, stored):
+        """Check a password; the first time something else is done as well."""
+        is_match = await self._hasher.verify(password, stored)
+        meanwhile, self._meanwhile = self._meanwhile, None
+        if meanwhile is not None:
+            await meanwhile()
+        return is_match
+
+    def needs_rehash(self, stored):
+        """Tell whether a hash is an old one."""
+        return self._hasher.needs_rehash(stored)
+
+
+async def test_pw_7_a_sign_in_under_way_does_not_outlast_the_old_password(
+    house, ann, hasher
+):
+    """PW-7: the password is the current one when its session begins."""
+
+    async def meanwhile():
+        await _forgot(house)
+        await _reset(house, house.token())
+
+    sign_in = house.state["sign_in"]
+    house.state["sign_in"] = replace(sign_in, hasher=Interrupted(hasher, meanwhile))
+    with pytest.raises(CredentialsInvalidError):
+        await house.login()
+    listed = await house.state["session_control"].list_own(ann, after=None, limit=9)
+    assert listed.items == []
+
+
+async def test_a_sign_in_under_way_outlasts_a_new_hash_of_the_same_password(
+    house, ann, hasher
+):
+    """A parallel sign-in may have stored the password anew."""
+    credentials = house.adapters.stores.credentials
+
+    async def meanwhile():
+        stored = await credentials.get(ann, None)
+        await credentials.replace(ann, stored, await hasher.hash(PASSWORD))
+
+    sign_in = house.state["sign_in"]
+    house.state["sign_in"] = replace(sign_in, hasher=Interrupted(hasher, meanwhile))
+    assert isinstance(await house.login(), SignedIn)
 
 
 async def test_pw_8_race_of_one_reset_link_has_one_winner(house, ann):

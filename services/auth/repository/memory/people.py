@@ -96,6 +96,10 @@ class MemoryCredentialRepository:
         """Return the stored hash."""
         return self._hashes.get(user_id)
 
+    async def pin(self, user_id: UserId, session: DatabaseSession) -> str | None:
+        """Return the stored hash."""
+        return self._hashes.get(user_id)
+
     async def put(
         self, user_id: UserId, password_hash: str, session: DatabaseSession
     ) -> None:
