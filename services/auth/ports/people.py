@@ -95,3 +95,7 @@ class CredentialRepository(Protocol):
     async def replace(self, user_id: UserId, old: str, new: str) -> None:
         """Store a hash if the one before is still `old` (rehash at login)."""
         ...
+
+    async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
+        """Forget a hash: the account has no password then."""
+        ...

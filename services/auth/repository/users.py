@@ -219,6 +219,11 @@ class MongoCredentialRepository:
                 {"$set": {"password_hash": new}},
             )
 
+    async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
+        """Forget a hash."""
+        with driver_errors(session):
+            await self._credentials.delete_one({"_id": user_id}, session=session)
+
 
 def _taken(error: DuplicateKeyError) -> EmailTakenError | HandleTakenError:
     is_email = "email_index" in ((error.details or {}).get("keyPattern") or {})

@@ -78,8 +78,10 @@ class AccountRegistration:
         async def store(transaction: Transaction) -> None:
             found = await self.users.find_by_email(address, transaction.session)
             user = found or await self._open(address, registration, transaction)
-            if user.status is UserStatus.PENDING:
-                await self._send_link(user, registration, transaction)
+            if user.status is not UserStatus.PENDING:
+                return
+            await self._keep_first(user, registration, transaction, is_first=not found)
+            await self._send_link(user, registration, transaction)
 
         async with self.even.held():
             if not await self.throttle.is_admitted(address):
@@ -92,7 +94,10 @@ class AccountRegistration:
                 _log.info("registration_outrun")
 
     async def request_verification(self, *, email: str) -> None:
-        """Send a new link to a pending account, for its newest registration.
+        """Send a new link to a pending account that was registered once.
+
+        After a second registration nobody can tell whose password the link would
+        activate, the owner's or a stranger's: none is sent, the owner registers again.
 
         Raises:
             EmailInvalidError: The text is no address.
@@ -110,8 +115,8 @@ class AccountRegistration:
                 user.user_id, transaction.session
             )
             if password_hash is not None:
-                newest = Registration(user.display_name, user.locale, password_hash)
-                await self._send_link(user, newest, transaction)
+                only = Registration(user.display_name, user.locale, password_hash)
+                await self._send_link(user, only, transaction)
 
         async with self.even.held():
             if not await self.throttle.is_admitted(address):
@@ -166,10 +171,19 @@ class AccountRegistration:
         tx.publish(user_created(user))
         return user
 
+    async def _keep_first(
+        self, user: User, registration: Registration, tx: Transaction, *, is_first: bool
+    ) -> None:
+        """Keep the password of the only registration, for a resend."""
+        if is_first:
+            digest = registration.password_hash
+            await self.credentials.put(user.user_id, digest, tx.session)
+        else:
+            await self.credentials.remove(user.user_id, tx.session)
+
     async def _send_link(
         self, user: User, registration: Registration, tx: Transaction
     ) -> None:
-        await self.credentials.put(user.user_id, registration.password_hash, tx.session)
         link = await self.links.issue(
             tx, LinkPurpose.VERIFICATION, user.user_id, registration=registration
         )

@@ -245,6 +245,8 @@ async def test_credentials_are_replaced(store):
     assert await store.credentials.pin(user_id, None) == "new"
     await store.credentials.put(user_id, "last", None)
     assert await store.credentials.get(user_id, None) == "last"
+    await store.credentials.remove(user_id, None)
+    assert await store.credentials.get(user_id, None) is None
 
 
 def _links(subject_id):

@@ -117,13 +117,26 @@ async def test_second_registration_makes_no_second_account(house):
 
 
 async def test_link_can_be_asked_for_again(house):
-    """A resend carries a new token for the newest registration."""
+    """A resend carries a new token for the only registration."""
     first = await house.register()
     await house.state["registration"].request_verification(email=EMAIL)
     await house.bus.settled()
     second = house.token()
     assert second != first
     await house.state["registration"].verify(second)
+    assert await house.login()
+
+
+async def test_a_resend_activates_no_strangers_password(house):
+    """Who asks for the link again does not follow one of somebody else's making."""
+    await house.register(password=PASSWORD, name="Ann")
+    await house.register(password="password of a stranger", name="Ann")
+    before = len(house.mails)
+    await house.state["registration"].request_verification(email=EMAIL)
+    await house.bus.settled()
+    assert len(house.mails) == before
+    again = await house.register(password=PASSWORD, name="Ann")
+    await house.state["registration"].verify(again)
     assert await house.login()
 
 

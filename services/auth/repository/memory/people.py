@@ -110,3 +110,7 @@ class MemoryCredentialRepository:
         """Store a hash if the one before is still `old`."""
         if self._hashes.get(user_id) == old:
             self._hashes[user_id] = new
+
+    async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
+        """Forget a hash."""
+        self._hashes.pop(user_id, None)
