@@ -10,7 +10,12 @@ from typing import TypeAlias, TypeVar
 
 import structlog
 
-from libs.chassis.audit import AuditEntry, AuditResult, AuditTrail
+from libs.chassis.audit import (
+    ANONYMOUS_ACTOR,
+    AuditEntry,
+    AuditResult,
+    AuditTrail,
+)
 from libs.events import EventBus, Transaction, WriteConflictError
 from libs.kernel import Clock, UserId
 from services.auth.domain import (
@@ -112,11 +117,14 @@ class SecondFactorProofs:
             async with counted(self.throttle, guess, wrong=SecondFactorInvalidError):
                 return await self._by_code(user_id, proof, act)
         except PasskeyClonedError:
-            await self._record_refusal(user_id, proof, "passkey_cloned")
+            refused = _refusal(user_id, proof, "passkey_cloned", client_address)
+            await self.audit.record(refused, None)
             raise SecondFactorInvalidError from None
-        except SecondFactorInvalidError:
+        except SecondFactorInvalidError as error:
             _log.warning("second_factor_refused", user_id=user_id)
-            await self._record_refusal(user_id, proof, "second_factor_invalid")
+            actor_id = ANONYMOUS_ACTOR if _is_alone(proof) else user_id
+            refused = _refusal(actor_id, proof, error.code, client_address)
+            await self.audit.record(refused, None)
             raise
 
     async def _by_code(
@@ -186,15 +194,21 @@ class SecondFactorProofs:
         )
         await self.audit.record(entry, transaction.session)
 
-    async def _record_refusal(self, user_id: UserId, proof: Proof, reason: str) -> None:
-        entry = AuditEntry(
-            action="second_factor.refused",
-            actor_id=user_id,
-            result=AuditResult.FAILURE,
-            reason=reason,
-            details={"factor": type(proof).__name__.removesuffix("Proof").lower()},
-        )
-        await self.audit.record(entry, None)
+
+def _refusal(actor_id: str, proof: Proof, reason: str, source: str) -> AuditEntry:
+    return AuditEntry(
+        action="second_factor.refused",
+        actor_id=actor_id,
+        source=source,
+        result=AuditResult.FAILURE,
+        reason=reason,
+        details={"factor": type(proof).__name__.removesuffix("Proof").lower()},
+    )
+
+
+def _is_alone(proof: Proof) -> bool:
+    """Tell whether nothing was proved before: whoever it names may be a stranger."""
+    return isinstance(proof, PasskeyProof) and proof.purpose is CeremonyPurpose.SIGN_IN
 
 
 def _purpose(proof: TotpProof | RecoveryProof) -> GuessPurpose:

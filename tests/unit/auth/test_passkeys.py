@@ -171,6 +171,18 @@ async def test_a_cloned_counter_is_refused_and_audited(house, keyed):
         await keyed.sign_in()
     [refused] = house.adapters.stores.audit.of("second_factor.refused")
     assert refused.reason == "passkey_cloned"
+    assert (refused.actor_id, refused.source) == (keyed.ids[0], ADDRESS)
+
+
+async def test_a_refused_key_is_recorded_of_nobody(house, keyed):
+    """Section 3: whoever a stranger's answer names did not do it."""
+    credential = await keyed.sign()
+    keyed.authenticator.key = Authenticator(ORIGIN).key
+    for answer in (credential | {"id": "AAAA"}, await keyed.sign()):
+        with pytest.raises(SecondFactorInvalidError):
+            await keyed.sign_in(answer)
+    refused = house.adapters.stores.audit.of("second_factor.refused")
+    assert {(one.actor_id, one.source) for one in refused} == {("anonymous", ADDRESS)}
 
 
 async def test_an_authenticator_that_does_not_count_is_taken(keyed):
