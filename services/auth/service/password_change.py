@@ -109,8 +109,12 @@ class PasswordChange:
         address = EmailAddress.parse(email)
 
         async def send(transaction: Transaction) -> None:
-            user = await self.users.find_by_email(address, transaction.session)
-            if user is None or not user.may_sign_in:
+            found = await self.users.find_by_email(address, transaction.session)
+            if found is None or not found.may_sign_in:
+                return
+            # Pinned: no link goes to an address that is changed beside it (PW-8).
+            user = await self.users.pin(found.user_id, transaction.session)
+            if user is None:
                 return
             # Who signs in by a provider alone gets no second way in by mail.
             if await self.credentials.get(user.user_id, transaction.session):

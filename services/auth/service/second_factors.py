@@ -172,8 +172,14 @@ class SecondFactorSettings:
     async def record_in(
         self, tx: Transaction, user_id: UserId, action: str, change: FactorChange
     ) -> None:
-        """Audit a change of factors and have its mail sent, in its transaction."""
-        user = await self._user(user_id, tx.session)
+        """Audit a change of factors and have its mail sent, in its transaction.
+
+        The account is pinned, as by sign-ins: no session that the factors of before
+        let in begins beside the change (MF-3, SR-1).
+        """
+        user = await self.users.pin(user_id, tx.session)
+        if user is None or not user.may_sign_in:
+            raise UserMissingError
         self.notice.tell_in(tx, user, change)
         entry = AuditEntry(action=action, actor_id=user_id)
         await self.audit.record(entry, tx.session)

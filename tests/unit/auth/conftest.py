@@ -131,6 +131,18 @@ class House:
             device=self.device(address),
         )
 
+    def pins(self, monkeypatch):
+        """Return the list of accounts that transactions pin from now on."""
+        users, pinned = self.adapters.stores.users, []
+        pin = users.pin
+
+        async def noted(user_id, session):
+            pinned.append(user_id)
+            return await pin(user_id, session)
+
+        monkeypatch.setattr(users, "pin", noted)
+        return pinned
+
     def set_up_anew(self, settings):
         """Put the use cases together under other settings, over what is stored."""
         self.state = auth_state(settings, self.adapters, self.configured)

@@ -231,6 +231,17 @@ async def test_pw_8_links_are_void_after_a_change_of_the_password(house, ann):
         await _reset(house, third)
 
 
+async def test_pw_8_no_reset_link_is_sent_beside_a_change_of_the_address(
+    house, ann, monkeypatch
+):
+    """PW-8: the account is pinned, so the address is the one of this moment."""
+    pinned = house.pins(monkeypatch)
+    await _forgot(house)
+    assert pinned == [ann]
+    await _forgot(house, "nobody@example.test")
+    assert pinned == [ann]
+
+
 async def test_pw_8_reset_link_expires_after_thirty_minutes(house, ann):
     """PW-8: a link is good for 30 minutes."""
     await _forgot(house)

@@ -124,6 +124,15 @@ async def test_sr_1_a_new_factor_ends_all_other_sessions(house, ann):
     assert [one.session_id for one in house.announcer.announced] == [other.session_id]
 
 
+async def test_mf_3_no_session_begins_beside_a_change_of_factors(
+    house, ann, monkeypatch
+):
+    """MF-3: the change pins the account that a sign-in pins too: one waits."""
+    pinned = house.pins(monkeypatch)
+    await ann.enrol()
+    assert pinned == [ann.user_id]
+
+
 async def test_mf_3_a_second_factor_finishes_the_sign_in(house, enrolled):
     """MF-3: tokens of a session that says what proved it; the pending one is spent."""
     pending = await house.login()
