@@ -56,6 +56,7 @@ class MongoUserRepository:
 
     async def add(self, user: User, session: DatabaseSession) -> None:
         """Store a new account; see `UserRepository.add`."""
+        await self._check_address(user, session)
         with driver_errors(session):
             try:
                 await self._users.insert_one(self._document(user), session=session)
@@ -64,6 +65,7 @@ class MongoUserRepository:
 
     async def update(self, user: User, session: DatabaseSession) -> None:
         """Replace the revision before; see `UserRepository.update`."""
+        await self._check_address(user, session)
         before = {"_id": user.user_id, "revision": user.revision - 1}
         with driver_errors(session):
             try:
@@ -124,6 +126,13 @@ class MongoUserRepository:
         """Return the visible ones of these users."""
         query = {"_id": {"$in": list(user_ids)}, "status": {"$in": _VISIBLE}}
         return await self._list(query, len(user_ids))
+
+    async def _check_address(self, user: User, session: DatabaseSession) -> None:
+        # The unique index holds values of one key alone; another account may have
+        # the address under an older key of the ring.
+        other = {"_id": {"$ne": user.user_id}, **self._vault.condition(user.email)}
+        if await self._find(other, session) is not None:
+            raise EmailTakenError
 
     async def _find(self, query: Document, session: DatabaseSession) -> User | None:
         with driver_errors(session):

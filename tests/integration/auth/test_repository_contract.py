@@ -484,3 +484,10 @@ async def test_address_is_found_after_a_rotation_of_the_storage_ring(stack, ring
         database = before.users._users.database
         rotated = MongoUserRepository(database, EmailVault(ring.rotated()))
         assert await rotated.find_by_email(user.email, None) == user
+        with pytest.raises(EmailTakenError):
+            await rotated.add(_user(email="ann@example.test"), None)
+        other = _user(email="bob@example.test")
+        await rotated.add(other, None)
+        with pytest.raises(EmailTakenError):
+            await rotated.update(other.changed(NOW, email=user.email), None)
+        await rotated.update(user.changed(NOW), None)
