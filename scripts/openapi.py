@@ -1,18 +1,25 @@
-"""Write docs/openapi/<service>.json from the running code, or check it.
+"""Write the descriptions of the HTTP API from the running code, or check them.
 
-With ``--check`` nothing is written; the exit status is 1 where a page differs.
+``docs/openapi/<service>.json`` is each service's own, ``services/gateway/openapi.json``
+the one that the gateway serves, merged from them. With ``--check`` nothing is written;
+the exit status is 1 where a page differs.
 """
 
 import importlib
 import json
 import sys
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
 
+sys.path.insert(0, str(Path.cwd()))
+
+from scripts.api_description import TARGET, merge, own_table
+
 FOLDER = Path("docs/openapi")
-SERVICES = ("auth", "project", "chat", "media", "notification")
+SERVICES = ("auth", "project", "chat", "media", "notification", "gateway")
 PROBLEM_TYPE = "application/problem+json"
 PROBLEM: dict[str, Any] = {
     "title": "Problem",
@@ -45,7 +52,12 @@ PROBLEM: dict[str, Any] = {
 def document_of(service: str) -> dict[str, Any]:
     """Return a service's OpenAPI document; its app needs no settings for that."""
     module = importlib.import_module(f"services.{service}.api")
-    app = FastAPI(title=f"Parley {service}", version="1", docs_url=None)
+    app = FastAPI(
+        title=f"Parley {service}",
+        version="1",
+        docs_url=None,
+        generate_unique_id_function=attrgetter("name"),
+    )
     for router in getattr(module, "ROUTERS", None) or (module.router,):
         if not router.prefix.startswith("/internal"):
             app.include_router(router)
@@ -74,21 +86,29 @@ def _tell_problems(document: dict[str, Any]) -> None:
                 }
 
 
+def texts() -> dict[Path, str]:
+    """Return every description as it has to be, by file."""
+    documents = {service: document_of(service) for service in SERVICES}
+    found = {FOLDER / f"{name}.json": one for name, one in documents.items()}
+    found[TARGET] = merge(documents, own_table())
+    return {
+        target: json.dumps(one, indent=1, sort_keys=True) + "\n"
+        for target, one in found.items()
+    }
+
+
 def main(arguments: list[str]) -> int:
     """Write or check every document; return the exit status."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     status = 0
-    for service in SERVICES:
-        text = json.dumps(document_of(service), indent=1, sort_keys=True) + "\n"
-        target = FOLDER / f"{service}.json"
+    for target, text in texts().items():
         if "--check" not in arguments:
             target.write_text(text, encoding="utf-8")
         elif not target.is_file() or target.read_text(encoding="utf-8") != text:
-            print(f"{target} is not what {service} serves: run `make docs`")
+            print(f"{target} is not what the code serves: run `make docs`")
             status = 1
     return status
 
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path.cwd()))
     sys.exit(main(sys.argv[1:]))

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
-from typing import TypedDict
 
 from fastapi import FastAPI
 
@@ -35,6 +34,11 @@ from services.gateway.clients import (
     PersonalTokenVerifier,
 )
 from services.gateway.consumers import worker
+from services.gateway.domain.description import (
+    Description,
+    DescriptionError,
+    parse_description,
+)
 from services.gateway.domain.instances import Instances
 from services.gateway.domain.routing import RouteTable, RouteTableError, parse_routes
 from services.gateway.proxy import Discovery, Edge, Proxy, Upstreams, open_upstreams
@@ -42,13 +46,21 @@ from services.gateway.service import Authenticator, Limiter
 from services.gateway.settings import GatewaySettings
 
 _OWN_ROUTES_FILE = Path(__file__).with_name("routes.json")
-_OWN_PATHS = frozenset(
-    {"/api/v1/status", "/health", "/health/live", "/health/ready", "/metrics"}
+_DESCRIPTION_FILE = Path(__file__).with_name("openapi.json")
+OWN_PATHS = frozenset(
+    {
+        "/api/v1/openapi.json",
+        "/api/v1/status",
+        "/health",
+        "/health/live",
+        "/health/ready",
+        "/metrics",
+    }
 )
 _JWKS_PATH = "/api/v1/auth/jwks.json"
 
 
-class GatewayState(TypedDict):
+class GatewayState(api.OwnState):
     """What the lifespan yields; it becomes ``scope["state"]``."""
 
     proxy: Proxy
@@ -67,7 +79,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or the lifespan."""
-        if scope["type"] == "http" and scope["path"] not in _OWN_PATHS:
+        if scope["type"] == "http" and scope["path"] not in OWN_PATHS:
             proxy: Proxy = scope["state"]["proxy"]
             await proxy(scope, receive, send)
         else:
@@ -78,12 +90,13 @@ def create_app(settings: GatewaySettings) -> Gateway:
     """Return the gateway; its lifespan opens what it needs.
 
     Raises:
-        StartError: The routing table is wrong.
+        StartError: The routing table or the API's description is wrong.
     """
     health = Health()
+    table, description = _read_table(settings), _read_description()
     own = create_http_app(
         settings,
-        lifespan=_lifespan(settings, health, _read_table(settings)),
+        lifespan=_lifespan(settings, health, table, description),
         routers=[api.router],
         title="Parley gateway",
         health=health,
@@ -91,11 +104,17 @@ def create_app(settings: GatewaySettings) -> Gateway:
     return Gateway(own, health)
 
 
-def _lifespan(settings: GatewaySettings, health: Health, table: RouteTable) -> Lifespan:
+def _lifespan(
+    settings: GatewaySettings,
+    health: Health,
+    table: RouteTable,
+    description: Description,
+) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[GatewayState]:
         async with AsyncExitStack() as stack:
-            yield GatewayState(proxy=await _open_proxy(settings, health, table, stack))
+            proxy = await _open_proxy(settings, health, table, stack)
+            yield GatewayState(proxy=proxy, description=description)
 
     return lifespan
 
@@ -171,6 +190,13 @@ def _read_table(settings: GatewaySettings) -> RouteTable:
         )
     except (OSError, RouteTableError) as error:
         raise StartError(f"routing table {path}: {error}") from error
+
+
+def _read_description() -> Description:
+    try:
+        return parse_description(_DESCRIPTION_FILE.read_bytes())
+    except (OSError, DescriptionError) as error:
+        raise StartError(f"API description {_DESCRIPTION_FILE}: {error}") from error
 
 
 def _edge(settings: GatewaySettings) -> Edge:

@@ -51,7 +51,7 @@ People = Annotated[PeopleRepository, Depends(_people)]
 Cursor = Annotated[str | None, Query(max_length=512)]
 IsUnread = Annotated[bool | None, Query()]
 
-router = APIRouter(prefix="/api/v1")
+router = APIRouter(prefix="/api/v1", tags=["notifications"])
 
 
 @router.get("/notifications")
@@ -78,14 +78,14 @@ async def list_notifications(
     )
 
 
-@router.post(
-    "/notifications/read",
-    description="Entries that come meanwhile have greater ids and stay unread.",
-)
+@router.post("/notifications/read")
 async def read_until(
     body: ReadUntilRequest, principal: CurrentPrincipal, lists: Lists
 ) -> ReadUntilResponse:
-    """Mark all entries up to and with one as read."""
+    """Mark all entries up to and with one as read.
+
+    Entries that come meanwhile have greater ids and stay unread.
+    """
     count = await lists.mark_read_until(UserId(principal.user_id), body.until_id)
     return ReadUntilResponse(read_count=count)
 

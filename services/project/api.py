@@ -170,7 +170,7 @@ async def add_collaborator(
 
 
 @router.patch("/{project_id}/collaborators/{user_id}")
-async def change_role(
+async def change_collaborator_role(
     project_id: ProjectPath,
     user_id: UserPath,
     body: ChangeRoleRequest,

@@ -139,7 +139,7 @@ async def change_roles(
 
 
 @router.get("/{user_id}/sessions")
-async def list_sessions(
+async def list_sessions_of_user(
     user_id: UserPath,
     actor: CurrentActor,
     lookup: LookupUse,

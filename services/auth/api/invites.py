@@ -26,7 +26,7 @@ InvitePath = Annotated[str, id_or(InviteMissingError)]
 
 
 @router.post("/invites", status_code=201)
-async def invite(
+async def invite_to_account(
     body: InviteRequest, principal: CurrentPrincipal, invitations: InvitationsUse
 ) -> InviteResponse:
     """Ask somebody in by mail."""
@@ -41,7 +41,7 @@ async def invite(
 
 
 @router.get("/invites")
-async def list_invites(
+async def list_account_invites(
     principal: CurrentPrincipal,
     invitations: InvitationsUse,
     limit: Limit = 50,
@@ -60,7 +60,7 @@ async def list_invites(
 
 
 @router.delete("/invites/{invite_id}", status_code=204)
-async def revoke_invite(
+async def revoke_account_invite(
     invite_id: InvitePath, principal: CurrentPrincipal, invitations: InvitationsUse
 ) -> None:
     """Void an invitation."""
@@ -68,7 +68,7 @@ async def revoke_invite(
 
 
 @router.post("/auth/invite")
-async def accept_invite(
+async def accept_account_invite(
     body: AcceptInviteRequest,
     _: AnyPrincipal,
     invitations: InvitationsUse,

@@ -48,7 +48,9 @@ _FORM = {
             "application/x-www-form-urlencoded": {
                 "schema": {
                     "type": "object",
-                    "properties": {"logout_token": {"type": "string"}},
+                    "properties": {
+                        "logout_token": {"type": "string", "maxLength": 65_536}
+                    },
                     "required": ["logout_token"],
                 }
             }

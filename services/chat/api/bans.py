@@ -19,7 +19,7 @@ from services.chat.api.dependencies import (
 )
 from services.chat.schemas import BanResource, BanUser
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["members"])
 
 
 @router.get("/{conversation_id}/bans")

@@ -27,7 +27,7 @@ from services.chat.schemas import (
     InviteResource,
 )
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["members"])
 
 
 @router.post("/invites/accept")

@@ -28,7 +28,7 @@ from services.chat.schemas import (
 )
 from services.chat.service.wire import member_wire
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["members"])
 
 
 @router.get("/{conversation_id}/members")

@@ -34,7 +34,7 @@ from services.chat.schemas import (
 )
 from services.chat.service.messages import Edit
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["messages"])
 
 
 @router.post("/{conversation_id}/messages", status_code=201)

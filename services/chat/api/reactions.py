@@ -28,7 +28,7 @@ from services.chat.schemas import (
     sent_message,
 )
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["messages"])
 
 Emoji = Annotated[str, Path(min_length=1, max_length=64)]
 

@@ -24,7 +24,7 @@ from services.chat.schemas.threads import (
     ScheduleMessage,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["conversations"])
+router = APIRouter(prefix="/api/v1", tags=["messages"])
 
 
 async def _scheduled_id(

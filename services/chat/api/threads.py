@@ -17,7 +17,7 @@ from services.chat.api.dependencies import (
 from services.chat.schemas import MessagePage
 from services.chat.schemas.threads import ReadThread, ThreadResource
 
-router = APIRouter(prefix="/api/v1/conversations", tags=["conversations"])
+router = APIRouter(prefix="/api/v1/conversations", tags=["messages"])
 
 ThreadPath = Annotated[int, Path(ge=1, le=2**53)]
 
