@@ -14,7 +14,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
 .PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults history cov cov-events \
-	smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check lock-check secrets-check docs adr clean
+	smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
@@ -92,7 +92,7 @@ bench: setup ## Run a benchmark, on the running stack where it needs one (B=chat
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
 
 # --- checking -------------------------------------------------------------------
-check: setup lint types arch architecture docs-check env-check schemas-check lock-check secrets-check ## Everything a tool can check
+check: setup lint types arch architecture docs-check env-check schemas-check api-check lock-check secrets-check ## Everything a tool can check
 
 fmt: setup ## Format the code
 	@$(PYTHON) -m ruff format -q $(SOURCES) && $(PYTHON) -m ruff check -q --fix $(SOURCES)
@@ -118,10 +118,13 @@ env-check: setup ## .env.example holds every setting of every service
 schemas: setup ## Write golden files of new event versions, docs/events.md, docs/asyncapi.json
 	@$(PYTHON) -m libs.events schemas && $(PYTHON) -m libs.events docs --workers $(WORKERS)
 
-schemas-check: setup ## Event schemas, OpenAPI and socket pages are what the code says
+schemas-check: setup api-check ## Event schemas, OpenAPI and socket pages are what the code says
 	@$(PYTHON) -m libs.events schemas --check && $(PYTHON) -m libs.events docs --check --workers $(WORKERS) && $(PYTHON) -m pytest -q -p no:randomly tests/contract/events
 	@PYTHONPATH=. $(PYTHON) scripts/openapi.py --check && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py --check
 	@PYTHONPATH=. $(PYTHON) scripts/permissions.py --check && PYTHONPATH=. $(PYTHON) scripts/roles.py --check
+
+api-check: setup ## The HTTP API keeps its own rules, but for scripts/api_exceptions.json
+	@PYTHONPATH=. $(PYTHON) scripts/api_lint.py
 
 lock-check: setup ## requirements/*.txt satisfy pyproject.toml
 	@$(PYTHON) scripts/check_locks.py
