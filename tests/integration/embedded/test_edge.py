@@ -1,5 +1,6 @@
 """nginx as the edge: what it lets through, what it says itself, what it keeps back."""
 
+import gzip
 import http.client
 import json
 import socket
@@ -57,7 +58,19 @@ def raw(port, text, seconds=20.0):
     return answer.decode(errors="replace"), time.monotonic() - began
 
 
-@pytest.mark.parametrize("path", ["/", "/verify", "/reset", "/link.js", "/style.css"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/verify",
+        "/reset",
+        "/link.js",
+        "/style.css",
+        "/reference",
+        "/reference.js",
+        "/reference.css",
+    ],
+)
 def test_static_client_is_served_with_every_header(edge, path):
     """Pages come from files, under a policy that lets no foreign script run."""
     status, headers, body = ask(edge.port("edge"), "GET", path)
@@ -98,6 +111,27 @@ def test_public_keys_are_where_clients_look_for_them(edge):
     status, _, body = ask(edge.port("edge"), "GET", "/.well-known/jwks.json")
     assert status == 200
     assert json.loads(body)["keys"]
+
+
+def test_the_description_of_the_api_is_public_and_may_be_kept(edge):
+    """FZ-3: one document for programs and for the page, compressed, with a tag."""
+    port, path = edge.port("edge"), "/api/v1/openapi.json"
+    status, headers, body = ask(port, "GET", path, headers={"Accept-Encoding": "gzip"})
+    assert status == 200
+    assert headers["content-type"].startswith("application/json")
+    assert headers["cache-control"] == "public, max-age=300"
+    assert headers["vary"] == "Accept-Encoding"
+    assert headers.items() >= EVERYWHERE.items()
+    document = json.loads(gzip.decompress(body))
+    assert document["openapi"].startswith("3.1")
+    assert {"/api/v1/auth/login", "/api/v1/status", path} <= document["paths"].keys()
+    status, again, body = ask(
+        port, "GET", path, headers={"If-None-Match": headers["etag"]}
+    )
+    assert (status, body, again["etag"]) == (304, b"", headers["etag"])
+    assert again["cache-control"] == "public, max-age=300"
+    status, _, body = ask(port, "GET", "/api/v1/status")
+    assert json.loads(body) == {"status": "ok", "version": document["info"]["version"]}
 
 
 def test_polling_transport_is_refused(edge):
