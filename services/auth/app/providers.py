@@ -139,9 +139,11 @@ def _links(parts: ProviderParts, journey: ProviderJourney) -> ProviderLinks:
     return ProviderLinks(
         bus=parts.adapters.bus,
         journey=journey,
+        users=stores.users,
         links=stores.identities.links,
         credentials=stores.credentials,
         step_up=parts.step_up,
+        control=parts.control,
         audit=stores.audit,
         clock=parts.adapters.clock,
     )

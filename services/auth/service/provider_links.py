@@ -17,10 +17,17 @@ from services.auth.domain import (
     ProofHolder,
     ProviderIdentity,
     ProviderLink,
+    RevokeReason,
+    Session,
 )
-from services.auth.ports import CredentialRepository, ProviderLinkRepository
+from services.auth.ports import (
+    CredentialRepository,
+    ProviderLinkRepository,
+    UserRepository,
+)
 from services.auth.service.provider_accounts import linked_entry
 from services.auth.service.provider_journey import ProviderJourney
+from services.auth.service.sessions import SessionControl
 from services.auth.service.step_up import StepUp
 
 
@@ -30,9 +37,11 @@ class ProviderLinks:
 
     bus: EventBus
     journey: ProviderJourney
+    users: UserRepository
     links: ProviderLinkRepository
     credentials: CredentialRepository
     step_up: StepUp
+    control: SessionControl
     audit: AuditTrail
     clock: Clock
 
@@ -76,16 +85,21 @@ class ProviderLinks:
     async def unlink(
         self, user_id: UserId, session_id: SessionId, provider_id: str, source: str
     ) -> None:
-        """Take an identity's way in away.
+        """Take an identity's way in away; sessions that came by it end, not this one.
 
         Raises:
             StepUpRequiredError: The caller's proof is older than five minutes.
             IdentityMissingError: The caller has none of this provider.
             LastWayInError: There is no password and no other identity.
+
+        Emits: session.revoked.
         """
 
-        async def store(transaction: Transaction) -> None:
+        async def store(transaction: Transaction) -> list[Session]:
             session = transaction.session
+            # Pinned, as by sign-ins: none begins beside this, and of two ways in that
+            # are taken away at once one stays.
+            await self.users.pin(user_id, session)
             await self.step_up.require(user_id, session_id, session)
             own = await self.links.providers_of(user_id, session)
             if provider_id not in own:
@@ -101,8 +115,27 @@ class ProviderLinks:
                 details={"provider": provider_id},
             )
             await self.audit.record(entry, session)
+            return await self._end_in(transaction, user_id, session_id, provider_id)
 
-        await self.bus.run_transaction(store)
+        await self.control.announce(await self.bus.run_transaction(store))
+
+    async def _end_in(
+        self,
+        transaction: Transaction,
+        user_id: UserId,
+        kept: SessionId,
+        provider_id: str,
+    ) -> list[Session]:
+        live = await self.control.sessions.oldest_live(
+            user_id, at=self.clock.now(), keep=0, session=transaction.session
+        )
+        ended = []
+        for session in live:
+            if session.provider_id == provider_id and session.session_id != kept:
+                ended += await self.control.end_in(
+                    transaction, session, RevokeReason.REVOKED
+                )
+        return ended
 
     def _link(self, user_id: UserId, identity: ProviderIdentity) -> ProviderLink:
         return ProviderLink(

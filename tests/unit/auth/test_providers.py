@@ -426,6 +426,27 @@ async def test_linked_identity_signs_in_and_unlinked_does_not(house, browser):
         assert (entry.actor_id, entry.details) == (who.user_id, {"provider": "acme"})
 
 
+async def test_sr_1_unlinking_ends_what_came_by_the_identity(
+    house, browser, monkeypatch
+):
+    """SR-1: who linked an identity of their own is out; no session begins beside it."""
+    await house.join()
+    who = await house.login()
+    await browser.link(who)
+    theirs = await browser.sign_in()
+    other = await house.login()
+    pinned = house.pins(monkeypatch)
+    await browser.unlink(who)
+    assert pinned == [who.user_id]
+    ended = [session.session_id for session in house.announcer.announced]
+    assert ended == [theirs.session_id]
+    listed = await house.state["session_control"].list_own(
+        who.user_id, after=None, limit=9
+    )
+    live = {session.session_id for session in listed.items}
+    assert live == {who.session_id, other.session_id}
+
+
 async def test_mf_6_linking_and_unlinking_need_a_fresh_proof(house, browser):
     """MF-6, OI-2: an old session, and one that is over, link nothing."""
     await house.join()
