@@ -76,6 +76,19 @@ class ProviderAccounts:
             await self._record_refusal(identity, owner, source, error)
             raise
 
+    async def check(
+        self, identity: ProviderIdentity, user: User, transaction: Transaction
+    ) -> None:
+        """Check in the transaction of a sign-in that the identity is still linked.
+
+        Raises:
+            IdentityNotLinkedError: It was unlinked meanwhile.
+        """
+        session = transaction.session
+        owner = await self.links.find(identity.issuer, identity.subject, session)
+        if owner != user.user_id:
+            raise IdentityNotLinkedError
+
     async def _known(self, owner: UserId) -> User:
         user = await self.users.get(owner, None)
         if user is None or not user.may_sign_in:

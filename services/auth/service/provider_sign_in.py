@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 
+from libs.events import Transaction
 from services.auth.domain import (
     AuthMethod,
     ClientDevice,
@@ -45,4 +46,8 @@ class ProviderSignIn:
             provider_id=identity.provider_id,
             provider_session_hash=identity.session_hash,
         )
-        return await self.entrance.enter(user, origin, (AuthMethod.PROVIDER,))
+
+        async def check(transaction: Transaction) -> None:
+            await self.accounts.check(identity, user, transaction)
+
+        return await self.entrance.enter(user, origin, (AuthMethod.PROVIDER,), check)

@@ -30,7 +30,7 @@ from services.auth.domain import (
     hash_secret,
 )
 from services.auth.ports import ProviderTokens
-from services.auth.service import Answer, SecondFactorRequired
+from services.auth.service import Answer, ProviderAccounts, SecondFactorRequired
 from tests.unit.auth.conftest import EMAIL
 
 DEVICE = ClientDevice("phone", "10.0.0.1", has_cookie=False)
@@ -445,6 +445,25 @@ async def test_sr_1_unlinking_ends_what_came_by_the_identity(
     )
     live = {session.session_id for session in listed.items}
     assert live == {who.session_id, other.session_id}
+
+
+async def test_oi_2_a_sign_in_under_way_does_not_outlast_the_link(house, browser):
+    """OI-2: the identity is linked when its session begins."""
+    await house.join()
+    who = await house.login()
+    await browser.link(who)
+
+    class Unlinked(ProviderAccounts):
+        async def user_of(self, identity, source):
+            user = await super().user_of(identity, source)
+            await browser.unlink(who)
+            return user
+
+    sign_in = house.state["provider_sign_in"]
+    accounts = Unlinked(**vars(sign_in.accounts))
+    house.state["provider_sign_in"] = replace(sign_in, accounts=accounts)
+    with pytest.raises(IdentityNotLinkedError):
+        await browser.sign_in()
 
 
 async def test_mf_6_linking_and_unlinking_need_a_fresh_proof(house, browser):
