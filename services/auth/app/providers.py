@@ -22,6 +22,7 @@ from services.auth.domain import (
 )
 from services.auth.ports import ProviderClients
 from services.auth.service import (
+    AccountNotices,
     Entrance,
     ProviderAccounts,
     ProviderJourney,
@@ -128,7 +129,7 @@ def _accounts(parts: ProviderParts, rules: RegistrationRules) -> ProviderAccount
         users=stores.users,
         links=stores.identities.links,
         rules=rules,
-        transport=parts.transport,
+        notices=AccountNotices(parts.transport),
         audit=stores.audit,
         clock=parts.adapters.clock,
     )

@@ -10,10 +10,8 @@ from libs.chassis.audit import (
     AuditResult,
     AuditTrail,
 )
-from libs.crypto import FieldSealer
 from libs.events import EventBus, Transaction
-from libs.events.catalog import UserCreated, UserVerified
-from libs.kernel import AppError, Clock, EventId, UserId, new_id
+from libs.kernel import AppError, Clock, UserId, new_id
 from services.auth.domain import (
     DisplayNameInvalidError,
     EmailAddress,
@@ -34,6 +32,8 @@ from services.auth.domain import (
     check_locale,
 )
 from services.auth.ports import ProviderLinkRepository, UserRepository
+from services.auth.service.notices import AccountNotices
+from services.auth.service.registration import publish_verified, user_created
 
 _log = structlog.get_logger(__name__)
 
@@ -47,7 +47,7 @@ class ProviderAccounts:
     users: UserRepository
     links: ProviderLinkRepository
     rules: RegistrationRules
-    transport: FieldSealer
+    notices: AccountNotices
     audit: AuditTrail
     clock: Clock
 
@@ -108,7 +108,8 @@ class ProviderAccounts:
                 linked_at=user.created_at,
             )
             await self.links.add(link, transaction.session)
-            self._publish(user, transaction)
+            transaction.publish(user_created(user))
+            publish_verified(self.notices, transaction, user)
             entry = linked_entry(user.user_id, identity.provider_id, source)
             await self.audit.record(entry, transaction.session)
 
@@ -147,27 +148,6 @@ class ProviderAccounts:
             updated_at=now,
             verified_at=now,
         )
-
-    def _publish(self, user: User, transaction: Transaction) -> None:
-        transaction.publish(
-            UserCreated(
-                user_id=user.user_id,
-                revision=user.revision,
-                display_name=user.display_name,
-                locale=user.locale,
-                roles=user.roles,
-            )
-        )
-        event_id = EventId(new_id())
-        context = (event_id, UserVerified.event_type, "email", user.user_id)
-        verified = UserVerified(
-            user_id=user.user_id,
-            revision=user.revision,
-            display_name=user.display_name,
-            locale=user.locale,
-            email=self.transport.seal(user.email.written, *context),
-        )
-        transaction.publish(verified, event_id=event_id)
 
     async def _record_refusal(
         self,
