@@ -137,7 +137,9 @@ async def _before(stack, upstream, folder, signing_key, offsets):
             environment[f"GATEWAY_{service}_URL"] = urls
         with _gateway(environment) as found:
             async with aiohttp.ClientSession() as http:
-                rig = GatewayRig(*found, running[0][0], Tokens(signing_key, ISSUER), http)
+                rig = GatewayRig(
+                    *found, running[0][0], Tokens(signing_key, ISSUER), http
+                )
                 yield rig, [process for _, process in running]
 
 
