@@ -94,6 +94,7 @@ SPOOFED = {
     "X-Client-Address": "6.6.6.6",
     "X-Client-Agent": "evil",
     "X-Correlation-Id": "evil-correlation",
+    "X-Request-Budget": "1",
     "X-Forwarded-Host": "evil.example",
     "X-Original-URL": "/internal/sessions",
     "X-HTTP-Method-Override": "DELETE",
@@ -132,8 +133,10 @@ async def test_spoofed_headers_have_no_effect(gateway) -> None:
     assert {name for name in arrived if name.startswith("x-")} == {
         "x-client-address",
         "x-client-agent",
+        "x-request-budget",
         "x-request-id",
     }
+    assert arrived["x-request-budget"] == "5000"
 
 
 async def test_a_trace_goes_on_behind_the_gateway(gateway) -> None:
