@@ -1,6 +1,5 @@
 """Making, listing, checking and ending personal access tokens."""
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from services.auth.domain import (
     Session,
     User,
     clean_device_name,
+    hash_secret,
 )
 from services.auth.ports import (
     PersonalTokenRepository,
@@ -220,4 +220,4 @@ class PersonalTokens:
 
 def hash_personal_token(text: str) -> str:
     """Return what is stored and looked up of a token: SHA-256 in hex."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return hash_secret(text)

@@ -1,11 +1,10 @@
 """Spare codes for who lost the app and the keys (MF-5)."""
 
 import base64
-import hashlib
 import secrets
 from typing import Final
 
-from services.auth.domain import RECOVERY_CODES
+from services.auth.domain import RECOVERY_CODES, hash_secret
 
 _BYTES: Final = 16
 _LETTERS: Final = 25  # of 5 bits: 125, more than the 112 that allow a plain hash
@@ -20,7 +19,7 @@ def new_recovery_codes() -> tuple[str, ...]:
 def hash_recovery_code(code: str) -> str:
     """Return what is stored of a code; case, hyphens and spaces do not count."""
     plain = "".join(code.replace("-", "").split()).upper()
-    return hashlib.sha256(plain.encode("utf-8", "surrogatepass")).hexdigest()
+    return hash_secret(plain)
 
 
 def _new_code() -> str:

@@ -1,6 +1,5 @@
 """What stands between a first factor and a session (MF-3)."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 
@@ -13,6 +12,7 @@ from services.auth.domain import (
     PendingSignIn,
     SecondFactorPolicy,
     User,
+    hash_secret,
     proves_two_factors,
 )
 from services.auth.ports import (
@@ -92,4 +92,4 @@ class SecondFactorGate:
 
 def hash_pending_token(token: str) -> str:
     """Return what is stored of a pending sign-in's token: SHA-256 in hex."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+    return hash_secret(token)
