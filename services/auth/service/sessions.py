@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from libs.chassis.audit import AuditEntry, AuditTrail
+from libs.chassis.audit import AuditTrail
 from libs.events import EventBus, Transaction
-from libs.events.catalog import SessionRevoked
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     RevokeReason,
@@ -16,6 +15,7 @@ from services.auth.domain import (
     SessionMissingError,
 )
 from services.auth.ports import RevocationAnnouncer, SessionRepository
+from services.auth.service.ends import tell_end_in
 from services.auth.service.token_ends import TokenEnds
 
 REVOCATION_HORIZON = timedelta(minutes=15)
@@ -139,19 +139,14 @@ class SessionControl:
         ended = session.revoked(reason, self.clock.now())
         if not await self.sessions.revoke(ended, transaction.session):
             return []
-        transaction.publish(
-            SessionRevoked(
-                user_id=ended.user_id, session_id=ended.session_id, reason=reason.value
-            )
-        )
-        entry = AuditEntry(
+        await tell_end_in(
+            transaction,
+            self.audit,
+            ended,
+            reason,
             action="session.ended",
-            actor_id=actor_id or ended.user_id,
-            target_id=ended.session_id,
-            on_behalf_of=ended.user_id if actor_id else "",
-            reason=reason.value,
+            actor_id=actor_id,
         )
-        await self.audit.record(entry, transaction.session)
         return [ended]
 
     async def end_others_in(
@@ -178,7 +173,9 @@ class SessionControl:
                     transaction, session, reason, actor_id=actor_id
                 )
         if reason in _ENDS_TOKENS:
-            ended += await self.token_ends.end_all_in(transaction, user_id, reason)
+            ended += await self.token_ends.end_all_in(
+                transaction, user_id, reason, actor_id=actor_id
+            )
         return ended
 
     async def announce(self, ended: Sequence[Session]) -> None:

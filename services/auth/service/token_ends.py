@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from libs.chassis.audit import AuditEntry, AuditTrail
+from libs.chassis.audit import AuditTrail
 from libs.events import Transaction
-from libs.events.catalog import SessionRevoked
 from libs.kernel import Clock, UserId
 from services.auth.domain import (
     PERSONAL_TOKENS_PER_USER_MAX,
@@ -13,6 +12,7 @@ from services.auth.domain import (
     Session,
 )
 from services.auth.ports import PersonalTokenRepository, SessionRepository
+from services.auth.service.ends import tell_end_in
 
 
 @dataclass(frozen=True)
@@ -41,19 +41,14 @@ class TokenEnds:
             return []
         ended = token.ended_session(reason, now)
         await self.sessions.add(ended, transaction.session)
-        transaction.publish(
-            SessionRevoked(
-                user_id=ended.user_id, session_id=ended.session_id, reason=reason.value
-            )
-        )
-        entry = AuditEntry(
+        await tell_end_in(
+            transaction,
+            self.audit,
+            ended,
+            reason,
             action="token.revoked",
-            actor_id=actor_id or token.user_id,
-            target_id=token.token_id,
-            on_behalf_of=token.user_id if actor_id else "",
-            reason=reason.value,
+            actor_id=actor_id,
         )
-        await self.audit.record(entry, transaction.session)
         return [ended]
 
     async def end_all_in(
