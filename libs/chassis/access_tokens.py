@@ -55,6 +55,8 @@ class AccessClaims:
         issued_at: Seconds since 1970.
         expires_at: Seconds since 1970; accepted up to 30 s longer.
         scopes: What it is restricted to, empty for no restriction (RFC 9068).
+        verified_until: Seconds since 1970; whoever remembers the claims asks again
+            then, or a key that was taken away would go on (JW-4).
     """
 
     user_id: str
@@ -64,6 +66,7 @@ class AccessClaims:
     issued_at: int
     expires_at: int
     scopes: tuple[str, ...] = ()
+    verified_until: float = 0.0
 
 
 class AccessTokenVerifier:
@@ -83,7 +86,7 @@ class AccessTokenVerifier:
         self._keys = keys
         self._issuer = issuer
         self._clock = clock or SystemClock()
-        self._cache: OrderedDict[bytes, tuple[AccessClaims, float]] = OrderedDict()
+        self._cache: OrderedDict[bytes, AccessClaims] = OrderedDict()
 
     async def verify(self, token: str) -> AccessClaims:
         """Return the claims of a valid token.
@@ -95,11 +98,10 @@ class AccessTokenVerifier:
         digest = sha256(token.encode(errors="replace")).digest()
         now = self._clock.now().timestamp()
         cached = self._cache.get(digest)
-        if cached is not None and now < cached[1]:
-            return cached[0]
+        if cached is not None and now < cached.verified_until:
+            return cached
         claims = await self._verify(token, now)
-        valid_until = min(now + _CACHE_SECONDS, claims.expires_at + LEEWAY_SECONDS)
-        self._cache[digest] = (claims, valid_until)
+        self._cache[digest] = claims
         self._cache.move_to_end(digest)
         while len(self._cache) > _MAX_CACHED:
             self._cache.popitem(last=False)
@@ -122,6 +124,7 @@ class AccessTokenVerifier:
             issued_at=times.issued_at,
             expires_at=times.expires_at,
             scopes=scope_claim(claims),
+            verified_until=min(now + _CACHE_SECONDS, times.expires_at + LEEWAY_SECONDS),
         )
 
 

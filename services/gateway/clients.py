@@ -43,6 +43,7 @@ class AuthTokenVerifier:
             roles=claims.roles,
             expires_at=claims.expires_at,
             scopes=claims.scopes,
+            verified_until=claims.verified_until,
         )
 
 

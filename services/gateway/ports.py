@@ -1,5 +1,6 @@
 """What the rules need from outside."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,8 @@ class Identity:
         roles: In the organisation.
         expires_at: Unix time, seconds.
         scopes: What the token is restricted to, empty for no restriction.
+        verified_until: Unix time, seconds; the verifier is asked again then. Without
+            one, whoever remembers it decides.
     """
 
     user_id: UserId
@@ -25,6 +28,7 @@ class Identity:
     roles: tuple[str, ...]
     expires_at: float
     scopes: tuple[str, ...] = ()
+    verified_until: float = math.inf
 
 
 class TokenVerifier(Protocol):

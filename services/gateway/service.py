@@ -29,8 +29,9 @@ class Authenticator:
     """Turns access tokens into identities.
 
     A token that was good is remembered by its hash for 25 s, never longer than it
-    lives, so that a key that was taken away stops working within a minute (JW-4);
-    whether its session was revoked is asked on every request.
+    lives or than its verifier stands by its answer: remembering what is remembered
+    already would let a key that was taken away work for more than a minute (JW-4).
+    Whether its session was revoked is asked on every request.
 
     Args:
         verifier: Checks signature and claims.
@@ -91,8 +92,12 @@ class Authenticator:
         self._known.clear()
 
     def _remember(self, digest: bytes, identity: Identity) -> None:
-        valid_until = self._clock.now().timestamp() + _CACHE_SECONDS
-        self._known[digest] = (identity, min(valid_until, identity.expires_at))
+        valid_until = min(
+            self._clock.now().timestamp() + _CACHE_SECONDS,
+            identity.expires_at,
+            identity.verified_until,
+        )
+        self._known[digest] = (identity, valid_until)
         if len(self._known) > self._cache_max:
             self._known.popitem(last=False)
 

@@ -5,12 +5,17 @@ from datetime import timedelta
 
 import pytest
 
+from libs.chassis.security import AccessTokenVerifier, JwksSource
+from libs.crypto import SigningKey
+from libs.crypto.jwk import jwks
 from libs.kernel import FrozenClock, SessionId, UnavailableError, UserId
 from libs.kernel.rates import Charge, Decision, Limit, LocalBuckets
+from services.gateway.clients import AuthTokenVerifier
 from services.gateway.domain.errors import TokenRefusedError, TooManyRequestsError
 from services.gateway.domain.limits import LimitClass
 from services.gateway.ports import Identity
 from services.gateway.service import Authenticator, Limiter
+from tests.support.forged_tokens import Tokens
 
 
 class StubVerifier:
@@ -77,6 +82,45 @@ async def test_a_good_token_is_remembered_for_a_while(
     clock.advance(timedelta(seconds=25))
     assert authenticator.recall(b"Bearer ann") is None
     assert verifier.calls == 1
+
+
+async def test_jw_4_a_key_that_was_taken_away_is_refused_within_a_minute(
+    clock: FrozenClock,
+) -> None:
+    """JW-4: by two caches behind each other, whenever and however its tokens come."""
+    keys = [SigningKey.generate("k1")]
+    tokens = Tokens(keys[0], "https://chat.example.test")
+    now = int(clock.now().timestamp())
+
+    async def fetch() -> object:
+        return jwks(keys)
+
+    source = JwksSource(fetch, clock)
+    verifier = AccessTokenVerifier(source, tokens.issuer, clock)
+    authenticator = Authenticator(AuthTokenVerifier(verifier), RevokedSet(), clock)
+    sent = [tokens.access(iat=now, exp=now + 300).encode() for _ in range(60)]
+    await authenticator.authenticate(b"Bearer " + sent[0])
+    keys[:] = [SigningKey.generate("k2")]  # the worst moment: just after a fetch
+    last_taken = 0
+    for second in range(90):
+        for scheme in (b"Bearer ", b"bearer ", b"BEARER ")[: second // 25 + 1]:
+            for token in sent[: second + 1]:
+                if await _is_taken(authenticator, scheme + token):
+                    last_taken = second
+        if source._refreshing is not None:
+            await source._refreshing
+        clock.advance(timedelta(seconds=1))
+    assert 30 < last_taken < 60
+    await source.aclose()
+
+
+async def _is_taken(authenticator: Authenticator, header: bytes) -> bool:
+    try:
+        if authenticator.recall(header) is None:
+            await authenticator.authenticate(header)
+    except TokenRefusedError:
+        return False
+    return True
 
 
 async def test_sr_1_a_revoked_session_is_refused_although_its_token_is_cached(
