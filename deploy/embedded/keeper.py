@@ -14,6 +14,7 @@ from deploy.embedded.layout import Stack
 from deploy.embedded.log_files import last_lines
 from deploy.embedded.program import Program
 from deploy.embedded.readiness import NotReadyError
+from libs.kernel import end_tasks
 
 _log = structlog.get_logger()
 _POLL_SECONDS = 0.1
@@ -254,9 +255,8 @@ class Keeper:
             elif settled not in tasks or not settled.done():
                 raise self._error(StartError, f"is not ready: {self._doubt}")
         finally:
-            for task in (ended, settled):
-                task.cancel()
-            await asyncio.gather(ended, settled, return_exceptions=True)
+            # A probe may take its cancellation for one more refusal of its server.
+            await end_tasks((ended, settled))
 
     def _judge_end(self, status: int) -> None:
         if self.program.is_task and status == 0:

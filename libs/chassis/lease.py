@@ -12,7 +12,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import DuplicateKeyError
 
 from libs.chassis.mongo import map_mongo_errors
-from libs.kernel import ConflictError, UnavailableError
+from libs.kernel import ConflictError, UnavailableError, end_tasks
 
 T = TypeVar("T")
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
@@ -108,9 +108,7 @@ class MongoLease:
                 return working.result()
             raise LeaseLostError(self._name)
         finally:
-            for task in both:
-                task.cancel()
-            await asyncio.gather(*both, return_exceptions=True)
+            await end_tasks(both)
             with suppress(UnavailableError):  # it runs out by itself
                 await self.release()
 

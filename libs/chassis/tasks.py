@@ -9,7 +9,7 @@ from typing import Self
 import structlog
 from prometheus_client import Counter
 
-from libs.kernel import AppError, Clock, SystemClock
+from libs.kernel import AppError, Clock, SystemClock, end_tasks
 
 CoroutineFunction = Callable[[], Awaitable[None]]
 
@@ -56,10 +56,8 @@ class TaskSupervisor:
     async def aclose(self) -> None:
         """Cancel all tasks and wait for their end; idempotent."""
         self._is_closed = True
-        for task in self._tasks:
-            task.cancel()
         while self._tasks:
-            await asyncio.wait(self._tasks)
+            await end_tasks(tuple(self._tasks))
 
     def start(self, name: str, function: CoroutineFunction) -> "asyncio.Task[None]":
         """Run a function until it returns, again after each failure."""

@@ -1,4 +1,4 @@
-"""Shared kernel: ids, clock, errors with their kinds. The leaf: no dependency."""
+"""Shared kernel: ids, clock, kinds of errors, ends of tasks. No dependency."""
 
 from libs.kernel.clock import Clock, FrozenClock, SystemClock
 from libs.kernel.errors import (
@@ -25,6 +25,7 @@ from libs.kernel.ids import (
     is_id,
     new_id,
 )
+from libs.kernel.tasks import end_tasks
 
 __all__ = [
     "AppError",
@@ -48,6 +49,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnavailableError",
     "UserId",
+    "end_tasks",
     "is_id",
     "new_id",
 ]

@@ -1,7 +1,7 @@
 """Outbox and inbox of an open bus, with the tasks that serve them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,11 +16,10 @@ from libs.events.outbox import FramePublisher, OutboxStore, Relay, Sweeper, Tran
 from libs.events.outbox.lease import Lease
 from libs.events.settings import BusSettings
 from libs.events.staging import Stager
-from libs.kernel import Clock, new_id
+from libs.kernel import Clock, end_tasks, new_id
 
 _log = structlog.get_logger(__name__)
 _RESTART_SECONDS = 1.0
-_CANCEL_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ async def open_persistence(
         yield Persistence(store, transactions, inbox, relay, sweeper)
     finally:
         await _drain(relay, settings.drain_timeout.total_seconds())
-        await _end(tasks)
+        await end_tasks(tasks)
         await _release(lease)
 
 
@@ -86,18 +85,6 @@ async def _drain(relay: Relay, within_seconds: float) -> None:
             await relay.drain()
     except TimeoutError:
         _log.warning("outbox_left_to_sweeper", count=len(relay))
-
-
-async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Cancel tasks until they are done.
-
-    Once is not enough: a cancellation that arrives inside a call of the driver can
-    come out of it as a `PyMongoError`, which the task would take for an outage.
-    """
-    while pending := [task for task in tasks if not task.done()]:
-        for task in pending:
-            task.cancel()
-        await asyncio.wait(pending, timeout=_CANCEL_AGAIN_SECONDS)
 
 
 async def _release(lease: Lease) -> None:

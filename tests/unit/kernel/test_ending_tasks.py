@@ -1,10 +1,10 @@
-"""Closing a bus ends its tasks, whatever the driver makes of a cancellation."""
+"""Tasks are ended for good, whatever a driver makes of a cancellation."""
 
 import asyncio
 
 from pymongo.errors import NetworkTimeout
 
-from libs.events.rabbitmq.persistence import _end
+from libs.kernel import end_tasks
 
 
 async def test_a_swallowed_cancellation_is_repeated() -> None:
@@ -29,6 +29,29 @@ async def test_a_swallowed_cancellation_is_repeated() -> None:
     task = asyncio.create_task(sweep())
     await asyncio.sleep(0)
     async with asyncio.timeout(5):
-        await _end([task])
+        await end_tasks([task])
     assert task.cancelled()
     assert swallowed == 1
+
+
+async def test_what_a_task_ends_with_is_dropped() -> None:
+    """An error on the way out is nobody's: it does not reach who ends the task."""
+
+    async def stumble() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            raise ValueError("on the way out")
+
+    task = asyncio.create_task(stumble())
+    await asyncio.sleep(0)
+    await end_tasks([task])
+    assert task.done()
+
+
+async def test_nothing_to_end_is_no_error() -> None:
+    """No tasks, or tasks that have ended, are ended at once."""
+    task = asyncio.create_task(asyncio.sleep(0))
+    await task
+    await end_tasks([])
+    await end_tasks([task])
