@@ -1,4 +1,4 @@
-"""The stack's own certificate authority and its two server certificates."""
+"""The stack's own certificate authority and its servers' certificates."""
 
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -24,6 +24,7 @@ GOOGLE_HOSTS = ("fcm.googleapis.com", "iamcredentials.googleapis.com")
 """Hosts of Google that the FCM stand-in answers as."""
 
 SERVER_NAMES = {
+    "edge": ("localhost", HOST),
     "smtp": ("localhost", HOST),
     "fcm": (*GOOGLE_HOSTS, "localhost", HOST),
 }

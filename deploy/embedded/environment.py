@@ -102,7 +102,7 @@ def _chat(stack: Stack) -> dict[str, str]:
         "SOCKET_PORT": str(stack.port("chat_sockets")),
         "AUTH_URL": stack.url("auth"),
         "ISSUER": stack.url("edge"),
-        "ALLOWED_ORIGINS": stack.url("edge"),
+        "ALLOWED_ORIGINS": f"{stack.url('edge')},https://{stack.address('edge_tls')}",
     }
 
 

@@ -21,6 +21,8 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
     {
         "edge": 0,
         "files": 1,
+        "edge_tls": 2,
+        "files_tls": 3,
         "gateway": 10,
         "auth": 11,
         "chat": 12,

@@ -76,6 +76,7 @@ def urls(stack: Stack) -> str:
     """Return the addresses that a person may want to open."""
     return (
         f"  API          {stack.url('edge')}/\n"
+        f"  over TLS     https://{stack.address('edge_tls')}/ ({stack.ca_file})\n"
         f"  mails        {stack.url('smtp_view')}/mails\n"
         f"  pushes       {stack.url('fcm_control')}/sent\n"
         f"  RabbitMQ     {stack.url('rabbitmq_management')}/ (user admin, password in "

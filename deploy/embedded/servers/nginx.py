@@ -2,29 +2,21 @@
 
 import os
 import resource
-import shutil
 from pathlib import Path
 from signal import SIGQUIT
-from string import Template
 
+from deploy.embedded.certificates import certificate_files
 from deploy.embedded.layout import CHECKOUT, HOST, Stack, write_private
 from deploy.embedded.program import Group, Program
 from deploy.embedded.readiness import http_ok
 from deploy.embedded.servers.seaweedfs import BUCKET
+from deploy.nginx.form import Door, EdgeForm
+from deploy.nginx.rendering import render
 
-TEMPLATES = CHECKOUT / "deploy" / "nginx"
-_SNIPPETS = ("problem.conf", "headers.conf", "forward.conf")
-_TEMPORARY = ("body", "proxy", "fastcgi", "uwsgi", "scgi")
+_NAMES = (HOST, "localhost")
 _MOST_CONNECTIONS = 8192
-_API_CONNECTIONS = 512
 _DESCRIPTORS_PER_CONNECTION = 2
 _SPARE_DESCRIPTORS = 64
-
-
-class _EdgeTemplate(Template):
-    """A template whose placeholders nginx's own variables cannot be mistaken for."""
-
-    delimiter = "%"
 
 
 def edge_program(stack: Stack) -> Program:
@@ -37,45 +29,54 @@ def edge_program(stack: Stack) -> Program:
             *(str(nginx_file()), "-p", f"{run}/", "-c", "nginx.conf"),
             *("-e", "stderr"),
         ),
-        ports=("edge", "files"),
+        ports=("edge", "files", "edge_tls", "files_tls"),
         after=("gateway", "chat", "seaweedfs"),
         prepare=lambda: _prepare(stack),
         settle=lambda: http_ok(f"{stack.url('edge')}/"),
         check=lambda: http_ok(f"{stack.url('edge')}/"),
         stop_signal=SIGQUIT,
+        stop_seconds=3,
     )
 
 
 def edge_configuration(stack: Stack) -> str:
     """Return the text of nginx.conf for a stack."""
+    return render(edge_form(stack))
+
+
+def edge_form(stack: Stack) -> EdgeForm:
+    """Return what a stack's edge is: plain http and TLS, both on loopback."""
+    certificate, key = certificate_files(stack, "edge")
     descriptors = _open_files()
-    connections = min(
-        _MOST_CONNECTIONS,
-        (descriptors - _SPARE_DESCRIPTORS) // _DESCRIPTORS_PER_CONNECTION,
-    )
-    values = {
+    return EdgeForm(
+        site=_door(stack, "edge"),
+        files=_door(stack, "files"),
+        origins=(stack.url("edge"), f"https://{stack.address('edge_tls')}"),
+        files_origins=(stack.url("files"), f"https://{stack.address('files_tls')}"),
+        gateways=(stack.address("gateway"),),
+        sockets=(stack.address("chat_sockets"),),
+        stores=(stack.address("s3"),),
+        certificate=str(certificate),
+        certificate_key=str(key),
+        web_folder=str(CHECKOUT / "web"),
+        temp_folder="temp",
+        pid_file="nginx.pid",
+        site_log=str(stack.logs / "edge-access.log"),
+        files_log=str(stack.logs / "files-access.log"),
+        bucket=BUCKET,
         # As root, nginx would give its workers to "nobody", who may not read us.
-        "user": "user root;" if os.geteuid() == 0 else "",
-        "workers": min(2, os.cpu_count() or 1),
-        "open_files": descriptors,
-        "connections": connections,
-        "api_connections": _API_CONNECTIONS,
-        "socket_connections": connections,
-        "host_names": f"{HOST} localhost",
-        "edge": stack.address("edge"),
-        "files": stack.address("files"),
-        "gateway": stack.address("gateway"),
-        "sockets": stack.address("chat_sockets"),
-        "s3": stack.address("s3"),
-        "bucket": BUCKET,
-        "edge_origin": stack.url("edge"),
-        "files_origin": stack.url("files"),
-        "socket_origin": f"ws://{stack.address('edge')}",
-        "web_folder": CHECKOUT / "web",
-        "log_folder": stack.logs,
-    }
-    text = (TEMPLATES / "embedded.conf.template").read_text()
-    return _EdgeTemplate(text).substitute(values)
+        user="root" if os.geteuid() == 0 else "",
+        workers=min(2, os.cpu_count() or 1),
+        open_files=descriptors,
+        connections=min(
+            _MOST_CONNECTIONS,
+            (descriptors - _SPARE_DESCRIPTORS) // _DESCRIPTORS_PER_CONNECTION,
+        ),
+    )
+
+
+def _door(stack: Stack, name: str) -> Door:
+    return Door(_NAMES, (stack.address(name),), (stack.address(f"{name}_tls"),))
 
 
 def nginx_file() -> Path:
@@ -93,9 +94,5 @@ def _open_files() -> int:
 
 
 def _prepare(stack: Stack) -> None:
-    run = stack.run("edge")
-    for name in _TEMPORARY:
-        stack.folder("run", "edge", "temp", name)
-    for name in _SNIPPETS:
-        shutil.copyfile(TEMPLATES / name, run / name)
-    write_private(run / "nginx.conf", edge_configuration(stack))
+    stack.folder("run", "edge", "temp")
+    write_private(stack.run("edge") / "nginx.conf", edge_configuration(stack))

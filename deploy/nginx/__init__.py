@@ -1,0 +1,1 @@
+"""The edge's configuration: one template, rendered for each way of running Parley."""
