@@ -101,7 +101,8 @@ class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
     )
     second_factor_roles: CommaList = Field(
         default=(),
-        description="Roles whose holders must have a second factor; * for everyone.",
+        description="Roles whose holders must have a second factor, until somebody "
+        "changes the stored rule; * for everyone.",
     )
     registration_mode: RegistrationMode = Field(
         default=RegistrationMode.OPEN,

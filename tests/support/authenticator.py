@@ -35,6 +35,7 @@ class Authenticator:
         origin: Of the page that asks.
         rp_id: Relying party that it signs for; the options' if None.
         verifies_user: Whether it checks its holder.
+        is_discoverable: Whether it keeps whom the key is of; so says the browser.
         count: Uses; grows by `step` each time.
         noise: Stands in the place of the public key, if any.
     """
@@ -42,6 +43,7 @@ class Authenticator:
     origin: str
     rp_id: str | None = None
     verifies_user: bool = True
+    is_discoverable: bool = True
     count: int = 0
     step: int = 1
     cross_origin: bool = False
@@ -64,10 +66,12 @@ class Authenticator:
         rp_id = self.rp_id or options["rp"]["id"]
         data = self._authenticator_data(rp_id, _ATTESTED) + attested
         attestation = {"fmt": "none", "attStmt": {}, "authData": data}
-        return self._credential(
+        made = self._credential(
             clientDataJSON=self._client_data("webauthn.create", options),
             attestationObject=cbor2.dumps(attestation),
         )
+        properties = {"credProps": {"rk": self.is_discoverable}}
+        return made | {"clientExtensionResults": properties}
 
     def get(self, options: dict) -> dict:
         """Answer ``navigator.credentials.get``."""

@@ -11,6 +11,7 @@ from libs.events.catalog.account import (
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
+    AccountPasswordVoided,
     AccountResetRequested,
     AccountVerificationRequested,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "AccountInvited",
     "AccountMfaChanged",
     "AccountPasswordChanged",
+    "AccountPasswordVoided",
     "AccountResetRequested",
     "AccountVerificationRequested",
     "BookmarkAdded",

@@ -36,6 +36,19 @@ class AccountResetRequested(
     expires_at: datetime
 
 
+class AccountPasswordVoided(
+    Event, type="account.password_voided", version=1, key="user_id"
+):
+    """An administrator made the password worthless; the link leads to a new one."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    token: Sealed
+    expires_at: datetime
+
+
 class AccountPasswordChanged(
     Event, type="account.password_changed", version=1, key="user_id"
 ):

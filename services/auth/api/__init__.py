@@ -11,6 +11,7 @@ from services.auth.api import (
     passkeys,
     passwords,
     personal_tokens,
+    policies,
     profiles,
     providers,
     roles,
@@ -34,6 +35,7 @@ ROUTERS = (
     profiles.router,
     administration.router,
     roles.router,
+    policies.router,
     internal.router,
     personal_tokens.internal,
 )

@@ -9,7 +9,7 @@ from libs.chassis.paths import id_or
 from libs.kernel import SessionId, UserId
 from services.auth.api.actor import CurrentActor
 from services.auth.api.sessions import Cursor, cursor_of
-from services.auth.api.state import AdministrationUse, LookupUse
+from services.auth.api.state import AdministrationUse, LookupUse, PasswordVoidUse
 from services.auth.domain import (
     UserFilter,
     UserMissingError,
@@ -136,6 +136,14 @@ async def change_roles(
     """Give an account exactly these roles; losing rights ends its sessions."""
     user = await administration.change_roles(actor, user_id, body.roles, body.reason)
     return AccountResponse.of(user)
+
+
+@router.post("/{user_id}/password-reset")
+async def void_password(
+    user_id: UserPath, body: ReasonRequest, actor: CurrentActor, void: PasswordVoidUse
+) -> AccountResponse:
+    """Void the password; a link by mail leads to a new one, every session ends."""
+    return AccountResponse.of(await void.order(actor, user_id, body.reason))
 
 
 @router.get("/{user_id}/sessions")

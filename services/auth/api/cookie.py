@@ -7,8 +7,8 @@ web client made it: the exact origin, and a header that no form can set.
 from fastapi import Request, Response
 
 from services.auth.domain import SESSION_IDLE, OriginRefusedError
-from services.auth.schemas import SecondFactorResponse, TokenResponse
-from services.auth.service import Entered, SignedIn
+from services.auth.schemas import EnrolledResponse, SecondFactorResponse, TokenResponse
+from services.auth.service import EnrolledSignIn, Entered, SignedIn
 
 REFRESH_COOKIE = "__Host-parley_refresh"
 CLIENT_HEADERS = ("X-Parley-Client", "X-Parley-CSRF")
@@ -82,6 +82,14 @@ def token_response(signed_in: SignedIn, response: Response) -> TokenResponse:
         refresh_token=None if signed_in.is_cookie else signed_in.refresh_token,
         session_id=signed_in.session_id,
         user_id=signed_in.user_id,
+    )
+
+
+def enrolled_response(enrolled: EnrolledSignIn, response: Response) -> EnrolledResponse:
+    """Return the body of a sign-in that was finished by enrolling."""
+    tokens = token_response(enrolled.signed_in, response)
+    return EnrolledResponse(
+        **tokens.model_dump(), recovery_codes=list(enrolled.recovery_codes)
     )
 
 

@@ -8,21 +8,32 @@ from libs.chassis.paths import id_or
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
-from services.auth.api.cookie import check_origin, is_web_client, token_response
+from services.auth.api.cookie import (
+    check_origin,
+    enrolled_response,
+    is_web_client,
+    token_response,
+)
 from services.auth.api.restriction import SESSIONS_ONLY
-from services.auth.api.state import PasskeysUse, SecondFactorSignInUse
+from services.auth.api.state import (
+    EnrolmentSignInUse,
+    PasskeysUse,
+    SecondFactorSignInUse,
+)
 from services.auth.domain import (
     CeremonyPurpose,
     ClientDevice,
     SecondFactorMissingError,
 )
 from services.auth.schemas import (
+    EnrolledResponse,
     PasskeyAddedResponse,
     PasskeyLoginRequest,
     PasskeyNameRequest,
     PasskeyOptionsResponse,
     PasskeyRequest,
     PasskeyResponse,
+    PendingPasskeyRequest,
     PendingRequest,
     TokenResponse,
 )
@@ -59,7 +70,7 @@ async def login_with_passkey(
     return token_response(signed_in, response)
 
 
-@router.post("/auth/mfa/passkey/options")
+@router.post("/auth/mfa/verify/options")
 async def begin_second_factor(
     body: PendingRequest,
     request: Request,
@@ -77,6 +88,40 @@ async def begin_second_factor(
         CeremonyPurpose.SECOND_FACTOR, waiting.token_hash, waiting.user_id
     )
     return PasskeyOptionsResponse(options=options)
+
+
+@router.post("/auth/mfa/passkeys/options")
+async def begin_registration_while_signing_in(
+    body: PendingRequest,
+    request: Request,
+    response: Response,
+    _: AnyPrincipal,
+    enrolment: EnrolmentSignInUse,
+) -> PasskeyOptionsResponse:
+    """Begin to register a passkey where the sign-in requires a factor."""
+    response.headers["Cache-Control"] = "no-store"
+    options = await enrolment.offer_passkey(
+        body.pending_token, is_web_client=is_web_client(request)
+    )
+    return PasskeyOptionsResponse(options=options)
+
+
+@router.post("/auth/mfa/passkeys")
+async def register_while_signing_in(
+    body: PendingPasskeyRequest,
+    request: Request,
+    response: Response,
+    _: AnyPrincipal,
+    enrolment: EnrolmentSignInUse,
+) -> EnrolledResponse:
+    """Register a passkey, and finish the sign-in."""
+    enrolled = await enrolment.add_passkey(
+        body.pending_token,
+        body.name,
+        body.credential.document(),
+        is_web_client=is_web_client(request),
+    )
+    return enrolled_response(enrolled, response)
 
 
 @router.post("/auth/step-up/options")
@@ -115,7 +160,7 @@ async def add_passkey(
         UserId(principal.user_id),
         SessionId(principal.session_id),
         body.name,
-        body.credential.model_dump(),
+        body.credential.document(),
     )
     response.headers["Cache-Control"] = "no-store"
     return PasskeyAddedResponse(

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Request, Response
 from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
-from services.auth.api.cookie import is_web_client, token_response
+from services.auth.api.cookie import enrolled_response, is_web_client, token_response
 from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import (
     EnrolmentSignInUse,
@@ -81,10 +81,7 @@ async def enrol_while_signing_in(
     enrolled = await enrolment.confirm_totp(
         body.pending_token, body.code, is_web_client=is_web_client(request)
     )
-    tokens = token_response(enrolled.signed_in, response)
-    return EnrolledResponse(
-        **tokens.model_dump(), recovery_codes=list(enrolled.recovery_codes)
-    )
+    return enrolled_response(enrolled, response)
 
 
 @router.post("/auth/step-up")

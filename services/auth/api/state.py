@@ -17,6 +17,7 @@ from services.auth.service import (
     Passkeys,
     PasswordChange,
     PasswordPolicy,
+    PasswordVoid,
     PersonalTokens,
     Profiles,
     ProviderJourney,
@@ -24,6 +25,7 @@ from services.auth.service import (
     ProviderLogout,
     ProviderSignIn,
     Reauthentication,
+    SecondFactorRule,
     SecondFactorSettings,
     SecondFactorSignIn,
     SessionControl,
@@ -48,6 +50,8 @@ class AdministrationState(TypedDict):
 
     administration: AccountAdministration
     lookup: AccountLookup
+    password_void: PasswordVoid
+    second_factor_rule: SecondFactorRule
     custom_roles: CustomRoles
     appointment: Appointment
 
@@ -169,6 +173,16 @@ def _lookup(request: Request) -> AccountLookup:
     return found
 
 
+def _password_void(request: Request) -> PasswordVoid:
+    found: PasswordVoid = request.state.password_void
+    return found
+
+
+def _second_factor_rule(request: Request) -> SecondFactorRule:
+    found: SecondFactorRule = request.state.second_factor_rule
+    return found
+
+
 def _custom_roles(request: Request) -> CustomRoles:
     found: CustomRoles = request.state.custom_roles
     return found
@@ -217,6 +231,8 @@ PersonalTokensUse = Annotated[PersonalTokens, Depends(_personal_tokens)]
 ProfilesUse = Annotated[Profiles, Depends(_profiles)]
 AdministrationUse = Annotated[AccountAdministration, Depends(_administration)]
 LookupUse = Annotated[AccountLookup, Depends(_lookup)]
+PasswordVoidUse = Annotated[PasswordVoid, Depends(_password_void)]
+SecondFactorRuleUse = Annotated[SecondFactorRule, Depends(_second_factor_rule)]
 CustomRolesUse = Annotated[CustomRoles, Depends(_custom_roles)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
 ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]

@@ -7,12 +7,14 @@ from services.auth.domain import RegistrationRules
 from services.auth.service import (
     AccountNotices,
     AccountRegistration,
+    Acts,
     EmailChange,
     EvenAnswers,
     Invitations,
     OneTimeLinks,
     PasswordChange,
     PasswordPolicy,
+    PasswordVoid,
     SessionControl,
     StepUp,
 )
@@ -49,6 +51,18 @@ class AccountParts:
             password_change=self.password_change(control),
             email_change=self.email_change(step_up),
             invitations=self.invitations(),
+        )
+
+    def password_void(self, acts: Acts, control: SessionControl) -> PasswordVoid:
+        """Return what administrators do to a password that others know."""
+        return PasswordVoid(
+            acts=acts,
+            users=self._adapters.stores.users,
+            credentials=self._adapters.stores.credentials,
+            links=self._links,
+            pending=self._adapters.stores.pending_sign_ins,
+            control=control,
+            notices=self._notices,
         )
 
     def registration(self) -> AccountRegistration:

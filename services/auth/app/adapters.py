@@ -41,6 +41,7 @@ from services.auth.ports import (
     ProviderLinkRepository,
     RevocationAnnouncer,
     RoleRepository,
+    SecondFactorPolicyRepository,
     SecondFactorRepository,
     SessionRepository,
     UserRegister,
@@ -58,6 +59,7 @@ from services.auth.repository import (
     MongoProviderFlowRepository,
     MongoProviderLinkRepository,
     MongoRoleRepository,
+    MongoSecondFactorPolicyRepository,
     MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRegister,
@@ -93,6 +95,7 @@ class Stores:
     invites: InviteRepository
     sessions: SessionRepository
     second_factors: SecondFactorRepository
+    second_factor_policy: SecondFactorPolicyRepository
     pending_sign_ins: PendingSignInRepository
     identities: IdentityStores
     ceremonies: CeremonyRepository
@@ -170,6 +173,7 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
         invites=invites,
         sessions=sessions,
         second_factors=factors,
+        second_factor_policy=MongoSecondFactorPolicyRepository(database),
         ceremonies=ceremonies,
         personal_tokens=tokens,
         pending_sign_ins=pending,

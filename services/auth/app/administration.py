@@ -1,6 +1,7 @@
 """The use cases of administrators, put together."""
 
 from services.auth.api import AdministrationState
+from services.auth.app.accounts import AccountParts
 from services.auth.app.adapters import Adapters
 from services.auth.service import (
     AccountAdministration,
@@ -9,21 +10,25 @@ from services.auth.service import (
     Appointment,
     Authority,
     CustomRoles,
+    Entrance,
+    SecondFactorRule,
     SessionControl,
     StepUp,
 )
 
 
 def administration_state(
-    adapters: Adapters, control: SessionControl, step_up: StepUp
+    adapters: Adapters, entrance: Entrance, accounts: AccountParts, step_up: StepUp
 ) -> AdministrationState:
     """Return the part of the state that administrators' routes use."""
-    stores = adapters.stores
+    stores, control = adapters.stores, entrance.control
     authority = Authority(stores.users, stores.roles, step_up)
     acts = Acts(adapters.bus, stores.users, authority, stores.audit)
     return AdministrationState(
         administration=_administration(adapters, acts, control),
         lookup=_lookup(adapters, acts, control),
+        password_void=accounts.password_void(acts, control),
+        second_factor_rule=_second_factor_rule(adapters, acts, entrance),
         custom_roles=_custom_roles(adapters, acts),
         appointment=_appointment(adapters),
     )
@@ -50,6 +55,19 @@ def _lookup(adapters: Adapters, acts: Acts, control: SessionControl) -> AccountL
         register=adapters.stores.register,
         control=control,
         trail=adapters.stores.audit_reader,
+    )
+
+
+def _second_factor_rule(
+    adapters: Adapters, acts: Acts, entrance: Entrance
+) -> SecondFactorRule:
+    return SecondFactorRule(
+        acts=acts,
+        policies=entrance.gate.policy,
+        users=adapters.stores.users,
+        factors=adapters.stores.second_factors,
+        roles=adapters.stores.roles,
+        clock=adapters.clock,
     )
 
 

@@ -31,6 +31,7 @@ from services.auth.service import (
     ProviderSignIn,
     SessionControl,
     StepUp,
+    WaysIn,
 )
 from services.auth.settings import AuthSettings
 
@@ -142,7 +143,8 @@ def _links(parts: ProviderParts, journey: ProviderJourney) -> ProviderLinks:
         journey=journey,
         users=stores.users,
         links=stores.identities.links,
-        credentials=stores.credentials,
+        factors=stores.second_factors,
+        ways_in=WaysIn(stores.credentials, stores.identities.links),
         step_up=parts.step_up,
         control=parts.control,
         audit=stores.audit,

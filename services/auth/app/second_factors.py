@@ -15,6 +15,7 @@ from services.auth.service import (
     SecondFactorSettings,
     SecondFactorSignIn,
     StepUp,
+    WaysIn,
 )
 from services.auth.settings import AuthSettings
 
@@ -34,20 +35,24 @@ def second_factor_state(
     proofs = _proofs(adapters, notice, ceremonies)
     sign_in = SecondFactorSignIn(stores.pending_sign_ins, proofs, entrance, clock)
     own = _own(adapters, entrance, step_up, notice)
+    passkeys = Passkeys(
+        bus=bus,
+        users=stores.users,
+        factors=stores.second_factors,
+        ceremonies=ceremonies,
+        settings=own,
+        proofs=proofs,
+        entrance=entrance,
+        ways_in=WaysIn(stores.credentials, stores.identities.links),
+        clock=clock,
+    )
     return SecondFactorState(
         second_factors=own,
         second_factor_sign_in=sign_in,
-        enrolment_sign_in=EnrolmentSignIn(bus, stores.users, sign_in, own, entrance),
-        passkeys=Passkeys(
-            bus=bus,
-            users=stores.users,
-            factors=stores.second_factors,
-            ceremonies=ceremonies,
-            settings=own,
-            proofs=proofs,
-            entrance=entrance,
-            clock=clock,
+        enrolment_sign_in=EnrolmentSignIn(
+            bus, stores.users, sign_in, own, passkeys, entrance
         ),
+        passkeys=passkeys,
         reauthentication=_reauthentication(adapters, proofs, entrance),
     )
 

@@ -21,6 +21,7 @@ from services.auth.service import (
     Profiles,
     RefreshTokens,
     SecondFactorGate,
+    SecondFactorPolicies,
     SessionControl,
     SessionRenewal,
     SignIn,
@@ -42,7 +43,7 @@ def auth_state(
     )
     refresh = RefreshTokens(WatchedKeyRing(settings.refresh_keys_file))
     control = _session_control(adapters)
-    required = SecondFactorPolicy(frozenset(settings.second_factor_roles))
+    required = _second_factor_policies(settings, adapters)
     entrance = _entrance(adapters, control, access, refresh, required)
     step_up = StepUp(adapters.stores.sessions, clock)
     policy = PasswordPolicy(adapters.password_lists, required.binds)
@@ -61,8 +62,17 @@ def auth_state(
         **accounts.state(control, step_up),
         **provider_state(settings, parts),
         personal_tokens=personal_tokens(settings, adapters, entrance, step_up),
-        **administration_state(adapters, control, step_up),
+        **administration_state(adapters, entrance, accounts, step_up),
         **second_factor_state(settings, adapters, entrance, step_up),
+    )
+
+
+def _second_factor_policies(
+    settings: AuthSettings, adapters: Adapters
+) -> SecondFactorPolicies:
+    return SecondFactorPolicies(
+        adapters.stores.second_factor_policy,
+        SecondFactorPolicy(frozenset(settings.second_factor_roles)),
     )
 
 
@@ -116,7 +126,7 @@ def _entrance(
     control: SessionControl,
     access: AccessTokens,
     refresh: RefreshTokens,
-    policy: SecondFactorPolicy,
+    policy: SecondFactorPolicies,
 ) -> Entrance:
     return Entrance(
         bus=adapters.bus,

@@ -50,6 +50,9 @@ class Passkey:
         public_key: COSE.
         sign_count: Uses that the authenticator counted; 0 for ever where it does
             not count.
+        opens_alone: Whether it signs in without anything before it: it holds who it
+            belongs to and checks its holder. What the browser said when it was made,
+            or proved by such a sign-in.
     """
 
     passkey_id: str
@@ -59,9 +62,17 @@ class Passkey:
     sign_count: int
     created_at: datetime
     last_used_at: datetime | None = None
+    opens_alone: bool = False
 
-    def used(self, sign_count: int, at: datetime) -> "Passkey":
+    def used(
+        self, sign_count: int, at: datetime, *, is_alone: bool = False
+    ) -> "Passkey":
         """Return the key after a good signature.
+
+        Args:
+            sign_count: As the authenticator says.
+            at: Now.
+            is_alone: Whether it signed in without anything before it.
 
         Raises:
             PasskeyClonedError: The counter did not grow: two authenticators hold it.
@@ -69,4 +80,9 @@ class Passkey:
         counts = sign_count > 0 or self.sign_count > 0
         if counts and sign_count <= self.sign_count:
             raise PasskeyClonedError
-        return replace(self, sign_count=sign_count, last_used_at=at)
+        return replace(
+            self,
+            sign_count=sign_count,
+            last_used_at=at,
+            opens_alone=self.opens_alone or is_alone,
+        )

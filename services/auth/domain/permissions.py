@@ -46,10 +46,12 @@ class Permission(StrEnum):
     SUSPEND_USERS = "users.suspend"
     DEACTIVATE_USERS = "users.deactivate"
     CHANGE_ROLES = "users.change_roles"
+    RESET_PASSWORDS = "users.reset_password"  # pragma: allowlist secret
     READ_SESSIONS = "sessions.read"
     END_SESSIONS = "sessions.end"
     READ_AUDIT = "audit.read"
     MANAGE_ROLES = "roles.manage"
+    MANAGE_POLICY = "policy.manage"
 
 
 _GUEST: frozenset[Permission] = frozenset()

@@ -40,9 +40,11 @@ class SecondFactorPolicy:
 
     Attributes:
         roles: Holders of any of these; `EVERYONE` stands for all.
+        changed_at: When an administrator made it so; None while it is the setting's.
     """
 
     roles: frozenset[str] = frozenset()
+    changed_at: datetime | None = None
 
     def requires(self, user: User) -> bool:
         """Tell whether this user must have a second factor."""
@@ -96,6 +98,11 @@ class SecondFactors:
     def is_enrolled(self) -> bool:
         """Whether a first factor alone no longer signs this user in."""
         return self.totp is not None or bool(self.passkeys)
+
+    @property
+    def opens_alone(self) -> bool:
+        """Whether a key of these signs in without anything before it."""
+        return any(passkey.opens_alone for passkey in self.passkeys)
 
     @property
     def offered(self) -> tuple[Factor, ...]:

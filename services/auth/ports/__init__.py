@@ -23,6 +23,7 @@ from services.auth.ports.providers import (
 from services.auth.ports.second_factors import (
     CeremonyRepository,
     PendingSignInRepository,
+    SecondFactorPolicyRepository,
     SecondFactorRepository,
 )
 from services.auth.ports.sessions import RevocationAnnouncer, SessionRepository
@@ -49,6 +50,7 @@ __all__ = [
     "ProviderTokens",
     "RevocationAnnouncer",
     "RoleRepository",
+    "SecondFactorPolicyRepository",
     "SecondFactorRepository",
     "SessionRepository",
     "UserRegister",

@@ -96,6 +96,18 @@ class CredentialRepository(Protocol):
         """Store a hash if the one before is still `old` (rehash at login)."""
         ...
 
+    async def void(self, user_id: UserId, session: DatabaseSession) -> bool:
+        """Forget a hash, but not that there was one: it has to be chosen anew.
+
+        Returns:
+            False if the account has no password.
+        """
+        ...
+
+    async def is_kept(self, user_id: UserId, session: DatabaseSession) -> bool:
+        """Tell whether the account has a password, be it one to be chosen anew."""
+        ...
+
     async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
         """Forget a hash: the account has no password then."""
         ...

@@ -4,7 +4,12 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import Ceremony, PendingSignIn, SecondFactors
+from services.auth.domain import (
+    Ceremony,
+    PendingSignIn,
+    SecondFactorPolicy,
+    SecondFactors,
+)
 from services.auth.ports.database import DatabaseSession
 
 
@@ -28,6 +33,18 @@ class SecondFactorRepository(Protocol):
 
     async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
         """Forget a user's factors: reset by an administrator, or erasure."""
+        ...
+
+
+class SecondFactorPolicyRepository(Protocol):
+    """Who must have a second factor, once an administrator has said so."""
+
+    async def get(self, session: DatabaseSession) -> SecondFactorPolicy | None:
+        """Return the policy; None where none was ever stored."""
+        ...
+
+    async def put(self, policy: SecondFactorPolicy, session: DatabaseSession) -> None:
+        """Store a policy in place of the one before."""
         ...
 
 

@@ -17,6 +17,7 @@ from services.auth.repository.memory import (
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
     MemoryRoleRepository,
+    MemorySecondFactorPolicyRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRegister,
@@ -24,6 +25,7 @@ from services.auth.repository.memory import (
 )
 from services.auth.repository.pending_sign_ins import MongoPendingSignInRepository
 from services.auth.repository.personal_tokens import MongoPersonalTokenRepository
+from services.auth.repository.policies import MongoSecondFactorPolicyRepository
 from services.auth.repository.provider_flows import MongoProviderFlowRepository
 from services.auth.repository.provider_links import (
     MongoLogoutRepository,
@@ -51,6 +53,7 @@ __all__ = [
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
     "MemoryRoleRepository",
+    "MemorySecondFactorPolicyRepository",
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRegister",
@@ -65,6 +68,7 @@ __all__ = [
     "MongoProviderFlowRepository",
     "MongoProviderLinkRepository",
     "MongoRoleRepository",
+    "MongoSecondFactorPolicyRepository",
     "MongoSecondFactorRepository",
     "MongoSessionRepository",
     "MongoUserRegister",

@@ -119,6 +119,7 @@ def _key_document(passkey: Passkey) -> Document:
         "sign_count": passkey.sign_count,
         "created_at": passkey.created_at,
         "last_used_at": passkey.last_used_at,
+        "opens_alone": passkey.opens_alone,
     }
 
 
@@ -131,4 +132,6 @@ def _passkey(document: Document) -> Passkey:
         sign_count=document["sign_count"],
         created_at=document["created_at"],
         last_used_at=document["last_used_at"],
+        # Keys from before this was kept show it when they sign in alone.
+        opens_alone=document.get("opens_alone", False),
     )

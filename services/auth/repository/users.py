@@ -228,6 +228,20 @@ class MongoCredentialRepository:
                 {"$set": {"password_hash": new}},
             )
 
+    async def void(self, user_id: UserId, session: DatabaseSession) -> bool:
+        """Forget a hash alone; see `CredentialRepository.void`."""
+        with driver_errors(session):
+            result = await self._credentials.update_one(
+                {"_id": user_id}, {"$set": {"password_hash": None}}, session=session
+            )
+        return result.matched_count == 1
+
+    async def is_kept(self, user_id: UserId, session: DatabaseSession) -> bool:
+        """Tell whether there is a password, void or not."""
+        with driver_errors(session):
+            found = await self._credentials.find_one({"_id": user_id}, session=session)
+        return found is not None
+
     async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
         """Forget a hash."""
         with driver_errors(session):

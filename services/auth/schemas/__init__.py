@@ -20,6 +20,8 @@ from services.auth.schemas.administration import (
     RoleResponse,
     RolesRequest,
     RolesResponse,
+    SecondFactorPolicyRequest,
+    SecondFactorPolicyResponse,
 )
 from services.auth.schemas.invites import (
     AcceptInviteRequest,
@@ -33,6 +35,7 @@ from services.auth.schemas.passkeys import (
     PasskeyOptionsResponse,
     PasskeyRequest,
     PasskeyResponse,
+    PendingPasskeyRequest,
 )
 from services.auth.schemas.passwords import (
     PasswordRequest,
@@ -121,6 +124,7 @@ __all__ = [
     "PasswordStrengthRequest",
     "PasswordStrengthResponse",
     "PendingCodeRequest",
+    "PendingPasskeyRequest",
     "PendingRequest",
     "PersonalTokenRequest",
     "PersonalTokenResponse",
@@ -139,6 +143,8 @@ __all__ = [
     "RoleResponse",
     "RolesRequest",
     "RolesResponse",
+    "SecondFactorPolicyRequest",
+    "SecondFactorPolicyResponse",
     "SecondFactorResponse",
     "SecondFactorsResponse",
     "SessionResponse",

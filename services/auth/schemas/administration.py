@@ -9,12 +9,14 @@ from pydantic import Field, StringConstraints
 from libs.chassis.audit import AuditRecord
 from libs.kernel import SessionId, UserId
 from services.auth.domain import (
+    CUSTOM_ROLES_MAX,
     PERMISSIONS,
     REASON_CODE_POINTS_MAX,
     ROLES_PER_USER_MAX,
     CustomRole,
     Permission,
     Role,
+    SecondFactorPolicy,
     Session,
     User,
 )
@@ -24,6 +26,7 @@ from services.auth.schemas.fields import Email
 Reason = Annotated[
     str, StringConstraints(min_length=1, max_length=REASON_CODE_POINTS_MAX)
 ]
+_POLICY_ROLES_MAX = len(Role) + CUSTOM_ROLES_MAX
 RoleName = Annotated[str, StringConstraints(min_length=1, max_length=32)]
 
 
@@ -59,6 +62,28 @@ class RoleRequest(ReasonRequest):
         list[Annotated[str, StringConstraints(min_length=1, max_length=32)]],
         Field(min_length=1, max_length=len(Permission)),
     ]
+
+
+class SecondFactorPolicyRequest(ReasonRequest):
+    """The roles whose holders must have a second factor."""
+
+    roles: Annotated[list[RoleName], Field(max_length=_POLICY_ROLES_MAX)] = Field(
+        description="Base and custom roles; * for everyone, nothing for nobody."
+    )
+
+
+class SecondFactorPolicyResponse(ResponseModel):
+    """Who must have a second factor."""
+
+    roles: list[str]
+    changed_at: datetime | None = Field(
+        description="Null while the setting of the installation counts."
+    )
+
+    @classmethod
+    def of(cls, policy: SecondFactorPolicy) -> "SecondFactorPolicyResponse":
+        """Return an administrator's view."""
+        return cls(roles=sorted(policy.roles), changed_at=policy.changed_at)
 
 
 class ListedUserResponse(ResponseModel):

@@ -11,6 +11,7 @@ from services.auth.schemas.base import RequestModel, ResponseModel
 _Base64 = StringConstraints(min_length=1, pattern=r"^[A-Za-z0-9_\-]+$")
 CredentialId = Annotated[str, _Base64, StringConstraints(max_length=1_400)]
 Bytes = Annotated[str, _Base64, StringConstraints(max_length=16_384)]
+PendingToken = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 PasskeyName = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
@@ -27,6 +28,18 @@ class Registration(_BrowserModel):
     attestationObject: Bytes  # noqa: N815 - as above
 
 
+class CredentialProperties(_BrowserModel):
+    """``CredentialPropertiesOutput``."""
+
+    rk: bool | None = None
+
+
+class RegistrationExtensions(_BrowserModel):
+    """``AuthenticationExtensionsClientOutputs``."""
+
+    credProps: CredentialProperties | None = None  # noqa: N815 - the browser's name
+
+
 class RegistrationCredential(_BrowserModel):
     """What ``navigator.credentials.create`` made."""
 
@@ -34,6 +47,11 @@ class RegistrationCredential(_BrowserModel):
     rawId: CredentialId  # noqa: N815 - the browser's name
     type: Literal["public-key"]
     response: Registration
+    clientExtensionResults: RegistrationExtensions | None = None  # noqa: N815 - as above
+
+    def document(self) -> dict[str, Any]:
+        """Return it as it came."""
+        return self.model_dump(exclude_none=True)
 
 
 class Assertion(_BrowserModel):
@@ -63,6 +81,12 @@ class PasskeyRequest(RequestModel):
 
     name: PasskeyName
     credential: RegistrationCredential
+
+
+class PendingPasskeyRequest(PasskeyRequest):
+    """A pending sign-in, and the passkey that it is finished with."""
+
+    pending_token: PendingToken
 
 
 class PasskeyNameRequest(RequestModel):

@@ -7,7 +7,11 @@ from pydantic import Field, StringConstraints, model_validator
 from services.auth.domain import CeremonyPurpose
 from services.auth.schemas.base import RequestModel, ResponseModel
 from services.auth.schemas.fields import Password
-from services.auth.schemas.passkeys import AssertionCredential, PasskeyResponse
+from services.auth.schemas.passkeys import (
+    AssertionCredential,
+    PasskeyResponse,
+    PendingToken,
+)
 from services.auth.schemas.sessions import TokenResponse
 from services.auth.service import (
     FactorOverview,
@@ -17,7 +21,6 @@ from services.auth.service import (
     TotpProof,
 )
 
-PendingToken = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 TotpCode = Annotated[str, StringConstraints(min_length=6, max_length=16)]
 RecoveryCode = Annotated[str, StringConstraints(min_length=1, max_length=64)]
 

@@ -27,6 +27,7 @@ from services.auth.service.passkeys import AddedPasskey, Passkeys
 from services.auth.service.password_change import PasswordChange
 from services.auth.service.password_lists import PasswordLists, PasswordStrength
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
+from services.auth.service.password_void import PasswordVoid
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.personal_tokens import (
     NewToken,
@@ -57,6 +58,7 @@ from services.auth.service.second_factor_gate import (
     hash_pending_token,
 )
 from services.auth.service.second_factor_notice import FactorChange, SecondFactorNotice
+from services.auth.service.second_factor_policies import SecondFactorPolicies
 from services.auth.service.second_factor_proof import (
     PasskeyProof,
     Proof,
@@ -64,6 +66,7 @@ from services.auth.service.second_factor_proof import (
     SecondFactorProofs,
     TotpProof,
 )
+from services.auth.service.second_factor_rule import SecondFactorRule
 from services.auth.service.second_factor_sign_in import SecondFactorSignIn
 from services.auth.service.second_factors import (
     FactorOverview,
@@ -76,6 +79,7 @@ from services.auth.service.signed_in import SignedIn
 from services.auth.service.step_up import StepUp
 from services.auth.service.token_ends import TokenEnds
 from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
+from services.auth.service.ways_in import WaysIn
 
 __all__ = [
     "DEACTIVATE",
@@ -118,6 +122,7 @@ __all__ = [
     "PasswordOwner",
     "PasswordPolicy",
     "PasswordStrength",
+    "PasswordVoid",
     "PersonalTokens",
     "ProfileChange",
     "Profiles",
@@ -134,8 +139,10 @@ __all__ = [
     "RevocationList",
     "SecondFactorGate",
     "SecondFactorNotice",
+    "SecondFactorPolicies",
     "SecondFactorProofs",
     "SecondFactorRequired",
+    "SecondFactorRule",
     "SecondFactorSettings",
     "SecondFactorSignIn",
     "SessionControl",
@@ -152,6 +159,7 @@ __all__ = [
     "TotpOffer",
     "TotpProof",
     "UserPage",
+    "WaysIn",
     "counted",
     "hash_pending_token",
     "hash_personal_token",

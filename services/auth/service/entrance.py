@@ -72,6 +72,8 @@ class Entrance:
         device: ClientDevice,
         methods: tuple[AuthMethod, ...],
         check: Check | None = None,
+        *,
+        is_weak: bool = False,
     ) -> Entered:
         """Start a session, or say which factor is missing for one.
 
@@ -81,6 +83,7 @@ class Entrance:
             methods: How the user proved who they are, just now.
             check: Runs in the transaction of the sign-in, more than once if need be;
                 raises where the proof is worth nothing any more.
+            is_weak: Whether what was proved is not enough alone, whatever the policy.
 
         Returns:
             Tokens, or a sign-in that waits for a second factor.
@@ -94,7 +97,9 @@ class Entrance:
         async def begin(transaction: Transaction) -> Started | SecondFactorRequired:
             if check is not None:
                 await check(transaction)
-            required = await self.gate.hold(user, device, methods, transaction.session)
+            required = await self.gate.hold(
+                user, device, methods, transaction.session, is_weak=is_weak
+            )
             if required is not None:
                 return required
             return await self.start_in(transaction, user, device, methods)

@@ -49,6 +49,7 @@ class NewCredential:
     credential_id: str
     public_key: bytes
     sign_count: int
+    opens_alone: bool
 
 
 class PasskeyVerifier:
@@ -82,7 +83,9 @@ class PasskeyVerifier:
                 user_verification=UserVerificationRequirement.PREFERRED,
             ),
         )
-        return options_to_json_dict(options)
+        # Asks whether the authenticator keeps whom the key belongs to.
+        extensions = {"credProps": True}
+        return options_to_json_dict(options) | {"extensions": extensions}
 
     def authentication_options(
         self, known: Sequence[Passkey], challenge: bytes, *, is_alone: bool
@@ -144,6 +147,7 @@ class PasskeyVerifier:
                 bytes_to_base64url(found.credential_id),
                 found.credential_public_key,
                 found.sign_count,
+                found.user_verified and _is_discoverable(credential),
             )
 
         return _checked(check, PasskeyInvalidError)
@@ -194,6 +198,12 @@ def user_of(credential: Credential) -> UserId:
         )
 
     return _checked(read, SecondFactorInvalidError)
+
+
+def _is_discoverable(credential: Credential) -> bool:
+    """Tell what the browser says (credProps); a lie harms its teller alone."""
+    extensions = credential.get("clientExtensionResults") or {}
+    return bool((extensions.get("credProps") or {}).get("rk"))
 
 
 def _checked(check: Callable[[], T], error: type[AppError]) -> T:

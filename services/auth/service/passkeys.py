@@ -27,9 +27,9 @@ from services.auth.service.second_factor_notice import FactorChange
 from services.auth.service.second_factor_proof import PasskeyProof, SecondFactorProofs
 from services.auth.service.second_factors import SecondFactorSettings
 from services.auth.service.signed_in import SignedIn
+from services.auth.service.ways_in import WaysIn
 
 _NAMELESS = "Passkey"
-_Added = tuple[Passkey, tuple[str, ...], list[Session]]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Passkeys:
     settings: SecondFactorSettings
     proofs: SecondFactorProofs
     entrance: Entrance
+    ways_in: WaysIn
     clock: Clock
 
     async def offer(self, user_id: UserId, session_id: SessionId) -> dict[str, Any]:
@@ -60,11 +61,20 @@ class Passkeys:
             StepUpRequiredError: The caller's last proof is too old.
         """
         await self.settings.step_up.require(user_id, session_id)
+        return await self.offer_to(user_id, session_id)
+
+    async def offer_to(self, user_id: UserId, binding: str) -> dict[str, Any]:
+        """Begin a registration of a user who has been checked.
+
+        Args:
+            user_id: Who registers.
+            binding: See `Ceremony.binding`.
+        """
         user = await self.users.get(user_id, None)
         if user is None or not user.may_sign_in:
             raise UserMissingError
         own = await self.factors.get(user_id, None)
-        return await self.ceremonies.begin_registration(user, own, session_id)
+        return await self.ceremonies.begin_registration(user, own, binding)
 
     async def add(
         self, user_id: UserId, session_id: SessionId, name: str, credential: Credential
@@ -80,30 +90,45 @@ class Passkeys:
         Emits: account.mfa_changed, session.revoked.
         """
         await self.settings.step_up.require(user_id, session_id)
-        made = await self._checked(session_id, credential)
-        passkey = Passkey(
+        passkey = await self.made(session_id, name, credential)
+
+        async def add(tx: Transaction) -> tuple[tuple[str, ...], list[Session]]:
+            codes = await self.add_in(tx, user_id, passkey)
+            return codes, await self.settings.end_others_in(tx, user_id, session_id)
+
+        codes, ended = await self.bus.run_transaction(add)
+        await self.settings.control.announce(ended)
+        return AddedPasskey(passkey, codes)
+
+    async def made(self, binding: str, name: str, credential: Credential) -> Passkey:
+        """Return the key that answers a registration; nothing is stored yet.
+
+        Raises:
+            PasskeyInvalidError: It does not answer the registration that was begun.
+        """
+        made = await self._checked(binding, credential)
+        return Passkey(
             passkey_id=new_id(),
             credential_id=made.credential_id,
             name=clean_device_name(name) or _NAMELESS,
             public_key=made.public_key,
             sign_count=made.sign_count,
             created_at=self.clock.now(),
+            opens_alone=made.opens_alone,
         )
 
-        async def add(tx: Transaction) -> _Added:
-            own = await self.factors.get(user_id, tx.session)
-            codes = () if own.recovery_hashes else new_recovery_codes()
-            changed = own.with_passkey(passkey, map(hash_recovery_code, codes))
-            if not await self.factors.save(changed, tx.session):
-                raise WriteConflictError
-            change = FactorChange.ADDED
-            await self.settings.record_in(tx, user_id, "passkey.enrolled", change)
-            ended = await self.settings.end_others_in(tx, user_id, session_id)
-            return passkey, codes, ended
-
-        added, codes, ended = await self.bus.run_transaction(add)
-        await self.settings.control.announce(ended)
-        return AddedPasskey(added, codes)
+    async def add_in(
+        self, tx: Transaction, user_id: UserId, passkey: Passkey
+    ) -> tuple[str, ...]:
+        """Keep a key in a running transaction; return the codes of a first factor."""
+        own = await self.factors.get(user_id, tx.session)
+        codes = () if own.recovery_hashes else new_recovery_codes()
+        changed = own.with_passkey(passkey, map(hash_recovery_code, codes))
+        if not await self.factors.save(changed, tx.session):
+            raise WriteConflictError
+        change = FactorChange.ADDED
+        await self.settings.record_in(tx, user_id, "passkey.enrolled", change)
+        return codes
 
     async def rename(self, user_id: UserId, passkey_id: str, name: str) -> Passkey:
         """Give one of the caller's keys another name.
@@ -133,6 +158,7 @@ class Passkeys:
             StepUpRequiredError: The caller's last proof is too old.
             SecondFactorMissingError: The caller has no such key.
             SecondFactorEnforcedError: It is the last factor and one is required.
+            LastWayInError: Nothing else signs the caller in.
 
         Emits: account.mfa_changed, session.revoked.
         """
@@ -140,7 +166,13 @@ class Passkeys:
         def removed(own: SecondFactors) -> SecondFactors:
             return own.without_passkey(passkey_id)
 
-        await self.settings.remove(user_id, session_id, removed, "passkey.removed")
+        async def check(tx: Transaction, left: SecondFactors) -> None:
+            providers = await self.ways_in.links.providers_of(user_id, tx.session)
+            await self.ways_in.check_left(left, len(providers), tx.session)
+
+        await self.settings.remove(
+            user_id, session_id, removed, "passkey.removed", check
+        )
 
     async def begin(
         self, purpose: CeremonyPurpose, binding: str, user_id: UserId | None = None
@@ -173,12 +205,10 @@ class Passkeys:
         )
         return await self.entrance.announce(started)
 
-    async def _checked(
-        self, session_id: SessionId, credential: Credential
-    ) -> NewCredential:
+    async def _checked(self, binding: str, credential: Credential) -> NewCredential:
         purpose = CeremonyPurpose.REGISTRATION
         try:
-            challenge = await self.ceremonies.take(credential, purpose, session_id)
+            challenge = await self.ceremonies.take(credential, purpose, binding)
         except SecondFactorInvalidError:
             raise PasskeyInvalidError from None
         return self.ceremonies.verifier.check_registration(credential, challenge)

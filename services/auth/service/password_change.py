@@ -117,7 +117,7 @@ class PasswordChange:
             if user is None:
                 return
             # Who signs in by a provider alone gets no second way in by mail.
-            if await self.credentials.get(user.user_id, transaction.session):
+            if await self.credentials.is_kept(user.user_id, transaction.session):
                 await self._send_link(user, transaction)
 
         async with self.even.held():

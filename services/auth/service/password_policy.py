@@ -1,6 +1,6 @@
 """Which passwords may be chosen: every way to a new one asks here (PW-2 to PW-5)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from services.auth.domain import (
@@ -49,11 +49,11 @@ class PasswordPolicy:
     """
 
     lists: PasswordLists
-    is_mfa_enforced: Callable[[Roles], bool]
+    is_mfa_enforced: Callable[[Roles], Awaitable[bool]]
 
-    def minimum(self, roles: Roles) -> int:
+    async def minimum(self, roles: Roles) -> int:
         """Return the fewest code points for somebody with these roles."""
-        if self.is_mfa_enforced(roles):
+        if await self.is_mfa_enforced(roles):
             return PASSWORD_CODE_POINTS_MIN_WITH_MFA
         return PASSWORD_CODE_POINTS_MIN
 
@@ -64,7 +64,8 @@ class PasswordPolicy:
             PasswordInvalidError: Its rule says why: too_short, too_long, not_text,
                 listed or personal.
         """
-        check_new_password(password, minimum=self.minimum(owner.roles))
+        minimum = await self.minimum(owner.roles)
+        check_new_password(password, minimum=minimum)
         forms = compared_forms(password)
         if forms & owner.words:
             raise PasswordInvalidError("personal")

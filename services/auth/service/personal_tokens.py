@@ -21,7 +21,6 @@ from services.auth.domain import (
     RevokeReason,
     ScopeInsufficientError,
     ScopesInvalidError,
-    SecondFactorPolicy,
     Session,
     User,
     clean_device_name,
@@ -32,6 +31,7 @@ from services.auth.ports import (
     SecondFactorRepository,
     UserRepository,
 )
+from services.auth.service.second_factor_policies import SecondFactorPolicies
 from services.auth.service.sessions import SessionControl
 from services.auth.service.step_up import StepUp
 from services.auth.service.tokens import ACCESS_TOKEN_LIFETIME, AccessTokens
@@ -81,7 +81,7 @@ class PersonalTokens:
     users: UserRepository
     tokens: PersonalTokenRepository
     factors: SecondFactorRepository
-    policy: SecondFactorPolicy
+    policy: SecondFactorPolicies
     step_up: StepUp
     control: SessionControl
     access: AccessTokens
@@ -173,7 +173,7 @@ class PersonalTokens:
         user = await self.users.get(token.user_id, None)
         if user is None or not user.may_sign_in:
             raise PersonalTokenInvalidError
-        if self.policy.requires(user):
+        if await self.policy.requires(user):
             own = await self.factors.get(user.user_id, None)
             if not own.is_enrolled:
                 raise PersonalTokenInvalidError

@@ -13,7 +13,6 @@ from services.auth.domain import (
     GuessPurpose,
     IdentityMissingError,
     IdentityUnverifiedError,
-    LastWayInError,
     ProofHolder,
     ProviderIdentity,
     ProviderLink,
@@ -21,14 +20,15 @@ from services.auth.domain import (
     Session,
 )
 from services.auth.ports import (
-    CredentialRepository,
     ProviderLinkRepository,
+    SecondFactorRepository,
     UserRepository,
 )
 from services.auth.service.provider_accounts import linked_entry
 from services.auth.service.provider_journey import ProviderJourney
 from services.auth.service.sessions import SessionControl
 from services.auth.service.step_up import StepUp
+from services.auth.service.ways_in import WaysIn
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class ProviderLinks:
     journey: ProviderJourney
     users: UserRepository
     links: ProviderLinkRepository
-    credentials: CredentialRepository
+    factors: SecondFactorRepository
+    ways_in: WaysIn
     step_up: StepUp
     control: SessionControl
     audit: AuditTrail
@@ -90,7 +91,8 @@ class ProviderLinks:
         Raises:
             StepUpRequiredError: The caller's proof is older than five minutes.
             IdentityMissingError: The caller has none of this provider.
-            LastWayInError: There is no password and no other identity.
+            LastWayInError: There is no password, no other identity and no passkey that
+                signs in alone.
 
         Emits: session.revoked.
         """
@@ -104,9 +106,8 @@ class ProviderLinks:
             own = await self.links.providers_of(user_id, session)
             if provider_id not in own:
                 raise IdentityMissingError
-            password = await self.credentials.get(user_id, session)
-            if password is None and len(own) == 1:
-                raise LastWayInError
+            factors = await self.factors.get(user_id, session)
+            await self.ways_in.check_left(factors, len(own) - 1, session)
             await self.links.remove(user_id, provider_id, session)
             entry = AuditEntry(
                 action="identity.unlinked",

@@ -13,13 +13,15 @@ from services.auth.domain import (
     GuessPurpose,
     RefreshTokenInvalidError,
     RevokeReason,
-    SecondFactorPolicy,
+    SecondFactorRequiredError,
     Session,
     TokenFit,
+    User,
     proves_two_factors,
 )
 from services.auth.ports import GuessThrottle, SessionRepository, UserRepository
 from services.auth.service.guesses import counted
+from services.auth.service.second_factor_policies import SecondFactorPolicies
 from services.auth.service.sessions import SessionControl
 from services.auth.service.signed_in import SignedIn
 from services.auth.service.tokens import AccessTokens, RefreshToken, RefreshTokens
@@ -37,7 +39,7 @@ class SessionRenewal:
     control: SessionControl
     access: AccessTokens
     refresh_tokens: RefreshTokens
-    policy: SecondFactorPolicy
+    policy: SecondFactorPolicies
     throttle: GuessThrottle
     clock: Clock
 
@@ -53,6 +55,8 @@ class SessionRenewal:
 
         Raises:
             RefreshTokenInvalidError: Invented, spent, or the session is over.
+            SecondFactorRequiredError: The session began with one factor, and two are
+                required by now.
             AttemptsThrottledError: Too many invented ones from one network (LT-5).
 
         Emits: session.reused and session.revoked on replay.
@@ -108,12 +112,10 @@ class SessionRenewal:
         user = await self.users.get(session.user_id, transaction.session)
         if user is None or not user.may_sign_in:
             raise RefreshTokenInvalidError
-        if self.policy.requires(user) and not proves_two_factors(session.methods):
-            # Begun before a second factor was required: signs in again (MF-3).
-            raise RefreshTokenInvalidError
         fit = session.fit_of(token.hash, now)
         if fit is TokenFit.SPENT:
             return await self._end_family(session, transaction)
+        await self._check_factors(user, session, transaction)
         if fit is TokenFit.PARENT_IN_GRACE:
             child = self.refresh_tokens.child(token, session.token_key_id)
             return SignedIn.issue(self.access, user, session, child)
@@ -125,6 +127,19 @@ class SessionRenewal:
         if rotated.client_address != session.client_address:
             await self._record(rotated, "session.moved", transaction)
         return SignedIn.issue(self.access, user, rotated, child)
+
+    async def _check_factors(
+        self, user: User, session: Session, transaction: Transaction
+    ) -> None:
+        """Refuse a session from before a second factor was required (MF-3).
+
+        It does not end: a refresh token, which may be stolen, enrols nothing, and the
+        rule may be taken back.
+        """
+        if proves_two_factors(session.methods):
+            return
+        if await self.policy.requires(user, transaction.session):
+            raise SecondFactorRequiredError
 
     async def _record(
         self, session: Session, action: str, transaction: Transaction

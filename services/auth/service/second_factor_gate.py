@@ -10,7 +10,6 @@ from services.auth.domain import (
     ClientDevice,
     Factor,
     PendingSignIn,
-    SecondFactorPolicy,
     User,
     hash_secret,
     proves_two_factors,
@@ -20,6 +19,7 @@ from services.auth.ports import (
     PendingSignInRepository,
     SecondFactorRepository,
 )
+from services.auth.service.second_factor_policies import SecondFactorPolicies
 
 _TOKEN_BYTES = 32
 
@@ -48,7 +48,7 @@ class SecondFactorGate:
 
     factors: SecondFactorRepository
     pending: PendingSignInRepository
-    policy: SecondFactorPolicy
+    policy: SecondFactorPolicies
     clock: Clock
 
     async def hold(
@@ -57,6 +57,8 @@ class SecondFactorGate:
         device: ClientDevice,
         methods: tuple[AuthMethod, ...],
         session: DatabaseSession,
+        *,
+        is_weak: bool = False,
     ) -> SecondFactorRequired | None:
         """Return what is still asked of a user, None where nothing is.
 
@@ -66,11 +68,13 @@ class SecondFactorGate:
             methods: What was proved just now. Another provider's word counts as
                 one factor, whatever the provider asked for.
             session: Of the transaction that starts the session if nothing is asked.
+            is_weak: Whether what was proved is not enough alone, whatever the policy.
         """
         if proves_two_factors(methods):
             return None
         own = await self.factors.get(user.user_id, session)
-        if not own.is_enrolled and not self.policy.requires(user):
+        must_enrol = is_weak or await self.policy.requires(user, session)
+        if not own.is_enrolled and not must_enrol:
             return None
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         waiting = PendingSignIn(

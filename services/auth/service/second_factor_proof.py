@@ -151,13 +151,11 @@ class SecondFactorProofs:
         async def spend(tx: Transaction) -> T:
             user, own = await self._holder(user_id, tx)
             passkey = own.signer(proof.credential["id"])
+            is_alone = _is_alone(proof)
             sign_count = self.ceremonies.verifier.check_assertion(
-                passkey,
-                proof.credential,
-                challenge,
-                is_alone=proof.purpose is CeremonyPurpose.SIGN_IN,
+                passkey, proof.credential, challenge, is_alone=is_alone
             )
-            used = passkey.used(sign_count, self.clock.now())
+            used = passkey.used(sign_count, self.clock.now(), is_alone=is_alone)
             await self._save(own.with_passkey_changed(used), tx)
             return await act(tx, user, AuthMethod.PASSKEY)
 

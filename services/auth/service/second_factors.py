@@ -1,6 +1,6 @@
 """Setting up and removing one's second factors (MF-4 to MF-6)."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -12,7 +12,6 @@ from services.auth.domain import (
     SecondFactorEnforcedError,
     SecondFactorInvalidError,
     SecondFactorMissingError,
-    SecondFactorPolicy,
     SecondFactors,
     Session,
     User,
@@ -21,6 +20,7 @@ from services.auth.domain import (
 from services.auth.ports import SecondFactorRepository, UserRepository
 from services.auth.service.recovery_codes import hash_recovery_code, new_recovery_codes
 from services.auth.service.second_factor_notice import FactorChange, SecondFactorNotice
+from services.auth.service.second_factor_policies import SecondFactorPolicies
 from services.auth.service.sessions import SessionControl
 from services.auth.service.step_up import StepUp
 from services.auth.service.totp import matching_step, new_totp_secret, totp_uri
@@ -53,7 +53,7 @@ class SecondFactorSettings:
     factors: SecondFactorRepository
     step_up: StepUp
     control: SessionControl
-    policy: SecondFactorPolicy
+    policy: SecondFactorPolicies
     notice: SecondFactorNotice
     audit: AuditTrail
     clock: Clock
@@ -63,7 +63,7 @@ class SecondFactorSettings:
         """Return what the caller has set up."""
         user = await self._user(user_id, None)
         own = await self.factors.get(user_id, None)
-        return FactorOverview(own, self.policy.requires(user))
+        return FactorOverview(own, await self.policy.requires(user))
 
     async def offer_totp(self, user_id: UserId, session_id: SessionId) -> TotpOffer:
         """Make a seed that is in use once a code of it was shown.
@@ -190,15 +190,27 @@ class SecondFactorSettings:
         session_id: SessionId,
         removed: Callable[[SecondFactors], SecondFactors],
         action: str,
+        check: Callable[[Transaction, SecondFactors], Awaitable[None]] | None = None,
     ) -> None:
-        """Take a factor away as `removed` says; see `remove_totp`."""
+        """Take a factor away as `removed` says; see `remove_totp`.
+
+        Args:
+            user_id: The caller.
+            session_id: Stays, the others end.
+            removed: Returns what is left.
+            action: As the audit names it.
+            check: Raises where this must not be all that is left.
+        """
         await self.step_up.require(user_id, session_id)
 
         async def remove(tx: Transaction) -> list[Session]:
             user = await self._user(user_id, tx.session)
             left = removed(await self.factors.get(user_id, tx.session))
-            if self.policy.requires(user) and not left.is_enrolled:
+            is_bound = await self.policy.requires(user, tx.session)
+            if is_bound and not left.is_enrolled:
                 raise SecondFactorEnforcedError
+            if check is not None:
+                await check(tx, left)
             await self._save(left, tx)
             await self.record_in(tx, user_id, action, FactorChange.REMOVED)
             return await self.end_others_in(tx, user_id, session_id)

@@ -27,7 +27,12 @@ REVOCATION_OVERLAP = timedelta(seconds=10)
 REVOCATION_PAGE = 1_000
 
 _ENDS_TOKENS = frozenset(
-    {RevokeReason.SUSPENDED, RevokeReason.ROLES_CHANGED, RevokeReason.DELETED}
+    {
+        RevokeReason.SUSPENDED,
+        RevokeReason.ROLES_CHANGED,
+        RevokeReason.PASSWORD_VOIDED,
+        RevokeReason.DELETED,
+    }
 )
 
 _log = structlog.get_logger(__name__)
@@ -160,8 +165,9 @@ class SessionControl:
     ) -> list[Session]:
         """End a user's sessions but one, or all, in a running transaction.
 
-        The end of an account is that of its personal tokens too (SR-6); a password or
-        a factor that changes leaves them. See `end_in`.
+        The end of an account is that of its personal tokens too (SR-6), and so is a
+        password that an administrator voids; what a user changes leaves them. See
+        `end_in`.
         """
         live = await self.sessions.oldest_live(
             user_id, at=self.clock.now(), keep=0, session=transaction.session

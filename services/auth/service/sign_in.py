@@ -13,6 +13,7 @@ from libs.chassis.audit import (
 from libs.events import Transaction
 from libs.kernel import UserId
 from services.auth.domain import (
+    PASSWORD_CODE_POINTS_MIN,
     AuthMethod,
     ClientDevice,
     CredentialsInvalidError,
@@ -90,8 +91,10 @@ class SignIn:
             if pinned != stored and not await self.hasher.verify(password, pinned):
                 raise CredentialsInvalidError
 
+        # One from when a second factor was required, shorter than one alone may be.
+        is_weak = len(password) < PASSWORD_CODE_POINTS_MIN
         methods = (AuthMethod.PASSWORD,)
-        return await self.entrance.enter(known, device, methods, check)
+        return await self.entrance.enter(known, device, methods, check, is_weak=is_weak)
 
     async def _check(self, user: User | None, password: str) -> tuple[User, str]:
         # The same look-up and the same hash in every case (EN-2).

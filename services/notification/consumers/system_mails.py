@@ -9,6 +9,7 @@ from libs.events.catalog import (
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
+    AccountPasswordVoided,
     AccountResetRequested,
     AccountVerificationRequested,
 )
@@ -34,6 +35,7 @@ class _Letter(NamedTuple):
 _LETTERS: dict[type[Event], tuple[_Letter, ...]] = {
     AccountVerificationRequested: (_Letter(NoticeKind.VERIFICATION, is_linked=True),),
     AccountResetRequested: (_Letter(NoticeKind.RESET, is_linked=True),),
+    AccountPasswordVoided: (_Letter(NoticeKind.PASSWORD_VOIDED, is_linked=True),),
     AccountPasswordChanged: (_Letter(NoticeKind.PASSWORD_CHANGED),),
     AccountEmailChangeRequested: (
         _Letter(NoticeKind.EMAIL_CHANGE, "new_email", is_linked=True),

@@ -24,6 +24,13 @@ ENGLISH: Mapping[str, str] = {
     "reset.subject": "Reset your password",
     "reset.body": "somebody, probably you, asked to reset your password.",
     "reset.button": "Choose a new password",
+    "password_voided.subject": "Choose a new password",
+    "password_voided.body": (
+        "an administrator has made your password invalid and ended every session and "
+        "access token of your account. Please choose a new password; when the link "
+        "has ended, ask for another one where you sign in."
+    ),
+    "password_voided.button": "Choose a new password",
     "password_changed.subject": "Your password was changed",
     "password_changed.body": "the password of your account was changed.",
     "email_change.subject": "Confirm your new mail address",

@@ -20,11 +20,17 @@ _LINKS = {
     NoticeKind.VERIFICATION: "/verify.html#token={token}",
     NoticeKind.WELCOME: "/",
     NoticeKind.RESET: "/reset.html#token={token}",
+    NoticeKind.PASSWORD_VOIDED: "/reset.html#token={token}",
     NoticeKind.EMAIL_CHANGE: "/confirm-email.html#token={token}",
     NoticeKind.INVITATION: "/invite.html#token={token}",
 }
 _IGNORABLE = frozenset(
     {NoticeKind.VERIFICATION, NoticeKind.RESET, NoticeKind.EMAIL_CHANGE}
+)
+# Nobody has shown yet that these addresses are theirs: no words of a stranger's choice,
+# which a name is, are sent there. Who invites is known and is named in the text.
+_NAMELESS = frozenset(
+    {NoticeKind.VERIFICATION, NoticeKind.EMAIL_CHANGE, NoticeKind.INVITATION}
 )
 _ALARMING = frozenset(
     {
@@ -60,7 +66,6 @@ class TemplateComposer:
         speech = Speech(notice.locale)
         kind = notice.kind
         name = excerpt_of(notice.name, SUBJECT_NAME_CHARACTERS)
-        is_invitation = kind is NoticeKind.INVITATION
         body = f"{kind.value}.body.{notice.change}"
         if not speech.has(body):
             body = f"{kind.value}.body"
@@ -68,7 +73,7 @@ class TemplateComposer:
             delivery,
             speech,
             address=notice.address,
-            name="" if is_invitation else name,
+            name="" if kind in _NAMELESS else name,
             subject=speech.say(f"{kind.value}.subject", name=name),
             template="notice",
             body=speech.say(body, name=name),

@@ -40,6 +40,15 @@ GERMAN: Mapping[str, str] = {
         "zurücksetzen."
     ),
     "reset.button": "Neues Passwort wählen",
+    "password_voided.subject": "Wählen Sie ein neues Passwort",  # codespell:ignore
+    "password_voided.body": (
+        "Ihr Passwort wurde von der Administration für ungültig erklärt. "
+        "Sitzungen und Zugriffstoken Ihres Kontos sind "
+        "beendet. Bitte wählen Sie ein neues Passwort; "  # codespell:ignore
+        "ist der Link abgelaufen, fordern Sie bei "  # codespell:ignore
+        "der Anmeldung einen neuen an."
+    ),
+    "password_voided.button": "Neues Passwort wählen",
     "password_changed.subject": "Ihr Passwort wurde geändert",
     "password_changed.body": ("das Passwort Ihres Kontos wurde geändert."),
     "email_change.subject": (

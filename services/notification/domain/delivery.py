@@ -44,6 +44,7 @@ class NoticeKind(StrEnum):
     VERIFICATION = "verification"
     WELCOME = "welcome"
     RESET = "reset"
+    PASSWORD_VOIDED = "password_voided"  # noqa: S105  # pragma: allowlist secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # pragma: allowlist secret
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGE_NOTICE = "email_change_notice"

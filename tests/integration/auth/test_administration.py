@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 
 from libs.chassis.security import Principal
 from tests.integration.auth.conftest import join
+from tests.support.authenticator import Authenticator
 
 pytestmark = pytest.mark.integration
 
@@ -122,6 +123,53 @@ async def test_no_session_survives_a_suspension_in_a_race(client, mailbox, admin
     path = f"{ADMIN}/{who.user_id}/sessions"
     status, page, _ = await client.call("GET", path, principal=admin)
     assert (status, page["items"]) == (200, [])
+
+
+async def test_mf_3_a_rule_is_met_at_the_next_sign_in(client, admin, ann, stack):
+    """MF-3: stored in the database, so every instance asks; a passkey answers it."""
+    _, who = await client.login(ann)
+    path = f"{ADMIN}/{who.user_id}/roles"
+    body = {"roles": ["guest"], **WHY}
+    assert (await client.call("PUT", path, body, principal=admin))[0] == 200
+    rule = "/api/v1/admin/second-factor-policy"
+    body = {"email": ann, "password": "correct horse battery"}
+    for roles, is_asked in ((["guest"], True), ([], False)):
+        order = {"roles": roles, **WHY}
+        status, told, _ = await client.call("PUT", rule, order, principal=admin)
+        assert (status, told["roles"]) == (200, roles)
+        _, entered, _ = await client.post("login", body)
+        assert entered["mfa_required"] is is_asked
+        if is_asked:
+            pending = {"pending_token": entered["pending_token"]}
+    _, offered, _ = await client.post("mfa/passkeys/options", pending)
+    environment = stack.service_environment("auth")
+    made = Authenticator(environment["AUTH_PUBLIC_URL"]).create(offered["options"])
+    answer = pending | {"name": "key", "credential": made}
+    status, enrolled, _ = await client.post("mfa/passkeys", answer)
+    assert (status, len(enrolled["recovery_codes"])) == (200, 10)
+    _, entered, _ = await client.post("login", body)
+    assert entered["factors"] == ["passkey", "recovery_code"]
+
+
+async def test_a_voided_password_opens_nothing_in_a_race(client, mailbox, admin, ann):
+    """SR-1: sign-ins at the same moment get no session that lives on; mail tells."""
+    _, who = await client.login(ann)
+    body = {"email": ann, "password": "correct horse battery"}
+    path = f"{ADMIN}/{who.user_id}/password-reset"
+    answers = await asyncio.gather(
+        *(client.post("login", body) for _ in range(4)),
+        client.call("POST", path, WHY, principal=admin),
+        *(client.post("login", body) for _ in range(4)),
+    )
+    assert answers[4][0] == 200, answers[4]
+    path = f"{ADMIN}/{who.user_id}/sessions"
+    status, page, _ = await client.call("GET", path, principal=admin)
+    assert (status, page["items"]) == (200, [])
+    token = await mailbox.token(ann, "account.password_voided")
+    new = "quite another sentence"
+    reset = {"token": token, "password": new}
+    assert (await client.post("reset", reset))[0] == 204
+    await client.login(ann, password=new)
 
 
 async def test_accounts_are_found_by_every_criterion(client, admin, ann, email):

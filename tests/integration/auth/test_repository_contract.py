@@ -28,6 +28,7 @@ from services.auth.domain import (
     PersonalToken,
     Registration,
     RevokeReason,
+    SecondFactorPolicy,
     SecondFactors,
     Session,
     User,
@@ -42,6 +43,7 @@ from services.auth.repository import (
     MemoryLinkRepository,
     MemoryPendingSignInRepository,
     MemoryPersonalTokenRepository,
+    MemorySecondFactorPolicyRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRepository,
@@ -51,6 +53,7 @@ from services.auth.repository import (
     MongoLinkRepository,
     MongoPendingSignInRepository,
     MongoPersonalTokenRepository,
+    MongoSecondFactorPolicyRepository,
     MongoSecondFactorRepository,
     MongoSessionRepository,
     MongoUserRepository,
@@ -75,6 +78,7 @@ class Store:
     pending: Any
     ceremonies: Any
     tokens: Any
+    policy: Any
 
 
 @asynccontextmanager
@@ -91,6 +95,7 @@ async def _mongo(stack, ring):
             MongoPendingSignInRepository(database),
             MongoCeremonyRepository(database),
             MongoPersonalTokenRepository(database),
+            MongoSecondFactorPolicyRepository(database),
         )
         for kept in (
             store.users,
@@ -130,6 +135,7 @@ async def store(request, stack, ring):
         MemoryPendingSignInRepository(),
         MemoryCeremonyRepository(),
         MemoryPersonalTokenRepository(),
+        MemorySecondFactorPolicyRepository(),
     )
     backend = _mongo(stack, ring) if request.param == "mongo" else nullcontext(memory)
     async with backend as opened:
@@ -247,6 +253,33 @@ async def test_credentials_are_replaced(store):
     assert await store.credentials.get(user_id, None) == "last"
     await store.credentials.remove(user_id, None)
     assert await store.credentials.get(user_id, None) is None
+
+
+async def test_a_voided_password_is_told_from_none(store):
+    """Nothing matches it, no rehash brings it back, a new one takes its place."""
+    user_id = new_id()
+    assert not await store.credentials.void(user_id, None)
+    assert not await store.credentials.is_kept(user_id, None)
+    await store.credentials.put(user_id, "old", None)
+    assert await store.credentials.void(user_id, None)
+    assert await store.credentials.get(user_id, None) is None
+    assert await store.credentials.pin(user_id, None) is None
+    assert await store.credentials.is_kept(user_id, None)
+    await store.credentials.replace(user_id, "old", "rehashed")
+    assert await store.credentials.get(user_id, None) is None
+    await store.credentials.put(user_id, "new", None)
+    assert await store.credentials.get(user_id, None) == "new"
+    await store.credentials.remove(user_id, None)
+    assert not await store.credentials.is_kept(user_id, None)
+
+
+async def test_the_second_factor_policy_round_trips(store):
+    """None before the first; then the last one."""
+    assert await store.policy.get(None) is None
+    for roles in ({"admin", "guest"}, set()):
+        policy = SecondFactorPolicy(frozenset(roles), NOW)
+        await store.policy.put(policy, None)
+        assert await store.policy.get(None) == policy
 
 
 def _links(subject_id):
@@ -393,7 +426,7 @@ async def test_a_passkey_round_trips_and_is_one_users(store):
     key = Passkey(new_id(), new_id(), "desk", b"\x00cose", 7, NOW)
     ann = SecondFactors(new_id()).with_passkey(key, ["a"])
     assert await store.second_factors.save(ann, None)
-    used = ann.with_passkey_changed(key.used(8, NOW + SECOND))
+    used = ann.with_passkey_changed(key.used(8, NOW + SECOND, is_alone=True))
     assert await store.second_factors.save(used, None)
     assert await store.second_factors.get(ann.user_id, None) == used
     with pytest.raises(PasskeyKnownError):

@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -16,6 +17,7 @@ from libs.events.catalog import (
     AccountEmailChangeRequested,
     AccountInvited,
     AccountPasswordChanged,
+    AccountPasswordVoided,
     AccountResetRequested,
     AccountVerificationRequested,
 )
@@ -36,7 +38,7 @@ from services.auth.cache import (
     MemoryMailThrottle,
 )
 from services.auth.consumers import worker as declared
-from services.auth.domain import Actor, ClientDevice, Provider, Providers
+from services.auth.domain import STEP_UP_FRESH, Actor, ClientDevice, Provider, Providers
 from services.auth.repository import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,
@@ -48,6 +50,7 @@ from services.auth.repository import (
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
     MemoryRoleRepository,
+    MemorySecondFactorPolicyRepository,
     MemorySecondFactorRepository,
     MemorySessionRepository,
     MemoryUserRegister,
@@ -63,6 +66,7 @@ MAILED = (
     AccountEmailChangeRequested,
     AccountInvited,
     AccountPasswordChanged,
+    AccountPasswordVoided,
     AccountResetRequested,
     AccountVerificationRequested,
 )
@@ -108,6 +112,7 @@ class House:
     stubs: dict
     configured: ConfiguredProviders
     mails: list = field(default_factory=list)
+    stale = STEP_UP_FRESH + timedelta(seconds=1)
 
     async def register(self, email=EMAIL, *, password=PASSWORD, name="Ann"):
         """Register and return the token of the mail, None if none was sent."""
@@ -159,6 +164,10 @@ class House:
             await self.change(user_id, roles=roles)
         signed_in = await self.login(email)
         return Actor(user_id, signed_in.session_id, ADDRESS)
+
+    def principal(self, actor, *roles):
+        """Return who acts as the gateway tells it."""
+        return Principal(actor.user_id, actor.session_id, roles)
 
     async def change(self, user_id, **fields):
         """Change an account past all rules."""
@@ -256,6 +265,7 @@ async def house(settings, hasher, password_lists):
             invites=MemoryInviteRepository(),
             sessions=MemorySessionRepository(),
             second_factors=MemorySecondFactorRepository(),
+            second_factor_policy=MemorySecondFactorPolicyRepository(),
             pending_sign_ins=MemoryPendingSignInRepository(),
             identities=IdentityStores(
                 links=MemoryProviderLinkRepository(),

@@ -13,6 +13,7 @@ from services.auth.domain import (
     Factor,
     PasskeyInvalidError,
     PasskeyKnownError,
+    PendingSignInInvalidError,
     SecondFactorInvalidError,
     SecondFactorMissingError,
     StepUpRequiredError,
@@ -265,6 +266,107 @@ async def test_keys_are_named_and_removed_with_a_fresh_proof(house, ann):
     with pytest.raises(SecondFactorMissingError):
         await ann.passkeys.remove(ann.ids[0], fresh, first.passkey.passkey_id)
     assert isinstance(await house.login(password=PASSWORD), SignedIn)
+
+
+@pytest.fixture
+def enforced(house, settings):
+    """Auth where every member must have a second factor."""
+    house.set_up_anew(settings.model_copy(update={"second_factor_roles": ("*",)}))
+
+
+async def _waiting(house):
+    """Begin a sign-in that enrols; return its token and an authenticator."""
+    pending = await house.login()
+    assert pending.is_enrolment
+    return pending.pending_token, Authenticator(ORIGIN)
+
+
+async def test_mf_3_a_passkey_is_enrolled_while_signing_in(house, enforced):
+    """MF-3: it finishes the sign-in, brings the spare codes and is asked next time."""
+    await house.join()
+    token, authenticator = await _waiting(house)
+    enrolment = house.state["enrolment_sign_in"]
+    options = await enrolment.offer_passkey(token, is_web_client=False)
+    credential = authenticator.create(options)
+    done = await enrolment.add_passkey(token, "key", credential, is_web_client=False)
+    assert len(done.recovery_codes) == 10
+    stored = await house.adapters.stores.sessions.get(done.signed_in.session_id, None)
+    assert stored.methods == (AuthMethod.PASSWORD, AuthMethod.PASSKEY)
+    renewed = await house.state["renewal"].refresh(done.signed_in.refresh_token)
+    assert renewed.session_id == done.signed_in.session_id
+    assert (await house.login()).factors == (Factor.PASSKEY, Factor.RECOVERY_CODE)
+    with pytest.raises(PendingSignInInvalidError):
+        await enrolment.offer_passkey(token, is_web_client=False)
+
+
+async def test_mf_3_a_passkey_made_for_another_sign_in_enrols_nothing(house, enforced):
+    """MF-3: a challenge belongs to the sign-in that asked for it."""
+    await house.join()
+    (mine, authenticator), (theirs, _) = [await _waiting(house) for _ in range(2)]
+    enrolment = house.state["enrolment_sign_in"]
+    options = await enrolment.offer_passkey(theirs, is_web_client=False)
+    credential = authenticator.create(options)
+    with pytest.raises(PasskeyInvalidError):
+        await enrolment.add_passkey(mine, "key", credential, is_web_client=False)
+
+
+async def test_mf_3_a_password_adds_no_passkey_to_who_has_a_factor(
+    house, keyed, settings
+):
+    """MF-3: nor does a set-up that another one was faster than."""
+    pending = await house.login()
+    enrolment = house.state["enrolment_sign_in"]
+    with pytest.raises(PendingSignInInvalidError):
+        await enrolment.offer_passkey(pending.pending_token, is_web_client=False)
+    house.set_up_anew(settings.model_copy(update={"second_factor_roles": ("*",)}))
+    await house.join("bob@example.test", name="Bob")
+    mine, theirs = [
+        (await house.login("bob@example.test")).pending_token for _ in range(2)
+    ]
+    enrolment = house.state["enrolment_sign_in"]
+    offers = [
+        await enrolment.offer_passkey(token, is_web_client=False)
+        for token in (mine, theirs)
+    ]
+    first, second = [Authenticator(ORIGIN).create(options) for options in offers]
+    await enrolment.add_passkey(mine, "key", first, is_web_client=False)
+    with pytest.raises(PendingSignInInvalidError):
+        await enrolment.add_passkey(theirs, "key", second, is_web_client=False)
+
+
+async def test_mf_2_five_useless_passkeys_spend_the_sign_in(house, enforced):
+    """MF-2: a sign-in that waits takes five tries, whatever is tried."""
+    await house.join()
+    token, authenticator = await _waiting(house)
+    enrolment = house.state["enrolment_sign_in"]
+    authenticator.origin = "https://evil.example.test"
+    options = await enrolment.offer_passkey(token, is_web_client=False)
+    credential = authenticator.create(options)
+    for expected in (*[PasskeyInvalidError] * 5, PendingSignInInvalidError):
+        with pytest.raises(expected):
+            await enrolment.add_passkey(token, "k", credential, is_web_client=False)
+
+
+@pytest.mark.parametrize(
+    ("is_discoverable", "verifies_user", "opens_alone"),
+    [(True, True, True), (False, True, False), (True, False, False)],
+)
+async def test_a_key_is_known_to_open_alone(
+    ann, is_discoverable, verifies_user, opens_alone
+):
+    """It has to know whom it is of, and to check its holder."""
+    ann.authenticator.is_discoverable = is_discoverable
+    ann.authenticator.verifies_user = verifies_user
+    assert (await ann.register()).passkey.opens_alone is opens_alone
+
+
+async def test_a_key_that_signed_in_alone_is_known_to(house, ann):
+    """Whatever its browser said of it."""
+    ann.authenticator.is_discoverable = False
+    await ann.register()
+    await ann.sign_in()
+    own = await house.adapters.stores.second_factors.get(ann.ids[0], None)
+    assert own.opens_alone
 
 
 async def test_mf_6_a_registration_needs_a_fresh_proof(house, ann):

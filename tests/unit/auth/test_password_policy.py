@@ -23,13 +23,21 @@ SHORTEST = 8
 @pytest.fixture
 def policy(password_lists):
     """The policy of an installation without enforced second factors."""
-    return PasswordPolicy(password_lists, lambda _: False)
+    return PasswordPolicy(password_lists, _nobody)
 
 
 @pytest.fixture
 def policy_with_mfa(password_lists):
     """The policy where administrators need a second factor."""
-    return PasswordPolicy(password_lists, lambda roles: "admin" in roles)
+    return PasswordPolicy(password_lists, _administrators)
+
+
+async def _nobody(roles):
+    return False
+
+
+async def _administrators(roles):
+    return "admin" in roles
 
 
 async def _rule(policy, password, owner=ANN):

@@ -103,7 +103,7 @@ async def test_a_passkey_over_the_routes(house, api, ann):
     assert COOKIE in done.header("set-cookie")
     pending, _ = await _login(api)
     token = {"pending_token": pending["pending_token"]}
-    asked = await api("POST", f"{AUTH}/mfa/passkey/options", token)
+    asked = await api("POST", f"{AUTH}/mfa/verify/options", token)
     body = token | {"passkey": key.get(asked.json()["options"])}
     assert (await api("POST", f"{AUTH}/mfa/verify", body)).status == 200
     path = f"{ME}/passkeys/{passkey_id}"

@@ -20,6 +20,7 @@ from services.auth.domain import (
     SecondFactorInvalidError,
     SecondFactorMissingError,
     SecondFactorNeededError,
+    SecondFactorRequiredError,
     StepUpRequiredError,
 )
 from services.auth.service import RecoveryProof, SignedIn, TotpProof
@@ -383,7 +384,7 @@ async def test_mf_3_a_refresh_does_not_get_around_a_required_factor(
     """MF-3: a session from before the rule signs in again, and meets it."""
     required = settings.model_copy(update={"second_factor_roles": ("*",)})
     house.set_up_anew(required)
-    with pytest.raises(RefreshTokenInvalidError):
+    with pytest.raises(SecondFactorRequiredError):
         await house.state["renewal"].refresh(ann.session.refresh_token)
 
 

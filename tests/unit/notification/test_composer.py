@@ -93,6 +93,7 @@ def test_every_notice_can_be_written(kind: NoticeKind, locale: str) -> None:
     [
         (NoticeKind.VERIFICATION, "verify"),
         (NoticeKind.RESET, "reset"),
+        (NoticeKind.PASSWORD_VOIDED, "reset"),
         (NoticeKind.EMAIL_CHANGE, "confirm-email"),
         (NoticeKind.INVITATION, "invite"),
     ],
@@ -104,6 +105,13 @@ def test_a_link_hides_its_token_in_the_fragment(kind: NoticeKind, page: str) -> 
     assert link in mail.text
     assert f'href="{link}"' in mail.html
     assert "2026-01-01 12:00" in mail.text
+
+
+@pytest.mark.parametrize("kind", [NoticeKind.VERIFICATION, NoticeKind.EMAIL_CHANGE])
+def test_an_unconfirmed_address_gets_no_words_of_a_stranger(kind: NoticeKind) -> None:
+    """Whoever registers an address chooses the name: it may be an advertisement."""
+    mail = COMPOSER.notice(DELIVERY, notice(kind, name="Win at spam.example"))
+    assert "spam.example" not in mail.text + mail.html + mail.subject + mail.name
 
 
 def test_a_warning_tells_what_to_do() -> None:

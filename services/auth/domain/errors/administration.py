@@ -109,6 +109,13 @@ class ReasonInvalidError(InvalidError):
         super().__init__("reason_invalid", "A reason has 3 to 200 visible characters.")
 
 
+class PasswordMissingError(ConflictError):
+    """An account that signs in without a password has none to be voided."""
+
+    def __init__(self) -> None:
+        super().__init__("password_missing", "This account has no password.")
+
+
 class StatusRefusedError(ConflictError):
     """No way leads from the account's status to the one asked for."""
 

@@ -47,6 +47,24 @@ class SecondFactorEnforcedError(ConflictError):
         )
 
 
+class SecondFactorFirstError(ConflictError):
+    """Who makes a rule that binds themselves has what it asks for already."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "second_factor_first", "Set up a second factor of your own first."
+        )
+
+
+class SecondFactorRequiredError(UnauthenticatedError):
+    """The session began with one factor, and two are required by now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "second_factor_required", "A second factor is required: sign in again."
+        )
+
+
 class PasskeyClonedError(SecondFactorInvalidError):
     """A key's counter went backwards; told to nobody but the audit."""
 

@@ -23,6 +23,7 @@ from services.auth.repository.memory.register import (
 from services.auth.repository.memory.second_factors import (
     MemoryCeremonyRepository,
     MemoryPendingSignInRepository,
+    MemorySecondFactorPolicyRepository,
     MemorySecondFactorRepository,
 )
 from services.auth.repository.memory.sessions import MemorySessionRepository
@@ -38,6 +39,7 @@ __all__ = [
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
     "MemoryRoleRepository",
+    "MemorySecondFactorPolicyRepository",
     "MemorySecondFactorRepository",
     "MemorySessionRepository",
     "MemoryUserRegister",

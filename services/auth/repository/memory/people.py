@@ -90,7 +90,7 @@ class MemoryCredentialRepository:
     """Password hashes in a dictionary."""
 
     def __init__(self) -> None:
-        self._hashes: dict[str, str] = {}
+        self._hashes: dict[str, str | None] = {}
 
     async def get(self, user_id: UserId, session: DatabaseSession) -> str | None:
         """Return the stored hash."""
@@ -110,6 +110,17 @@ class MemoryCredentialRepository:
         """Store a hash if the one before is still `old`."""
         if self._hashes.get(user_id) == old:
             self._hashes[user_id] = new
+
+    async def void(self, user_id: UserId, session: DatabaseSession) -> bool:
+        """Forget a hash alone; see `CredentialRepository.void`."""
+        if user_id not in self._hashes:
+            return False
+        self._hashes[user_id] = None
+        return True
+
+    async def is_kept(self, user_id: UserId, session: DatabaseSession) -> bool:
+        """Tell whether there is a password, void or not."""
+        return user_id in self._hashes
 
     async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
         """Forget a hash."""

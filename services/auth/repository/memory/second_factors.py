@@ -10,6 +10,7 @@ from services.auth.domain import (
     Ceremony,
     PasskeyKnownError,
     PendingSignIn,
+    SecondFactorPolicy,
     SecondFactors,
 )
 from services.auth.ports import DatabaseSession
@@ -40,6 +41,21 @@ class MemorySecondFactorRepository:
     async def remove(self, user_id: UserId, session: DatabaseSession) -> None:
         """Forget a user's factors."""
         self._factors.pop(user_id, None)
+
+
+class MemorySecondFactorPolicyRepository:
+    """One policy."""
+
+    def __init__(self) -> None:
+        self._policy: SecondFactorPolicy | None = None
+
+    async def get(self, session: DatabaseSession) -> SecondFactorPolicy | None:
+        """Return the policy; None where none was ever stored."""
+        return self._policy
+
+    async def put(self, policy: SecondFactorPolicy, session: DatabaseSession) -> None:
+        """Store a policy in place of the one before."""
+        self._policy = policy
 
 
 class MemoryPendingSignInRepository:

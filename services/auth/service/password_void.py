@@ -1,0 +1,99 @@
+"""An administrator makes a password worthless: a link by mail leads to a new one."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from libs.events.catalog import AccountPasswordVoided
+from libs.kernel import UserId
+from services.auth.domain import (
+    Actor,
+    LinkPurpose,
+    PasswordMissingError,
+    Permission,
+    RevokeReason,
+    Session,
+    StatusRefusedError,
+    User,
+    UserStatus,
+)
+from services.auth.ports import (
+    CredentialRepository,
+    PendingSignInRepository,
+    UserRepository,
+)
+from services.auth.service.acts import Acts, Order, Scene
+from services.auth.service.links import OneTimeLinks
+from services.auth.service.notices import AccountNotices
+from services.auth.service.sessions import SessionControl
+
+_WITHOUT: Final = frozenset({UserStatus.PENDING, UserStatus.DELETED})
+
+
+@dataclass(frozen=True)
+class PasswordVoid:
+    """The use case for a password that is known to others.
+
+    To a stranger the account looks as before: the old password is a wrong one (EN-1).
+    Passkeys and linked identities sign in as before, for neither rests on it.
+    """
+
+    acts: Acts
+    users: UserRepository
+    credentials: CredentialRepository
+    links: OneTimeLinks
+    pending: PendingSignInRepository
+    control: SessionControl
+    notices: AccountNotices
+
+    async def order(self, actor: Actor, user_id: UserId, reason: str) -> User:
+        """Void a password and all that came by it; its owner is told by mail.
+
+        Ends every session, personal token, waiting sign-in and link of the account. A
+        suspended account gets no link; it asks for one when it is reinstated.
+
+        Raises:
+            PasswordMissingError: The account signs in without one.
+            StatusRefusedError: The account is not verified, or deleted.
+            AppError: See `Acts.on_account`.
+
+        Emits: account.password_voided, session.revoked.
+        """
+
+        async def void(scene: Scene) -> tuple[User, list[Session]]:
+            if scene.target.status in _WITHOUT:
+                raise StatusRefusedError(scene.target.status, scene.target.status)
+            return scene.target, await self.void_in(scene)
+
+        order = Order(
+            actor, Permission.RESET_PASSWORDS, "password.voided", user_id, reason
+        )
+        user, ended = await self.acts.on_account(order, void)
+        await self.control.announce(ended)
+        return user
+
+    async def void_in(self, scene: Scene) -> list[Session]:
+        """Void it in a running transaction; return what goes to `announce`."""
+        transaction, user = scene.transaction, scene.target
+        session = transaction.session
+        # Pinned, as by sign-ins: none begins beside this, whatever it rests on.
+        await self.users.pin(user.user_id, session)
+        if not await self.credentials.void(user.user_id, session):
+            raise PasswordMissingError
+        await self.links.void(transaction, user.user_id)
+        await self.pending.remove_all(user.user_id, session)
+        if user.may_sign_in:
+            link = await self.links.issue(transaction, LinkPurpose.RESET, user.user_id)
+            self.notices.tell(
+                transaction,
+                AccountPasswordVoided,
+                user,
+                {"email": user.email.written, "token": link.token},
+                expires_at=link.expires_at,
+            )
+        return await self.control.end_others_in(
+            transaction,
+            user.user_id,
+            None,
+            RevokeReason.PASSWORD_VOIDED,
+            actor_id=scene.acting.user_id,
+        )

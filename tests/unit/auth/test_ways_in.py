@@ -1,0 +1,53 @@
+"""Of what a sign-in can begin with one thing always stays."""
+
+import pytest
+
+from services.auth.domain import LastWayInError
+from tests.support.authenticator import Authenticator
+from tests.unit.auth.test_providers import Browser
+
+ORIGIN = "https://chat.example.test"
+
+
+@pytest.fixture
+def browser(house):
+    """A browser without cookies yet."""
+    return Browser(house)
+
+
+async def _register(house, who, *, is_discoverable=True):
+    """Register a passkey of a session's user; return it."""
+    passkeys, ids = house.state["passkeys"], (who.user_id, who.session_id)
+    authenticator = Authenticator(ORIGIN, is_discoverable=is_discoverable)
+    credential = authenticator.create(await passkeys.offer(*ids))
+    return (await passkeys.add(*ids, "key", credential)).passkey
+
+
+async def test_a_passkey_that_opens_alone_is_a_way_in(house, browser):
+    """The identity may go then; the key may not any more."""
+    who = await browser.sign_in()
+    passkey = await _register(house, who)
+    await browser.unlink(who)
+    assert await house.state["provider_links"].list_own(who.user_id) == {}
+    with pytest.raises(LastWayInError):
+        await house.state["passkeys"].remove(
+            who.user_id, who.session_id, passkey.passkey_id
+        )
+
+
+async def test_a_passkey_that_is_a_second_factor_alone_is_none(house, browser):
+    """Nobody begins a sign-in with it, so the identity stays."""
+    who = await browser.sign_in()
+    await _register(house, who, is_discoverable=False)
+    with pytest.raises(LastWayInError):
+        await browser.unlink(who)
+
+
+async def test_a_voided_password_is_a_way_in(house, browser):
+    """A link by mail leads to a new one."""
+    user_id = await house.join()
+    who = await house.login()
+    await browser.link(who)
+    await house.adapters.stores.credentials.void(user_id, None)
+    await browser.unlink(who)
+    assert await house.state["provider_links"].list_own(user_id) == {}
