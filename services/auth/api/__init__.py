@@ -22,6 +22,7 @@ from services.auth.api.state import AdministrationState, AuthState
 
 ROUTERS = (
     accounts.router,
+    accounts.keys_router,
     passwords.router,
     passwords.own_router,
     invites.router,

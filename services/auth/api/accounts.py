@@ -5,6 +5,7 @@ from fastapi import APIRouter, Response
 from libs.chassis.security import AnyPrincipal
 from services.auth.api.client import ClientAddress
 from services.auth.api.passwords import short_password_is_malformed
+from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import AccessTokensUse, EmailChangeUse, RegistrationUse
 from services.auth.schemas import (
     AcceptedResponse,
@@ -15,7 +16,11 @@ from services.auth.schemas import (
     VerifyRequest,
 )
 
-router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
+router = APIRouter(
+    prefix="/api/v1/auth", tags=["accounts"], dependencies=[SESSIONS_ONLY]
+)
+keys_router = APIRouter(prefix="/api/v1/auth", tags=["accounts"])
+"""What checks tokens is asked for without one."""
 
 _JWKS_SECONDS = 60
 
@@ -68,7 +73,7 @@ async def confirm_email(
     return VerifiedResponse()
 
 
-@router.get("/jwks.json")
+@keys_router.get("/jwks.json")
 async def jwks(tokens: AccessTokensUse, response: Response) -> JwksResponse:
     """Return the public keys that check access tokens."""
     response.headers["Cache-Control"] = f"public, max-age={_JWKS_SECONDS}"

@@ -8,6 +8,7 @@ from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
 from libs.kernel import SessionId, UserId
 from services.auth.api.actor import CurrentActor
+from services.auth.api.restriction import ADMINISTRATION
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import AdministrationUse, LookupUse, PasswordVoidUse
 from services.auth.domain import (
@@ -29,7 +30,11 @@ from services.auth.schemas import (
 )
 from services.auth.service import DEACTIVATE, REACTIVATE, REINSTATE, SUSPEND
 
-router = APIRouter(prefix="/api/v1/admin/users", tags=["administration"])
+router = APIRouter(
+    prefix="/api/v1/admin/users",
+    tags=["administration"],
+    dependencies=[ADMINISTRATION],
+)
 
 UserPath = Annotated[UserId, id_or(UserMissingError)]
 Text = Annotated[str | None, Query(min_length=1, max_length=64)]

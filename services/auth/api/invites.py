@@ -10,6 +10,7 @@ from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import UserId
 from services.auth.api.client import ClientAddress
 from services.auth.api.passwords import short_password_is_malformed
+from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import InvitationsUse
 from services.auth.domain import InviteMissingError
@@ -20,7 +21,7 @@ from services.auth.schemas import (
     VerifiedResponse,
 )
 
-router = APIRouter(prefix="/api/v1", tags=["invites"])
+router = APIRouter(prefix="/api/v1", tags=["invites"], dependencies=[SESSIONS_ONLY])
 
 InvitePath = Annotated[str, id_or(InviteMissingError)]
 

@@ -3,7 +3,7 @@
 The gateway's table does so too; this holds whatever the table says.
 """
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from libs.chassis.security import AnyPrincipal
 from services.auth.domain import ScopeInsufficientError
@@ -21,3 +21,21 @@ async def sessions_only(principal: AnyPrincipal) -> None:
 
 SESSIONS_ONLY = Depends(sessions_only)
 """Stands among the dependencies of each router that is about security."""
+
+
+async def administration(request: Request, principal: AnyPrincipal) -> None:
+    """Accept sessions, and reading by a token with the scope ``admin``.
+
+    An act needs a fresh proof of a person, which no token can give.
+
+    Raises:
+        ScopeInsufficientError: The request comes with another restricted token, or
+            is more than reading.
+    """
+    is_reading = request.method == "GET" and "admin" in principal.scopes
+    if principal.scopes and not is_reading:
+        raise ScopeInsufficientError
+
+
+ADMINISTRATION = Depends(administration)
+"""Stands among the dependencies of each router of administrators."""

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from services.auth.api.actor import CurrentActor
+from services.auth.api.restriction import ADMINISTRATION
 from services.auth.api.state import CustomRolesUse
 from services.auth.schemas import (
     ReasonRequest,
@@ -13,7 +14,11 @@ from services.auth.schemas import (
     RolesResponse,
 )
 
-router = APIRouter(prefix="/api/v1/admin/roles", tags=["administration"])
+router = APIRouter(
+    prefix="/api/v1/admin/roles",
+    tags=["administration"],
+    dependencies=[ADMINISTRATION],
+)
 
 NamePath = Annotated[str, Path(min_length=1, max_length=32)]
 

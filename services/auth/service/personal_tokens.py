@@ -23,6 +23,7 @@ from services.auth.domain import (
     ScopesInvalidError,
     Session,
     User,
+    UserMissingError,
     clean_device_name,
     hash_secret,
 )
@@ -108,8 +109,18 @@ class PersonalTokens:
     async def create_in(
         self, tx: Transaction, user_id: UserId, wish: TokenWish, *, actor_id: str = ""
     ) -> NewToken:
-        """Make a token in a running transaction; the caller has been checked."""
+        """Make a token in a running transaction; the caller has been checked.
+
+        The user is pinned: tokens made at the same moment are counted one by one.
+
+        Raises:
+            UserMissingError: The account stopped being active.
+            AppError: See `create`.
+        """
         self._check(wish)
+        user = await self.users.pin(user_id, tx.session)
+        if user is None or not user.may_sign_in:
+            raise UserMissingError
         await self._check_count(user_id, tx)
         now = self.clock.now()
         text = PERSONAL_TOKEN_PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
@@ -185,6 +196,8 @@ class PersonalTokens:
     async def exchange(self, text: str) -> SocketAccess:
         """Return a short access token with the token's scopes, for a socket.
 
+        It ends with the personal one where that has less than five minutes left.
+
         Raises:
             PersonalTokenInvalidError: See `resolve`.
             ScopeInsufficientError: It may not both read and write conversations.
@@ -192,13 +205,15 @@ class PersonalTokens:
         user, token = await self.resolve(hash_personal_token(text))
         if not SOCKET_SCOPES.issubset(token.scopes):
             raise ScopeInsufficientError
-        return SocketAccess(
-            token,
-            self.access.issue(
-                user.user_id, token.token_id, user.roles, scopes=token.scopes
-            ),
-            int(ACCESS_TOKEN_LIFETIME.total_seconds()),
+        lifetime = min(ACCESS_TOKEN_LIFETIME, token.expires_at - self.clock.now())
+        access_token = self.access.issue(
+            user.user_id,
+            token.token_id,
+            user.roles,
+            scopes=token.scopes,
+            lifetime=lifetime,
         )
+        return SocketAccess(token, access_token, int(lifetime.total_seconds()))
 
     async def _check_count(self, user_id: UserId, tx: Transaction) -> None:
         live = await self.tokens.list_live(

@@ -42,14 +42,16 @@ class AccessTokens:
         roles: tuple[str, ...],
         *,
         scopes: tuple[str, ...] = (),
+        lifetime: timedelta = ACCESS_TOKEN_LIFETIME,
     ) -> str:
-        """Return a JWT that is good for 5 minutes.
+        """Return a JWT that is good for 5 minutes at most.
 
         Args:
             user_id: Subject.
             session_id: Session, or personal token, whose end ends it too.
             roles: Of the user.
             scopes: What it is restricted to; nothing if empty.
+            lifetime: How long it is good, in whole seconds.
         """
         now = int(self._clock.now().timestamp())
         claims = {
@@ -59,7 +61,7 @@ class AccessTokens:
             "sid": session_id,
             "jti": new_id(),
             "iat": now,
-            "exp": now + int(ACCESS_TOKEN_LIFETIME.total_seconds()),
+            "exp": now + int(lifetime.total_seconds()),
             "roles": list(roles),
         }
         if scopes:

@@ -194,3 +194,23 @@ async def test_accounts_are_found_by_every_criterion(client, admin, ann, email):
     forged = Principal(who.user_id, who.session_id, ("admin",))
     status, refused, _ = await client.call("GET", ADMIN, principal=forged)
     assert (status, refused["code"]) == (403, "not_permitted")
+
+
+async def test_of_twenty_parallel_new_tokens_none_is_beyond_the_limit(
+    client, mailbox, ann
+):
+    """A user has fifty tokens, however many ask for the last five at once."""
+    _, who = await client.login(ann)
+    body = {"name": "bot", "scopes": ["files:read"]}
+
+    async def make():
+        status, answer, _ = await client.call(
+            "POST", "/api/v1/me/tokens", body, principal=who
+        )
+        return status, answer.get("code")
+
+    for _ in range(45):
+        assert await make() == (201, None)
+    answers = await asyncio.gather(*(make() for _ in range(20)))
+    assert answers.count((201, None)) == 5
+    assert answers.count((409, "token_limit")) == 15

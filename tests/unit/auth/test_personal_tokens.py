@@ -15,6 +15,8 @@ from services.auth.domain import (
     ScopeInsufficientError,
     ScopesInvalidError,
     StepUpRequiredError,
+    UserMissingError,
+    UserStatus,
 )
 from services.auth.service import TokenWish, hash_personal_token
 from tests.unit.auth.conftest import AUTH
@@ -172,6 +174,10 @@ async def test_a_socket_gets_a_short_token_with_the_same_restriction(house, owne
     assert claims["sid"] == made.token.token_id
     assert claims["scope"] == "conversations:read conversations:write"
     assert access.expires_in == 300
+    house.clock.advance(timedelta(days=30, seconds=-40))
+    last = await house.state["personal_tokens"].exchange(made.text)
+    assert last.expires_in == 40
+    house.clock.advance(timedelta(days=-30, seconds=40))
     reader = await _make(house, owner, ("conversations:read",))
     with pytest.raises(ScopeInsufficientError):
         await house.state["personal_tokens"].exchange(reader.text)
@@ -212,6 +218,13 @@ async def test_tokens_over_the_routes(house, api, ann):
         ("POST", "/api/v1/me/mfa/totp"),
         ("POST", "/api/v1/me/mfa/passkeys/options"),
         ("POST", "/api/v1/auth/step-up"),
+        ("POST", "/api/v1/invites"),
+        ("GET", "/api/v1/invites"),
+        ("DELETE", "/api/v1/invites/x"),
+        ("POST", "/api/v1/auth/invite"),
+        ("POST", "/api/v1/auth/register"),
+        ("POST", "/api/v1/auth/verification"),
+        ("POST", "/api/v1/auth/email"),
     ],
 )
 async def test_az_1_no_token_reaches_a_route_of_security(api, ann, method, path):
@@ -222,3 +235,33 @@ async def test_az_1_no_token_reaches_a_route_of_security(api, ann, method, path)
     refused = await api(method, path, {"password": "x"}, who=scoped)
     assert (refused.status, refused.json()["code"]) == (403, "insufficient_scope")
     assert (await api("GET", "/api/v1/me", who=scoped)).status == 200
+
+
+async def test_az_1_a_token_reads_administration_and_does_nothing(house, api):
+    """AZ-1: with the scope ``admin``, where the role allows it; an act never."""
+    admin = await house.person("admin")
+    victim = await house.person("member")
+
+    async def call(method, path, *scopes):
+        who = Principal(admin.user_id, admin.session_id, ("admin",), scopes)
+        answer = await api(method, path, {"reason": "no reason"}, who=who)
+        return answer.status, answer.json().get("code")
+
+    users = "/api/v1/admin/users"
+    assert await call("GET", users, "admin") == (200, None)
+    assert await call("GET", "/api/v1/admin/roles", "admin") == (200, None)
+    refused = (403, "insufficient_scope")
+    assert await call("GET", users, "profile:read") == refused
+    for act in (f"{users}/{victim.user_id}/suspend", f"{users}/lookup"):
+        assert await call("POST", act, "admin") == refused
+    assert await call("PUT", "/api/v1/admin/roles/support", "admin") == refused
+
+
+async def test_a_token_is_made_by_who_is_active(house, owner, monkeypatch):
+    """The user is pinned: parallel tokens are counted, a suspended one makes none."""
+    pinned = house.pins(monkeypatch)
+    await _make(house, owner)
+    assert owner[0] in pinned
+    await house.change(owner[0], status=UserStatus.SUSPENDED)
+    with pytest.raises(UserMissingError):
+        await _make(house, owner)

@@ -168,6 +168,14 @@ def test_a_route_without_scopes_takes_no_restricted_token() -> None:
         assert not found.admits("POST", ["admin", "profile:write"])
 
 
+def test_a_token_reads_administration_and_acts_on_nobody() -> None:
+    """The scope ``admin`` opens what is read; an act asks for a person's proof."""
+    table = parse_routes(OWN_TABLE, services=SERVICES, limit_classes=CLASSES)
+    path = "/api/v1/admin/users"
+    assert table.find("GET", path).admits("GET", ["admin"])
+    assert not table.find("POST", path).admits("POST", ["admin"])
+
+
 @pytest.mark.parametrize("scopes", [["root"], ["files:read"] * 3])
 def test_a_table_with_unknown_scopes_is_refused(scopes: list[str]) -> None:
     """At start, not at the first request."""
