@@ -17,6 +17,7 @@ class ErrorKind(Enum):
     NOT_FOUND = 404
     CONFLICT = 409
     GONE = 410
+    PRECONDITION_FAILED = 412
     TOO_LARGE = 413
     RATE_LIMITED = 429
     UNAVAILABLE = 503
@@ -89,6 +90,12 @@ class GoneError(AppError):
     """It was there and will not come back."""
 
     kind = ErrorKind.GONE
+
+
+class PreconditionFailedError(AppError):
+    """The caller named a state (``If-Match``) that is not the present one."""
+
+    kind = ErrorKind.PRECONDITION_FAILED
 
 
 class TooLargeError(AppError):

@@ -1,4 +1,4 @@
-"""Events in: access projection, checks of uploads, removal of deleted bytes."""
+"""Events in: who may see what, checks of uploads, removal of deleted bytes."""
 
 from datetime import timedelta
 from typing import Protocol
@@ -27,6 +27,7 @@ from libs.events.catalog.project import (
     ProjectDeleted,
     ProjectRoleChanged,
 )
+from libs.events.catalog.user import UserUpdated
 from libs.events.event import Event
 from services.media.domain import (
     MembershipChange,
@@ -93,6 +94,18 @@ async def project_access(batch: Batch[Event]) -> None:
         scopes += new_scopes
     app: UseCases = batch.items[0].context.app
     await app.access.apply(members, scopes, session=batch.session)
+
+
+@worker.subscribe(UserUpdated, name="avatars")
+async def project_avatar(event: UserUpdated, context: Context) -> None:
+    """Keep which picture a user shows: it is for everybody to see."""
+    app: UseCases = context.app
+    await app.access.put_avatar(
+        event.user_id,
+        event.avatar_document_id,
+        event.revision,
+        session=context.session,
+    )
 
 
 @worker.subscribe(

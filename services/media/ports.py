@@ -114,6 +114,21 @@ class AccessRepository(Protocol):
         """Return what somebody is in a conversation or project; None: nothing."""
         ...
 
+    async def put_avatar(
+        self,
+        user_id: str,
+        document_id: str | None,
+        revision: int,
+        *,
+        session: Session | None = None,
+    ) -> None:
+        """Take over which picture a user shows; an older revision is skipped."""
+        ...
+
+    async def is_avatar(self, user_id: str, document_id: str) -> bool:
+        """Tell whether a user shows this document as their picture."""
+        ...
+
 
 class Lease(Protocol):
     """Lets one process of many do a periodic duty."""

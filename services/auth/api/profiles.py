@@ -8,11 +8,12 @@ from fastapi.exceptions import RequestValidationError
 from libs.chassis.pagination import Limit, Page, cursor_id
 from libs.chassis.paths import id_or
 from libs.chassis.security import CurrentPrincipal, Principal
-from libs.kernel import InvalidError, UserId, is_id
+from libs.kernel import DocumentId, InvalidError, UserId, is_id
 from services.auth.api.sessions import Cursor, cursor_of
-from services.auth.api.state import ProfilesUse
+from services.auth.api.state import AvatarsUse, ProfilesUse
 from services.auth.domain import Permission, UserMissingError, standing_of
 from services.auth.schemas import (
+    AvatarRequest,
     HandleRequest,
     MeResponse,
     ProfileRequest,
@@ -52,6 +53,21 @@ async def set_handle(
     """Take a handle; the caller's old one is free at once."""
     user = await profiles.set_handle(UserId(principal.user_id), body.handle)
     return MeResponse.of(user)
+
+
+@router.put("/me/avatar")
+async def set_avatar(
+    body: AvatarRequest, principal: CurrentPrincipal, avatars: AvatarsUse
+) -> MeResponse:
+    """Show a picture of one's own, which media has checked, to everybody."""
+    user = await avatars.choose(UserId(principal.user_id), DocumentId(body.document_id))
+    return MeResponse.of(user)
+
+
+@router.delete("/me/avatar", status_code=204)
+async def remove_avatar(principal: CurrentPrincipal, avatars: AvatarsUse) -> None:
+    """Show no picture any more; idempotent."""
+    await avatars.remove(UserId(principal.user_id))
 
 
 @router.get("/users")

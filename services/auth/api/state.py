@@ -10,10 +10,12 @@ from services.auth.service import (
     AccountLookup,
     AccountRegistration,
     Appointment,
+    Avatars,
     CustomRoles,
     EmailChange,
     EnrolmentSignIn,
     Invitations,
+    OwnPreferences,
     Passkeys,
     PasswordChange,
     PasswordPolicy,
@@ -66,14 +68,21 @@ class AccountState(TypedDict):
     invitations: Invitations
 
 
-class AuthState(AccountState, SecondFactorState, AdministrationState):
+class ProfileState(TypedDict):
+    """What people show of themselves, and what they chose."""
+
+    profiles: Profiles
+    avatars: Avatars
+    preferences: OwnPreferences
+
+
+class AuthState(AccountState, SecondFactorState, AdministrationState, ProfileState):
     """What the lifespan yields; it becomes ``request.state``."""
 
     sign_in: SignIn
     renewal: SessionRenewal
     session_control: SessionControl
     step_up: StepUp
-    profiles: Profiles
     access_tokens: AccessTokens
     provider_journey: ProviderJourney
     provider_sign_in: ProviderSignIn
@@ -163,6 +172,16 @@ def _profiles(request: Request) -> Profiles:
     return found
 
 
+def _avatars(request: Request) -> Avatars:
+    found: Avatars = request.state.avatars
+    return found
+
+
+def _preferences(request: Request) -> OwnPreferences:
+    found: OwnPreferences = request.state.preferences
+    return found
+
+
 def _administration(request: Request) -> AccountAdministration:
     found: AccountAdministration = request.state.administration
     return found
@@ -229,6 +248,8 @@ ReauthenticationUse = Annotated[Reauthentication, Depends(_reauthentication)]
 PasskeysUse = Annotated[Passkeys, Depends(_passkeys)]
 PersonalTokensUse = Annotated[PersonalTokens, Depends(_personal_tokens)]
 ProfilesUse = Annotated[Profiles, Depends(_profiles)]
+AvatarsUse = Annotated[Avatars, Depends(_avatars)]
+PreferencesUse = Annotated[OwnPreferences, Depends(_preferences)]
 AdministrationUse = Annotated[AccountAdministration, Depends(_administration)]
 LookupUse = Annotated[AccountLookup, Depends(_lookup)]
 PasswordVoidUse = Annotated[PasswordVoid, Depends(_password_void)]

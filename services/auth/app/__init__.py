@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
@@ -17,18 +18,28 @@ from services.auth.app.adapters import (
 )
 from services.auth.app.providers import ConfiguredProviders, open_providers
 from services.auth.app.use_cases import auth_state
+from services.auth.consumers import worker
+from services.auth.service import Avatars
 from services.auth.settings import AuthSettings
 
 __all__ = [
     "Adapters",
     "ConfiguredProviders",
     "Counters",
+    "Heard",
     "IdentityStores",
     "Stores",
     "auth_state",
     "create_app",
     "open_state",
 ]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What event handlers find in their context."""
+
+    avatars: Avatars
 
 
 def create_app(settings: AuthSettings) -> FastAPI:
@@ -56,4 +67,7 @@ async def open_state(
     """Connect to everything and put the use cases together; closed with the stack."""
     adapters = await open_adapters(settings, stack, health)
     configured = await open_providers(settings, stack, adapters.clock)
-    return auth_state(settings, adapters, configured)
+    state = auth_state(settings, adapters, configured)
+    heard = Heard(state["avatars"])
+    await stack.enter_async_context(adapters.bus.run_worker(worker, heard))
+    return state

@@ -37,6 +37,8 @@ from services.auth.ports import (
     MailThrottle,
     PendingSignInRepository,
     PersonalTokenRepository,
+    PictureRepository,
+    PreferencesRepository,
     ProviderFlowRepository,
     ProviderLinkRepository,
     RevocationAnnouncer,
@@ -56,6 +58,8 @@ from services.auth.repository import (
     MongoLogoutRepository,
     MongoPendingSignInRepository,
     MongoPersonalTokenRepository,
+    MongoPictureRepository,
+    MongoPreferencesRepository,
     MongoProviderFlowRepository,
     MongoProviderLinkRepository,
     MongoRoleRepository,
@@ -100,6 +104,8 @@ class Stores:
     identities: IdentityStores
     ceremonies: CeremonyRepository
     personal_tokens: PersonalTokenRepository
+    preferences: PreferencesRepository
+    pictures: PictureRepository
     register: UserRegister
     roles: RoleRepository
     audit: AuditTrail
@@ -164,7 +170,8 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
     tokens = MongoPersonalTokenRepository(database)
     second = (factors, pending, ceremonies, tokens)
     register = MongoUserRegister(database, users)
-    for indexed in (users, register, links, invites, sessions, *second):
+    pictures = MongoPictureRepository(database)
+    for indexed in (users, register, links, invites, sessions, pictures, *second):
         await indexed.create_indexes()
     return Stores(
         users=users,
@@ -177,6 +184,8 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
         ceremonies=ceremonies,
         personal_tokens=tokens,
         pending_sign_ins=pending,
+        preferences=MongoPreferencesRepository(database),
+        pictures=pictures,
         identities=await _identity_stores(database, ring),
         register=register,
         roles=MongoRoleRepository(database),

@@ -6,6 +6,7 @@ from services.auth.app.accounts import AccountParts
 from services.auth.app.adapters import Adapters
 from services.auth.app.administration import administration_state
 from services.auth.app.personal_tokens import personal_tokens
+from services.auth.app.profiles import profile_state
 from services.auth.app.providers import (
     ConfiguredProviders,
     ProviderParts,
@@ -18,7 +19,6 @@ from services.auth.service import (
     AccessTokens,
     Entrance,
     PasswordPolicy,
-    Profiles,
     RefreshTokens,
     SecondFactorGate,
     SecondFactorPolicies,
@@ -56,9 +56,9 @@ def auth_state(
         step_up=step_up,
         renewal=_renewal(adapters, entrance),
         session_control=control,
-        profiles=Profiles(adapters.bus, adapters.stores.users, clock),
         access_tokens=access,
         public_origin=settings.public_url,
+        **profile_state(adapters),
         **accounts.state(control, step_up),
         **provider_state(settings, parts),
         personal_tokens=personal_tokens(settings, adapters, entrance, step_up),

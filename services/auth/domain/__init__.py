@@ -18,6 +18,8 @@ from services.auth.domain.credential import (
 )
 from services.auth.domain.errors import (
     AttemptsThrottledError,
+    AvatarUnknownError,
+    ClientSettingsInvalidError,
     CredentialsInvalidError,
     DisplayNameInvalidError,
     EmailDomainRefusedError,
@@ -54,6 +56,7 @@ from services.auth.domain.errors import (
     PersonalTokenInvalidError,
     PersonalTokenLimitError,
     PersonalTokenMissingError,
+    PreferencesChangedError,
     ProviderMissingError,
     ProviderRefusedError,
     ProviderSignInInvalidError,
@@ -146,6 +149,17 @@ from services.auth.domain.personal_token import (
     PERSONAL_TOKENS_PER_USER_MAX,
     PersonalToken,
 )
+from services.auth.domain.picture import Picture
+from services.auth.domain.preferences import (
+    CLIENT_SETTING_CODE_POINTS_MAX,
+    CLIENT_SETTING_NAME,
+    CLIENT_SETTINGS_MAX,
+    ClientSetting,
+    ClockFormat,
+    MessageDensity,
+    Preferences,
+    Theme,
+)
 from services.auth.domain.profile import (
     check_display_name,
     check_handle,
@@ -184,6 +198,9 @@ from services.auth.domain.user import Registration, User
 
 __all__ = [
     "ADMIN_ROLE",
+    "CLIENT_SETTINGS_MAX",
+    "CLIENT_SETTING_CODE_POINTS_MAX",
+    "CLIENT_SETTING_NAME",
     "CUSTOM_ROLES_MAX",
     "EVERYONE",
     "FLOW_LIFETIME",
@@ -213,10 +230,14 @@ __all__ = [
     "Actor",
     "AttemptsThrottledError",
     "AuthMethod",
+    "AvatarUnknownError",
     "BlindIndex",
     "Ceremony",
     "CeremonyPurpose",
     "ClientDevice",
+    "ClientSetting",
+    "ClientSettingsInvalidError",
+    "ClockFormat",
     "CredentialsInvalidError",
     "CustomRole",
     "Destination",
@@ -249,6 +270,7 @@ __all__ = [
     "LocaleInvalidError",
     "LoginThrottledError",
     "LogoutTokenInvalidError",
+    "MessageDensity",
     "NotPermittedError",
     "OneTimeLink",
     "OriginRefusedError",
@@ -269,6 +291,9 @@ __all__ = [
     "PersonalTokenInvalidError",
     "PersonalTokenLimitError",
     "PersonalTokenMissingError",
+    "Picture",
+    "Preferences",
+    "PreferencesChangedError",
     "ProofHolder",
     "Provider",
     "ProviderFlow",
@@ -315,6 +340,7 @@ __all__ = [
     "StatusTextInvalidError",
     "StepUpRequiredError",
     "TargetOutranksError",
+    "Theme",
     "TimeZoneInvalidError",
     "TokenFit",
     "TotpSeed",

@@ -11,6 +11,7 @@ from services.auth.ports.people import (
 from services.auth.ports.personal_tokens import (
     PersonalTokenRepository,
 )
+from services.auth.ports.profiles import PictureRepository, PreferencesRepository
 from services.auth.ports.providers import (
     LogoutRepository,
     ProviderClient,
@@ -42,6 +43,8 @@ __all__ = [
     "MailThrottle",
     "PendingSignInRepository",
     "PersonalTokenRepository",
+    "PictureRepository",
+    "PreferencesRepository",
     "ProviderClient",
     "ProviderClients",
     "ProviderFlowRepository",

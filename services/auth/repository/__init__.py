@@ -14,6 +14,8 @@ from services.auth.repository.memory import (
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
     MemoryPersonalTokenRepository,
+    MemoryPictureRepository,
+    MemoryPreferencesRepository,
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
     MemoryRoleRepository,
@@ -26,6 +28,10 @@ from services.auth.repository.memory import (
 from services.auth.repository.pending_sign_ins import MongoPendingSignInRepository
 from services.auth.repository.personal_tokens import MongoPersonalTokenRepository
 from services.auth.repository.policies import MongoSecondFactorPolicyRepository
+from services.auth.repository.profiles import (
+    MongoPictureRepository,
+    MongoPreferencesRepository,
+)
 from services.auth.repository.provider_flows import MongoProviderFlowRepository
 from services.auth.repository.provider_links import (
     MongoLogoutRepository,
@@ -50,6 +56,8 @@ __all__ = [
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
     "MemoryPersonalTokenRepository",
+    "MemoryPictureRepository",
+    "MemoryPreferencesRepository",
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
     "MemoryRoleRepository",
@@ -65,6 +73,8 @@ __all__ = [
     "MongoLogoutRepository",
     "MongoPendingSignInRepository",
     "MongoPersonalTokenRepository",
+    "MongoPictureRepository",
+    "MongoPreferencesRepository",
     "MongoProviderFlowRepository",
     "MongoProviderLinkRepository",
     "MongoRoleRepository",

@@ -52,7 +52,9 @@ from services.auth.schemas.personal_tokens import (
     TokenExchangeRequest,
     TokenHashRequest,
 )
+from services.auth.schemas.preferences import PreferencesRequest, PreferencesResponse
 from services.auth.schemas.profiles import (
+    AvatarRequest,
     HandleRequest,
     MeResponse,
     ProfileRequest,
@@ -94,6 +96,7 @@ __all__ = [
     "AcceptedResponse",
     "AccountResponse",
     "AuditRecordResponse",
+    "AvatarRequest",
     "ChangedSessionsResponse",
     "CodeRequest",
     "EmailLookupRequest",
@@ -128,6 +131,8 @@ __all__ = [
     "PendingRequest",
     "PersonalTokenRequest",
     "PersonalTokenResponse",
+    "PreferencesRequest",
+    "PreferencesResponse",
     "ProfileRequest",
     "ProfileResponse",
     "ProviderResponse",

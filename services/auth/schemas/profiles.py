@@ -26,6 +26,12 @@ class HandleRequest(RequestModel):
     handle: Annotated[str, StringConstraints(min_length=1, max_length=64)]
 
 
+class AvatarRequest(RequestModel):
+    """The picture to show: a document that the caller uploaded to media."""
+
+    document_id: Annotated[str, StringConstraints(min_length=36, max_length=36)]
+
+
 class ProfileResponse(ResponseModel):
     """What everyone may see of a user."""
 

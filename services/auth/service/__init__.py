@@ -11,6 +11,7 @@ from services.auth.service.administration import (
 )
 from services.auth.service.appointment import Appointment
 from services.auth.service.authority import Authority
+from services.auth.service.avatars import Avatars
 from services.auth.service.ceremonies import Ceremonies
 from services.auth.service.custom_roles import CustomRoles
 from services.auth.service.email_change import EmailChange
@@ -22,6 +23,7 @@ from services.auth.service.invitations import Invitations, InvitePage
 from services.auth.service.links import OneTimeLinks
 from services.auth.service.lookup import AccountLookup, AuditPage
 from services.auth.service.notices import AccountNotices
+from services.auth.service.own_preferences import OwnPreferences
 from services.auth.service.passkey_verifier import PasskeyVerifier
 from services.auth.service.passkeys import AddedPasskey, Passkeys
 from services.auth.service.password_change import PasswordChange
@@ -98,6 +100,7 @@ __all__ = [
     "Arrival",
     "AuditPage",
     "Authority",
+    "Avatars",
     "Ceremonies",
     "CustomRoles",
     "Departure",
@@ -113,6 +116,7 @@ __all__ = [
     "InvitePage",
     "NewToken",
     "OneTimeLinks",
+    "OwnPreferences",
     "PasskeyProof",
     "PasskeyVerifier",
     "Passkeys",

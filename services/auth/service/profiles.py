@@ -1,13 +1,14 @@
 """What people show of themselves, and how others find them."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from libs.events import EventBus, Transaction
 from libs.events.catalog import UserUpdated
 from libs.kernel import Clock, UserId
 from services.auth.domain import (
+    Picture,
     User,
     UserMissingError,
     check_display_name,
@@ -18,6 +19,9 @@ from services.auth.domain import (
     search_key,
 )
 from services.auth.ports import UserRepository
+
+Check: TypeAlias = Callable[[Transaction], Awaitable[None]]
+"""Raises where a change may not be."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ class Profiles:
 
         Emits: user.updated.
         """
-        return await self._change(user_id, change.checked())
+        return await self.change(user_id, change.checked())
 
     async def set_handle(self, user_id: UserId, handle: str) -> User:
         """Take a handle; the one before is free at once.
@@ -101,7 +105,7 @@ class Profiles:
 
         Emits: user.updated.
         """
-        return await self._change(user_id, {"handle": check_handle(handle)})
+        return await self.change(user_id, {"handle": check_handle(handle)})
 
     async def find_by_handle(self, handle: str) -> UserPage:
         """Return the user with exactly this handle, or nobody."""
@@ -126,19 +130,50 @@ class Profiles:
         """Return the visible ones of these users."""
         return UserPage(await self.users.get_many(user_ids), has_more=False)
 
-    async def _change(self, user_id: UserId, fields: dict[str, Any]) -> User:
+    async def change(
+        self, user_id: UserId, fields: dict[str, Any], check: Check | None = None
+    ) -> User:
+        """Change fields that have been checked; to the same values is no change.
+
+        Args:
+            user_id: Whose.
+            fields: By name, in their stored form.
+            check: Runs in the transaction; raises where the change may not be.
+
+        Raises:
+            UserMissingError: The account is gone.
+
+        Emits: user.updated.
+        """
+
         async def store(transaction: Transaction) -> User:
             user = await self.users.get(user_id, transaction.session)
             if user is None or not user.may_sign_in:
                 raise UserMissingError
             if all(getattr(user, name) == value for name, value in fields.items()):
                 return user
-            changed = user.changed(self.clock.now(), **fields)
-            await self.users.update(changed, transaction.session)
-            transaction.publish(user_updated(changed))
-            return changed
+            if check is not None:
+                await check(transaction)
+            return await self._store(transaction, user, fields)
 
         return await self.bus.run_transaction(store)
+
+    async def drop_avatar(self, transaction: Transaction, picture: Picture) -> None:
+        """Take a picture that is gone away from its owner, whatever their status.
+
+        Emits: user.updated.
+        """
+        user = await self.users.pin(picture.owner_id, transaction.session)
+        if user is not None and user.avatar_document_id == picture.document_id:
+            await self._store(transaction, user, {"avatar_document_id": None})
+
+    async def _store(
+        self, transaction: Transaction, user: User, fields: dict[str, Any]
+    ) -> User:
+        changed = user.changed(self.clock.now(), **fields)
+        await self.users.update(changed, transaction.session)
+        transaction.publish(user_updated(changed))
+        return changed
 
 
 def user_updated(user: User) -> UserUpdated:

@@ -14,6 +14,7 @@ from libs.kernel import (
     GoneError,
     InvalidError,
     NotFoundError,
+    PreconditionFailedError,
     RateLimitedError,
     TooLargeError,
     UnauthenticatedError,
@@ -30,7 +31,8 @@ _CLASSES: Mapping[int, type[AppError]] = {
     cls.kind.value: cls
     for cls in (
         InvalidError, UnauthenticatedError, ForbiddenError, NotFoundError,
-        ConflictError, GoneError, TooLargeError, RateLimitedError, UnavailableError,
+        ConflictError, GoneError, PreconditionFailedError, TooLargeError,
+        RateLimitedError, UnavailableError,
     )
 }  # fmt: skip
 

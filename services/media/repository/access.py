@@ -16,11 +16,12 @@ from services.media.ports import Session
 
 
 class MongoAccessRepository:
-    """The `AccessRepository` on the collections ``members`` and ``scopes``."""
+    """The `AccessRepository` on ``members``, ``scopes`` and ``avatars``."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._members = database["members"]
         self._scopes = database["scopes"]
+        self._avatars = database["avatars"]
 
     async def ensure_indexes(self) -> None:
         """Make collections and indexes: no transaction should have to."""
@@ -51,6 +52,26 @@ class MongoAccessRepository:
             await self._scopes.bulk_write(
                 [_scope_update(change) for change in scopes], session=session
             )
+
+    async def put_avatar(
+        self,
+        user_id: str,
+        document_id: str | None,
+        revision: int,
+        *,
+        session: Session | None = None,
+    ) -> None:
+        """Take over which picture a user shows; see `AccessRepository.put_avatar`."""
+        row = {"_id": user_id, "document_id": document_id, "revision": revision}
+        newer = {"$cond": [_is_newer(revision), {"$literal": row}, "$$ROOT"]}
+        await self._avatars.update_one(
+            {"_id": user_id}, [{"$replaceWith": newer}], upsert=True, session=session
+        )
+
+    async def is_avatar(self, user_id: str, document_id: str) -> bool:
+        """Tell whether a user shows this document as their picture."""
+        row = await self._avatars.find_one({"_id": user_id, "document_id": document_id})
+        return row is not None
 
     async def membership(self, scope: Scope, user_id: str) -> Membership | None:
         """Return what somebody is in a home; None: nothing, or it is deleted."""

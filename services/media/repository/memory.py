@@ -103,6 +103,7 @@ class MemoryAccessRepository:
         self._members: dict[tuple[Scope, str], tuple[int, str | None]] = {}
         self._archived: dict[Scope, tuple[int, bool]] = {}
         self._deleted: set[Scope] = set()
+        self._avatars: dict[str, tuple[int, str | None]] = {}
 
     async def apply(
         self,
@@ -121,6 +122,22 @@ class MemoryAccessRepository:
                 self._deleted.add(scope.scope)
             elif scope.revision > self._archived.get(scope.scope, (0, False))[0]:
                 self._archived[scope.scope] = (scope.revision, scope.is_archived)
+
+    async def put_avatar(
+        self,
+        user_id: str,
+        document_id: str | None,
+        revision: int,
+        *,
+        session: Session | None = None,  # noqa: ARG002 - one dictionary, no transaction
+    ) -> None:
+        """Take over which picture a user shows; an older revision is skipped."""
+        if revision > self._avatars.get(user_id, (0, None))[0]:
+            self._avatars[user_id] = (revision, document_id)
+
+    async def is_avatar(self, user_id: str, document_id: str) -> bool:
+        """Tell whether a user shows this document as their picture."""
+        return self._avatars.get(user_id, (0, None))[1] == document_id
 
     async def membership(self, scope: Scope, user_id: str) -> Membership | None:
         """Return what somebody is in a home; None: nothing, or it is deleted."""

@@ -61,6 +61,24 @@ class AccessPolicy:
             raise DocumentNotFoundError
         return document
 
+    async def require_shown(self, document: Document | None, user_id: str) -> Document:
+        """Return a document whose renditions somebody may see.
+
+        Whoever may see a document may; and everybody where it is the picture that its
+        owner shows in their profile.
+
+        Raises:
+            DocumentNotFoundError: Missing, deleted, or not for this user.
+        """
+        is_shown = (
+            document is not None
+            and document.status is DocumentStatus.READY
+            and await self._access.is_avatar(document.owner_id, document.document_id)
+        )
+        if document is not None and is_shown:
+            return document
+        return await self.require_visible(document, user_id)
+
     async def require_owned(self, document: Document | None, user_id: str) -> Document:
         """Return a document that somebody owns, member or not.
 

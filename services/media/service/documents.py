@@ -84,7 +84,7 @@ class DocumentService:
             DocumentNotFoundError: Missing, deleted, or not for this user.
             DocumentNotReadyError: Not checked yet, or refused.
         """
-        document = await self._ready_document(document_id, user_id)
+        document = _ready(await self.get_document(document_id, user_id))
         return await self._link(
             document.content_key,
             content_type=document.content_type,
@@ -96,12 +96,15 @@ class DocumentService:
     ) -> DownloadLink:
         """Return a link to a rendition, which a browser may show in place.
 
+        The picture of somebody's profile is shown to everybody.
+
         Raises:
             DocumentNotFoundError: Missing, deleted, not for this user, or it has no
                 such rendition.
             DocumentNotReadyError: Not checked yet, or refused.
         """
-        document = await self._ready_document(document_id, user_id)
+        found = await self._documents.get(document_id)
+        document = _ready(await self._access.require_shown(found, user_id))
         rendition = document.rendition(name)
         if rendition is None:
             raise DocumentNotFoundError
@@ -165,12 +168,6 @@ class DocumentService:
 
         return await self._bus.run_transaction(commit)
 
-    async def _ready_document(self, document_id: str, user_id: str) -> Document:
-        document = await self.get_document(document_id, user_id)
-        if document.status is not DocumentStatus.READY:
-            raise DocumentNotReadyError(document.status)
-        return document
-
     async def _link(
         self, key: str, *, content_type: str, disposition: str
     ) -> DownloadLink:
@@ -182,6 +179,12 @@ class DocumentService:
             lifetime=self._link_lifetime,
         )
         return DownloadLink(url, expires_at)
+
+
+def _ready(document: Document) -> Document:
+    if document.status is not DocumentStatus.READY:
+        raise DocumentNotReadyError(document.status)
+    return document
 
 
 async def erase_objects(store: ObjectStore, document: Document) -> None:

@@ -252,6 +252,18 @@ async def test_values_are_never_expressions(access):
     assert await access.membership(home, user) == Membership("$$NOW")
 
 
+async def test_the_newest_avatar_counts(access):
+    """By revision, in whatever order it is told; nobody's document is another's."""
+    user, document, newer = new_id(), new_id(), new_id()
+    await access.put_avatar(user, newer, 3)
+    await access.put_avatar(user, document, 2)
+    assert await access.is_avatar(user, newer)
+    assert not await access.is_avatar(user, document)
+    assert not await access.is_avatar(new_id(), newer)
+    await access.put_avatar(user, None, 4)
+    assert not await access.is_avatar(user, newer)
+
+
 @pytest.fixture(params=BOTH)
 async def leases(request):
     """Two processes that want the same lease, and their clock."""

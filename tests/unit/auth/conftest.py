@@ -28,6 +28,7 @@ from services.auth.app import (
     Adapters,
     ConfiguredProviders,
     Counters,
+    Heard,
     IdentityStores,
     Stores,
     auth_state,
@@ -47,6 +48,8 @@ from services.auth.repository import (
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
     MemoryPersonalTokenRepository,
+    MemoryPictureRepository,
+    MemoryPreferencesRepository,
     MemoryProviderFlowRepository,
     MemoryProviderLinkRepository,
     MemoryRoleRepository,
@@ -274,6 +277,8 @@ async def house(settings, hasher, password_lists):
             ),
             ceremonies=MemoryCeremonyRepository(),
             personal_tokens=MemoryPersonalTokenRepository(),
+            preferences=MemoryPreferencesRepository(),
+            pictures=MemoryPictureRepository(),
             register=MemoryUserRegister(users),
             roles=MemoryRoleRepository(),
             audit=audit,
@@ -306,7 +311,8 @@ async def house(settings, hasher, password_lists):
     async def take(event, context):
         made.mails.append((event, context.event_id))
 
-    async with bus.run_worker(worker, None):
+    heard = Heard(made.state["avatars"])
+    async with bus.run_worker(worker, None), bus.run_worker(declared, heard):
         yield made
     # The bus in memory lets any event pass, the broker only the declared ones.
     assert {type(event) for event in bus.published} <= set(declared.emits)

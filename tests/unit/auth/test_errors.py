@@ -9,6 +9,8 @@ ARGUMENTS = {
     "ProviderTokenInvalidError": ("nonce",),
     "PersonalTokenLimitError": (50,),
     "PersonalTokenExpiryError": (365,),
+    "ClientSettingsInvalidError": ("name",),
+    "PreferencesChangedError": (3,),
     "PasskeyLimitError": (20,),
     "PasswordInvalidError": ("too_short", 15),
     "HandleInvalidError": ("pattern",),
@@ -29,6 +31,9 @@ def test_codes_and_kinds_are_stable():
         if issubclass(error, AppError) and error.__module__.startswith(errors.__name__)
     ]
     assert {error.code: error.kind for error in made} == {
+        "avatar_unknown": ErrorKind.INVALID,
+        "client_settings_invalid": ErrorKind.INVALID,
+        "preferences_changed": ErrorKind.PRECONDITION_FAILED,
         "credentials_invalid": ErrorKind.UNAUTHENTICATED,
         "display_name_invalid": ErrorKind.INVALID,
         "email_domain_refused": ErrorKind.FORBIDDEN,

@@ -22,6 +22,7 @@ from libs.events.catalog.project import (
     ProjectDeleted,
     ProjectRoleChanged,
 )
+from libs.events.catalog.user import UserUpdated
 from services.media.consumers import access_changes, worker
 from services.media.domain import Membership, conversation_scope, project_scope
 
@@ -112,6 +113,29 @@ async def test_deletion_ends_every_membership(media, event, scope):
     assert await media.access.membership(scope, "ada") is None
 
 
+async def test_the_newest_avatar_counts(media):
+    """What auth tells of a profile arrives; an older revision undoes nothing."""
+
+    def shown(document_id, revision):
+        return UserUpdated(
+            user_id="ada",
+            revision=revision,
+            display_name="Ada",
+            handle=None,
+            locale="en",
+            time_zone="UTC",
+            status_text="",
+            avatar_document_id=document_id,
+            roles=("member",),
+        )
+
+    await told(media, media.bus, [shown("new", 3), shown("old", 2)])
+    assert await media.access.is_avatar("ada", "new")
+    assert not await media.access.is_avatar("ada", "old")
+    await told(media, media.bus, [shown(None, 4)])
+    assert not await media.access.is_avatar("ada", "new")
+
+
 def test_other_events_change_nothing():
     """An event that says nothing about access is no change."""
     read = ConversationRead(**C, user_id="ada", read_seq=1)
@@ -124,6 +148,7 @@ def test_declared_rights():
     names = [subscription.name for subscription in worker.subscriptions]
     assert names == [
         "access-projection",
+        "avatars",
         "process-uploads",
         "erase-bytes",
         "delete-scopes",

@@ -20,6 +20,7 @@ from services.media.domain import (
 from services.media.service import SweepReport, UploadRequest
 
 HOME = conversation_scope("c")
+PNG = bytes.fromhex("89504e470d0a1a0a") + b"0" * 60
 
 
 @pytest.fixture
@@ -118,6 +119,31 @@ async def test_renditions_have_names(media, ada):
     document = await shared(media, ada)
     with pytest.raises(DocumentNotFoundError):
         await media.documents.link_rendition(document.document_id, "thumbnail", ada)
+
+
+async def test_everybody_sees_the_small_forms_of_an_avatar(media, ada):
+    """Not the file itself, not its description, and not once another is shown."""
+    request = UploadRequest(ada, "me.png", "image/png", len(PNG))
+    document, ticket = await media.uploads.announce_upload(request)
+    assert media.store.put_by_ticket(ticket, PNG)
+    await media.uploads.complete_upload(document.document_id, ada)
+    await media.bus.settled()
+    use, eve = media.documents, new_id()
+    asked = (document.document_id, "thumbnail", eve)
+    with pytest.raises(DocumentNotFoundError):
+        await use.link_rendition(*asked)
+    await media.access.put_avatar(ada, document.document_id, 2)
+    assert "thumbnail" in (await use.link_rendition(*asked)).url
+    for ask in (use.get_document, use.link_content, use.delete_document):
+        with pytest.raises(DocumentNotFoundError):
+            await ask(document.document_id, eve)
+    await media.access.put_avatar(ada, new_id(), 3)
+    with pytest.raises(DocumentNotFoundError):
+        await use.link_rendition(*asked)
+    await media.access.put_avatar(ada, document.document_id, 4)
+    await use.delete_document(document.document_id, ada)
+    with pytest.raises(DocumentNotFoundError):
+        await use.link_rendition(*asked)
 
 
 async def test_delete(media, ada):

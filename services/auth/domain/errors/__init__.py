@@ -49,6 +49,11 @@ from services.auth.domain.errors.links import (
     RegistrationClosedError,
     VerificationTokenInvalidError,
 )
+from services.auth.domain.errors.profiles import (
+    AvatarUnknownError,
+    ClientSettingsInvalidError,
+    PreferencesChangedError,
+)
 from services.auth.domain.errors.providers import (
     IdentityMissingError,
     IdentityNotLinkedError,
@@ -87,6 +92,8 @@ from services.auth.domain.errors.tokens import (
 
 __all__ = [
     "AttemptsThrottledError",
+    "AvatarUnknownError",
+    "ClientSettingsInvalidError",
     "CredentialsInvalidError",
     "DisplayNameInvalidError",
     "EmailDomainRefusedError",
@@ -123,6 +130,7 @@ __all__ = [
     "PersonalTokenInvalidError",
     "PersonalTokenLimitError",
     "PersonalTokenMissingError",
+    "PreferencesChangedError",
     "ProviderMissingError",
     "ProviderRefusedError",
     "ProviderSignInInvalidError",

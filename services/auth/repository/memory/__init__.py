@@ -11,6 +11,10 @@ from services.auth.repository.memory.people import (
 from services.auth.repository.memory.personal_tokens import (
     MemoryPersonalTokenRepository,
 )
+from services.auth.repository.memory.profiles import (
+    MemoryPictureRepository,
+    MemoryPreferencesRepository,
+)
 from services.auth.repository.memory.providers import (
     MemoryLogoutRepository,
     MemoryProviderFlowRepository,
@@ -36,6 +40,8 @@ __all__ = [
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
     "MemoryPersonalTokenRepository",
+    "MemoryPictureRepository",
+    "MemoryPreferencesRepository",
     "MemoryProviderFlowRepository",
     "MemoryProviderLinkRepository",
     "MemoryRoleRepository",

@@ -1,0 +1,16 @@
+"""The use cases of profiles, put together over any adapters."""
+
+from services.auth.api.state import ProfileState
+from services.auth.app.adapters import Adapters
+from services.auth.service import Avatars, OwnPreferences, Profiles
+
+
+def profile_state(adapters: Adapters) -> ProfileState:
+    """Return the part of the routes' state that is about profiles."""
+    stores = adapters.stores
+    profiles = Profiles(adapters.bus, stores.users, adapters.clock)
+    return ProfileState(
+        profiles=profiles,
+        avatars=Avatars(profiles, stores.pictures),
+        preferences=OwnPreferences(adapters.bus, stores.preferences),
+    )
