@@ -13,6 +13,7 @@ from services.auth.app.adapters import (
     Adapters,
     Counters,
     IdentityStores,
+    ProfileStores,
     Stores,
     open_adapters,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Counters",
     "Heard",
     "IdentityStores",
+    "ProfileStores",
     "Stores",
     "auth_state",
     "create_app",

@@ -90,6 +90,14 @@ class IdentityStores:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ProfileStores:
+    """What is kept beside the profile."""
+
+    preferences: PreferencesRepository
+    pictures: PictureRepository
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stores:
     """What is kept in the database."""
 
@@ -104,8 +112,7 @@ class Stores:
     identities: IdentityStores
     ceremonies: CeremonyRepository
     personal_tokens: PersonalTokenRepository
-    preferences: PreferencesRepository
-    pictures: PictureRepository
+    profiles: ProfileStores
     register: UserRegister
     roles: RoleRepository
     audit: AuditTrail
@@ -170,8 +177,7 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
     tokens = MongoPersonalTokenRepository(database)
     second = (factors, pending, ceremonies, tokens)
     register = MongoUserRegister(database, users)
-    pictures = MongoPictureRepository(database)
-    for indexed in (users, register, links, invites, sessions, pictures, *second):
+    for indexed in (users, register, links, invites, sessions, *second):
         await indexed.create_indexes()
     return Stores(
         users=users,
@@ -184,8 +190,7 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
         ceremonies=ceremonies,
         personal_tokens=tokens,
         pending_sign_ins=pending,
-        preferences=MongoPreferencesRepository(database),
-        pictures=pictures,
+        profiles=await _profile_stores(database),
         identities=await _identity_stores(database, ring),
         register=register,
         roles=MongoRoleRepository(database),
@@ -201,6 +206,14 @@ async def _identity_stores(database: "Database", ring: KeyRing) -> IdentityStore
     for indexed in (links, flows, logouts):
         await indexed.create_indexes()
     return IdentityStores(links=links, flows=flows, logouts=logouts)
+
+
+async def _profile_stores(database: "Database") -> ProfileStores:
+    pictures = MongoPictureRepository(database)
+    await pictures.create_indexes()
+    return ProfileStores(
+        preferences=MongoPreferencesRepository(database), pictures=pictures
+    )
 
 
 def _counters(redis: "Redis", ring: KeyRing, settings: AuthSettings) -> Counters:

@@ -11,6 +11,6 @@ def profile_state(adapters: Adapters) -> ProfileState:
     profiles = Profiles(adapters.bus, stores.users, adapters.clock)
     return ProfileState(
         profiles=profiles,
-        avatars=Avatars(profiles, stores.pictures),
-        preferences=OwnPreferences(adapters.bus, stores.preferences),
+        avatars=Avatars(profiles, stores.profiles.pictures),
+        preferences=OwnPreferences(adapters.bus, stores.profiles.preferences),
     )

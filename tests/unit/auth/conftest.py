@@ -30,6 +30,7 @@ from services.auth.app import (
     Counters,
     Heard,
     IdentityStores,
+    ProfileStores,
     Stores,
     auth_state,
 )
@@ -277,8 +278,10 @@ async def house(settings, hasher, password_lists):
             ),
             ceremonies=MemoryCeremonyRepository(),
             personal_tokens=MemoryPersonalTokenRepository(),
-            preferences=MemoryPreferencesRepository(),
-            pictures=MemoryPictureRepository(),
+            profiles=ProfileStores(
+                preferences=MemoryPreferencesRepository(),
+                pictures=MemoryPictureRepository(),
+            ),
             register=MemoryUserRegister(users),
             roles=MemoryRoleRepository(),
             audit=audit,
