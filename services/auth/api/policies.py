@@ -3,10 +3,15 @@
 from fastapi import APIRouter
 
 from services.auth.api.actor import CurrentActor
+from services.auth.api.restriction import ADMINISTRATION
 from services.auth.api.state import SecondFactorRuleUse
 from services.auth.schemas import SecondFactorPolicyRequest, SecondFactorPolicyResponse
 
-router = APIRouter(prefix="/api/v1/admin/second-factor-policy", tags=["administration"])
+router = APIRouter(
+    prefix="/api/v1/admin/second-factor-policy",
+    tags=["administration"],
+    dependencies=[ADMINISTRATION],
+)
 
 
 @router.get("")

@@ -254,7 +254,8 @@ async def test_az_1_a_token_reads_administration_and_does_nothing(house, api):
     assert await call("GET", users, "profile:read") == refused
     for act in (f"{users}/{victim.user_id}/suspend", f"{users}/lookup"):
         assert await call("POST", act, "admin") == refused
-    assert await call("PUT", "/api/v1/admin/roles/support", "admin") == refused
+    for rule in ("roles/support", "second-factor-policy"):
+        assert await call("PUT", f"/api/v1/admin/{rule}", "admin") == refused
 
 
 async def test_a_token_is_made_by_who_is_active(house, owner, monkeypatch):
