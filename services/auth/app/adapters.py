@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from libs.chassis.audit import AuditReader, AuditTrail
 from libs.chassis.audit.opening import open_audit
@@ -78,6 +78,17 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     Database = AsyncDatabase[dict[str, Any]]
+
+
+class Indexed(Protocol):
+    """A store that has indexes."""
+
+    async def create_indexes(self) -> None:
+        """Make them; idempotent."""
+        ...
+
+
+S = TypeVar("S", bound=Indexed)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,32 +178,21 @@ async def open_adapters(
 
 async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Stores:
     vault = EmailVault(ring)
-    users = MongoUserRepository(database, vault)
-    links = MongoLinkRepository(database, vault)
-    invites = MongoInviteRepository(database, vault)
-    sessions = MongoSessionRepository(database)
-    factors = MongoSecondFactorRepository(database, ring)
-    pending = MongoPendingSignInRepository(database)
-    ceremonies = MongoCeremonyRepository(database)
-    tokens = MongoPersonalTokenRepository(database)
-    second = (factors, pending, ceremonies, tokens)
-    register = MongoUserRegister(database, users)
-    for indexed in (users, register, links, invites, sessions, *second):
-        await indexed.create_indexes()
+    users = await _indexed(MongoUserRepository(database, vault))
     return Stores(
         users=users,
         credentials=MongoCredentialRepository(database),
-        links=links,
-        invites=invites,
-        sessions=sessions,
-        second_factors=factors,
+        links=await _indexed(MongoLinkRepository(database, vault)),
+        invites=await _indexed(MongoInviteRepository(database, vault)),
+        sessions=await _indexed(MongoSessionRepository(database)),
+        second_factors=await _indexed(MongoSecondFactorRepository(database, ring)),
         second_factor_policy=MongoSecondFactorPolicyRepository(database),
-        ceremonies=ceremonies,
-        personal_tokens=tokens,
-        pending_sign_ins=pending,
+        ceremonies=await _indexed(MongoCeremonyRepository(database)),
+        personal_tokens=await _indexed(MongoPersonalTokenRepository(database)),
+        pending_sign_ins=await _indexed(MongoPendingSignInRepository(database)),
         profiles=await _profile_stores(database),
         identities=await _identity_stores(database, ring),
-        register=register,
+        register=await _indexed(MongoUserRegister(database, users)),
         roles=MongoRoleRepository(database),
         audit=audit,
         audit_reader=MongoAuditReader(database),
@@ -200,20 +200,24 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
 
 
 async def _identity_stores(database: "Database", ring: KeyRing) -> IdentityStores:
-    links = MongoProviderLinkRepository(database, blind_index(ring, "identity"))
-    flows = MongoProviderFlowRepository(database, ring)
-    logouts = MongoLogoutRepository(database)
-    for indexed in (links, flows, logouts):
-        await indexed.create_indexes()
-    return IdentityStores(links=links, flows=flows, logouts=logouts)
+    index = blind_index(ring, "identity")
+    return IdentityStores(
+        links=await _indexed(MongoProviderLinkRepository(database, index)),
+        flows=await _indexed(MongoProviderFlowRepository(database, ring)),
+        logouts=await _indexed(MongoLogoutRepository(database)),
+    )
 
 
 async def _profile_stores(database: "Database") -> ProfileStores:
-    pictures = MongoPictureRepository(database)
-    await pictures.create_indexes()
     return ProfileStores(
-        preferences=MongoPreferencesRepository(database), pictures=pictures
+        preferences=MongoPreferencesRepository(database),
+        pictures=await _indexed(MongoPictureRepository(database)),
     )
+
+
+async def _indexed(store: S) -> S:
+    await store.create_indexes()
+    return store
 
 
 def _counters(redis: "Redis", ring: KeyRing, settings: AuthSettings) -> Counters:
