@@ -54,7 +54,7 @@ class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
         "out.",
     )
     oidc_return_paths: Annotated[CommaList, Field(min_length=1)] = Field(
-        default=("/",),
+        default=("/sign-in", "/account", "/"),
         description="Paths of the web client that a sign-in with a provider may lead "
         "to; the first one is for errors.",
     )

@@ -28,6 +28,7 @@ _FILES = (
     "node.mjs",
     "browser.mjs",
     "provider.mjs",
+    "people.mjs",
 )
 _INSTALL_SECONDS = 180
 _STORY_SECONDS = 90

@@ -58,7 +58,7 @@ _FORM = {
     }
 }
 
-Path = Annotated[str, Query(max_length=256)]
+Path = Annotated[str | None, Query(max_length=256)]
 Address = Annotated[str | None, Query(max_length=512)]
 Challenge = Annotated[str, Query(max_length=64)]
 Text = Annotated[str, Query(max_length=512)]
@@ -85,7 +85,7 @@ async def start(
     request: Request,
     _: AnyPrincipal,
     journey: ProviderJourneyUse,
-    return_to: Path = "/",
+    return_to: Path = None,
     purpose: FlowPurpose = FlowPurpose.SIGN_IN,
     redirect_uri: Address = None,
     code_challenge: Challenge = "",
@@ -93,16 +93,17 @@ async def start(
 ) -> RedirectResponse:
     """Send a browser to a provider; it comes back with a one-time code.
 
-    Browsers give ``return_to``; native clients ``redirect_uri``, ``code_challenge``
-    (S256) and ``state``.
+    Browsers give ``return_to``, else they come back to the first page of the setting.
+    Native clients give ``redirect_uri``, ``code_challenge`` (S256) and ``state``.
     """
     check_navigation(request)
     redirects = journey.redirects
-    destination = (
-        redirects.browser(return_to)
-        if redirect_uri is None
-        else redirects.client(redirect_uri, code_challenge, state)
-    )
+    if redirect_uri is not None:
+        destination = redirects.client(redirect_uri, code_challenge, state)
+    elif return_to is not None:
+        destination = redirects.browser(return_to)
+    else:
+        destination = redirects.fallback
     departure = await journey.start(provider_id, destination, purpose)
     response = _redirect(departure.address, 302)
     set_flow_cookie(response, departure.binding)

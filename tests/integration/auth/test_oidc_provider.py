@@ -4,9 +4,8 @@ import asyncio
 import json
 import re
 import secrets
-import socket
 import time
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
@@ -14,10 +13,10 @@ import pytest
 
 from tests.integration.auth.conftest import Client, join, running_auth
 from tests.integration.auth.gateway_process import running_gateway
+from tests.integration.auth.provider_rig import OIDC, ProviderRig
 from tests.support import clients
 
 pytestmark = pytest.mark.integration
-OIDC = "/api/v1/auth/oidc/node"
 
 
 class Rig:
@@ -65,7 +64,7 @@ class Person:
         status, _, headers = await self.call("GET", f"{parts.path}?{parts.query}")
         assert status == 303
         location = headers["Location"]
-        assert location.startswith(f"{self.rig.origin}/#oidc_")
+        assert location.startswith(f"{self.rig.origin}/sign-in#oidc_")
         return dict(parse_qsl(urlsplit(location).fragment))
 
     async def approve(self, address, name):
@@ -102,41 +101,14 @@ def _url(page):
     return aiohttp.client.URL(page.headers["Location"], encoded=True)
 
 
-def _free_port():
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @asynccontextmanager
 async def _rig(stack, folder):
-    port, secret = _free_port(), secrets.token_urlsafe(24)
-    secret_file = folder / "client-secret"
-    secret_file.write_text(secret)
-    secret_file.chmod(0o600)
-    entry = {
-        "id": "node",
-        "name": "Node",
-        "issuer": f"http://127.0.0.1:{port}",
-        "client_id": "parley",
-        "client_secret_file": str(secret_file),
-        "allows_registration": True,
-        "mail_domains": ["acme.test"],
-    }
-    providers = folder / "providers.json"
-    providers.write_text(json.dumps({"providers": [entry]}))
-    settings = {"AUTH_OIDC_PROVIDERS_FILE": str(providers)}
-    with running_auth(stack, folder, **settings) as process:
+    provider = ProviderRig(folder)
+    with running_auth(stack, folder, **provider.settings()) as process:
         async with running_gateway(stack, process.url, folder) as url:
-            given = {
-                "port": port,
-                "client_secret": secret,
-                "redirect_uri": f"{process.origin}{OIDC}/callback",
-                "logout_uri": f"{url}/api/v1/auth/backchannel-logout/node",
-            }
-            with clients.running_provider(given):
+            with clients.running_provider(provider.given(process.origin, url)):
                 rig = Rig(url, process.origin, process)
-                rig.provider_url = entry["issuer"]
+                rig.provider_url = provider.url
                 yield rig
 
 

@@ -130,7 +130,7 @@ async def test_answer_that_nobody_asked_for_leads_to_the_web_client(api, query):
     answer = await api("GET", f"{OIDC}/acme/callback{query}")
     assert answer.status == 303
     assert answer.header("location") == (
-        f"{ORIGIN}/#oidc_error=provider_sign_in_invalid"
+        f"{ORIGIN}/sign-in#oidc_error=provider_sign_in_invalid"
     )
 
 

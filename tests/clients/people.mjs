@@ -1,0 +1,158 @@
+// Two people use the pages of sign-in and account in a real browser, with the authenticator
+// that it pretends to have: one by password and passkey, one by a provider and an app.
+import { createHmac } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { chromium } from "playwright-core";
+
+const FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"];
+const AUTHENTICATOR = {
+  protocol: "ctap2",
+  transport: "internal",
+  hasResidentKey: true,
+  hasUserVerification: true,
+  isUserVerified: true,
+  automaticPresenceSimulation: true,
+};
+
+const given = JSON.parse(await text(process.stdin));
+const profile = await mkdtemp(join(tmpdir(), "parley-browser-"));
+const context = await chromium.launchPersistentContext(profile, {
+  executablePath: given.executable,
+  headless: true,
+  args: FLAGS,
+  ignoreHTTPSErrors: true, // the stack's own authority
+});
+const steps = [];
+const complaints = [];
+
+function codeOf(seed) {
+  const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+  const bits = [...seed].map((one) => alphabet.indexOf(one).toString(2).padStart(5, "0")).join("");
+  const key = Buffer.from(bits.match(/.{8}/g).map((byte) => parseInt(byte, 2)));
+  const step = Buffer.alloc(8);
+  step.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const digest = createHmac("sha1", key).update(step).digest();
+  const at = digest[19] & 15;
+  return String((digest.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+}
+
+async function done(step) {
+  steps.push(step);
+}
+
+async function home(page) {
+  await page.waitForURL("**/account");
+  await page.locator("#account").waitFor();
+}
+
+async function signOut(page) {
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL("**/sign-in");
+}
+
+async function withPassword(page) {
+  await page.getByLabel("Mail address").fill(given.email);
+  await page.getByLabel("Password").fill(given.password);
+  await page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+async function recoveryCodes(page) {
+  await page.locator("#codes").waitFor();
+  const codes = await page.locator("#code-list code").allTextContents();
+  if (new Set(codes).size !== 10) throw new Error(`recovery codes: ${codes}`);
+  await page.getByRole("link", { name: "I have kept them" }).click();
+  return codes;
+}
+
+async function byPasskey(page) {
+  const devtools = await context.newCDPSession(page);
+  await devtools.send("WebAuthn.enable");
+  await devtools.send("WebAuthn.addVirtualAuthenticator", { options: AUTHENTICATOR });
+  await page.goto(`${given.origin}/sign-in`);
+  await withPassword(page);
+  await page.getByRole("button", { name: "Set up a passkey" }).click();
+  const codes = await recoveryCodes(page);
+  await home(page);
+  await done("a passkey is enrolled where one is required");
+  await signOut(page);
+  await page.getByRole("button", { name: "Sign in with a passkey" }).click();
+  await home(page);
+  await done("the passkey alone signs in");
+  await signOut(page);
+  await withPassword(page);
+  await page.getByRole("button", { name: "Use a passkey" }).click();
+  await home(page);
+  await done("the passkey is the second factor");
+  await signOut(page);
+  await withPassword(page);
+  await page.getByLabel("One of your recovery codes").fill(codes[0]);
+  await page.getByRole("button", { name: "Use the recovery code" }).click();
+  await home(page);
+  await done("a recovery code is the second factor");
+  await stepUp(page);
+  await signOut(page);
+}
+
+// The server would ask after five minutes: its answer of then is given once, now.
+async function stepUp(page) {
+  const refusal = { code: "step_up_required", detail: "Prove it again." };
+  const renewal = "**/api/v1/me/mfa/recovery-codes";
+  await page.route(renewal, (route) => route.fulfill({ status: 403, json: refusal }), { times: 1 });
+  await page.getByRole("button", { name: "Make new ones" }).click();
+  await page.locator("#prove-passkey").click();
+  await page.getByText("the old ones are void").waitFor();
+  await done("a passkey steps up, and what asked for it goes on");
+}
+
+async function atProvider(page) {
+  await page.locator("input[name=login]").fill(given.name);
+  await page.locator("input[name=password]").fill("x");
+  await page.locator("button[type=submit]").click();
+  await page.locator("input[name=prompt][value=consent]").waitFor({ state: "attached" });
+  await page.locator("button[type=submit]").click();
+}
+
+async function byProvider(page) {
+  await page.getByRole("link", { name: `Sign in with ${given.provider}` }).click();
+  await atProvider(page);
+  await page.waitForURL("**/sign-in");
+  await page.getByRole("button", { name: "Set up an app" }).click();
+  const seed = await page.locator("#app-key:not(:empty)").textContent();
+  await page.getByLabel("The code that the app shows").fill(codeOf(seed));
+  await page.getByRole("button", { name: "Confirm the app" }).click();
+  await recoveryCodes(page);
+  await home(page);
+  if ((await page.locator("#name").textContent()) !== `The ${given.name}`) throw new Error("name");
+  await done("a provider signs in, and an app is enrolled where one is required");
+  await page.getByRole("button", { name: "Unlink" }).click();
+  await page.locator("#outcome", { hasText: "only way" }).waitFor();
+  await done("the last way in stays");
+  await page.getByRole("button", { name: "Add a passkey" }).click();
+  await page.getByText("The passkey is registered.").waitFor();
+  await page.getByRole("button", { name: "Unlink" }).click();
+  await page.getByText("The identity is unlinked.").waitFor();
+  await done("with a passkey the identity may go");
+}
+
+try {
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  page.on("console", (message) => {
+    if (/Content Security Policy|Refused to/.test(message.text())) complaints.push(message.text());
+  });
+  try {
+    await byPasskey(page);
+    await byProvider(page);
+  } catch (error) {
+    error.message += ` after ${steps.at(-1)}, at ${page.url()}: ${await page.locator("main, body").first().innerText()}`;
+    throw error;
+  }
+  console.log(JSON.stringify({ steps, complaints }));
+} finally {
+  await context.close();
+  await rm(profile, { recursive: true, force: true });
+}
