@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.gateway.far_end import far_end
 from bench.gateway.load import Rate, ensure_wrk, full_speed, steady, stream
-from bench.gateway.rig import BYTES, CLOSED, OPEN, Server, running
+from bench.gateway.rig import BYTES, CLOSED, OPEN, Server, port_of, running
 from bench.tokens import AccessTokens
-from deploy.embedded.layout import DEFAULT_ROOT, open_stack
+from deploy.embedded.layout import DEFAULT_ROOT, Stack, open_stack
 from libs.kernel import SessionId, UserId, new_id
 
 _GIGABYTE = 2**30
@@ -104,21 +105,28 @@ def measure(root: Path, rounds: int, seconds: float) -> dict[str, float]:
     """Return every figure."""
     stack = open_stack(root)
     token = AccessTokens(stack).of(UserId(new_id()), SessionId(new_id()))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        file = folder / "files" / BYTES.strip("/") / "one"
-        file.parent.mkdir(parents=True)
-        with file.open("wb") as sparse:
-            sparse.truncate(_GIGABYTE)
-        with running(stack, folder) as servers:
-            ways = contestants(servers, token)
-            found = rates(ways, rounds, seconds)
-            half = found[ways[2].name]["per_s"] / 2
-            figures = _ratios(ways, found)
-            figures |= asyncio.run(added(ways, half))
-            long = stream(servers["gateway"], f"{BYTES}/one", _GIGABYTE)
-            figures["stream_growth_mb"] = asyncio.run(long)
+    with (
+        tempfile.TemporaryDirectory() as name,
+        running(stack, Path(name)) as servers,
+    ):
+        ways = contestants(servers, token)
+        found = rates(ways, rounds, seconds)
+        half = found[ways[2].name]["per_s"] / 2
+        figures = _ratios(ways, found)
+        figures |= asyncio.run(added(ways, half))
+        figures |= asyncio.run(streamed(servers["gateway"], stack))
     return figures
+
+
+async def streamed(server: Server, stack: Stack) -> dict[str, float]:
+    """Return how fast a gigabyte passes each way, and what memory it takes."""
+    async with far_end(port_of(stack, "far-end"), _GIGABYTE):
+        found = await stream(server, f"{server.url}{BYTES}/one", _GIGABYTE)
+    return {
+        "up_mb_per_s": found.up_mb_per_s,
+        "down_mb_per_s": found.down_mb_per_s,
+        "stream_growth_mb": found.growth_mb,
+    }
 
 
 def _ratios(

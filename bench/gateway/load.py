@@ -5,10 +5,12 @@ import re
 import shutil
 import subprocess
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import aiohttp
 
+from bench.gateway.far_end import PART
 from bench.gateway.rig import Server
 from deploy.embedded.packages import DebianPackage, ensure_packages
 
@@ -16,7 +18,6 @@ _WRK = DebianPackage(
     "wrk", "the load of this benchmark", lambda: shutil.which("wrk") is not None
 )
 _CONNECTIONS = 32
-_PART = b"x" * 65_536
 _TOLD = re.compile(r"(\d+) requests in .*?Requests/sec:\s+([\d.]+)", re.DOTALL)
 
 
@@ -58,9 +59,7 @@ def full_speed(
     )
     cpu = server.cpu_seconds - cpu
     assert "Non-2xx" not in done.stdout, done.stdout
-    found = re.search(
-        r"(\d+) requests in .*?Requests/sec:\s+([\d.]+)", done.stdout, re.DOTALL
-    )
+    found = _TOLD.search(done.stdout)
     assert found is not None, done.stdout
     return Rate(float(found[2]), cpu / int(found[1]) * 1e6)
 
@@ -92,25 +91,43 @@ async def steady(
     return waits
 
 
-async def stream(server: Server, path: str, size: int) -> float:
-    """Send and then fetch so many bytes; return how much memory grew, in MB."""
+@dataclass(frozen=True)
+class Stream:
+    """What one long stream each way gave.
+
+    Attributes:
+        growth_mb: Of the server's memory, the most of both.
+    """
+
+    up_mb_per_s: float
+    down_mb_per_s: float
+    growth_mb: float
+
+
+async def stream(server: Server, url: str, size: int) -> Stream:
+    """Send and then fetch so many bytes through a server."""
     before = most = server.rss_kb
 
-    async def parts() -> object:
+    def look() -> None:
         nonlocal most
-        for _ in range(size // len(_PART)):
-            most = max(most, server.rss_kb)
-            yield _PART
+        most = max(most, server.rss_kb)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(size // len(PART)):
+            look()
+            yield PART
 
     async with aiohttp.ClientSession() as http:
         headers = {"Content-Length": str(size)}
-        url = f"{server.url}{path}"
+        started = time.perf_counter()
         async with http.post(url, data=parts(), headers=headers) as answer:
-            await answer.read()
+            assert await answer.text() == str(size), answer.status
+        turned = time.perf_counter()
         async with http.get(url) as answer:
             got = 0
-            async for part in answer.content.iter_chunked(len(_PART)):
+            async for part in answer.content.iter_chunked(len(PART)):
                 got += len(part)
-                most = max(most, server.rss_kb)
+                look()
             assert got == size, (answer.status, got)
-    return (most - before) / 1_000
+    up, down = turned - started, time.perf_counter() - turned
+    return Stream(size / up / 1e6, size / down / 1e6, (most - before) / 1_000)

@@ -23,7 +23,7 @@ from deploy.embedded.servers.nginx import nginx_file
 
 OPEN, CLOSED, BYTES = "/api/v1/bench/open", "/api/v1/bench/closed", "/api/v1/bench/b"
 GATEWAYS = ("gateway", "many-routes", "httpx")
-_PORTS = ("upstream", "nginx", *GATEWAYS)
+_PORTS = ("upstream", "nginx", "far-end", *GATEWAYS)
 _FIRST_OFFSET = 70
 _START_SECONDS = 30.0
 _ROUTES = 200
@@ -36,7 +36,7 @@ http {{
   client_body_temp_path temp/body; proxy_temp_path temp/proxy;
   fastcgi_temp_path temp/fastcgi; uwsgi_temp_path temp/uwsgi;
   scgi_temp_path temp/scgi;
-  access_log off; client_max_body_size 2g; keepalive_requests 1000000;
+  access_log off; keepalive_requests 1000000;
   upstream behind {{ server 127.0.0.1:{upstream}; keepalive 64; }}
   server {{
     listen 127.0.0.1:{port};
@@ -46,7 +46,6 @@ http {{
 """
 _ANSWER = """
     location / {{ default_type application/json; return 200 '{body}'; }}
-    location {bytes} {{ root {folder}; }}
 """
 _PROXY = """
     location / {
@@ -78,11 +77,16 @@ class Server:
         return rss_kb_of(self.pid)
 
 
+def port_of(stack: Stack, name: str) -> int:
+    """Return the port of one of them, or of the far end of long streams."""
+    return stack.base + _FIRST_OFFSET + _PORTS.index(name)
+
+
 @contextmanager
 def running(stack: Stack, folder: Path) -> Iterator[dict[str, Server]]:
     """Run all of them while the block runs, by name."""
-    ports = {name: stack.base + _FIRST_OFFSET + n for n, name in enumerate(_PORTS)}
-    answer = _ANSWER.format(body=_BODY, bytes=BYTES, folder=folder / "files")
+    ports = {name: port_of(stack, name) for name in _PORTS}
+    answer = _ANSWER.format(body=_BODY)
     with ExitStack() as opened:
         found = {}
         for name, locations in (("upstream", answer), ("nginx", _PROXY)):
@@ -119,6 +123,7 @@ def _gateway(
         "GATEWAY_LOG_FILE": str(folder / f"{name}.jsonl"),
         "GATEWAY_ROUTES_FILE": str(routes),
         "GATEWAY_PROJECT_URL": f"http://127.0.0.1:{ports['upstream']}",
+        "GATEWAY_MEDIA_URL": f"http://127.0.0.1:{ports['far-end']}",
         "GATEWAY_ADDRESS_RATE_PER_SECOND": "1000000",
         "GATEWAY_ADDRESS_BURST": "1000000",
         "GATEWAY_USER_RATE_PER_SECOND": "1000000",
@@ -137,7 +142,7 @@ def _routes(*, many: bool) -> list[dict[str, object]]:
     routes: list[dict[str, object]] = [
         {"prefix": OPEN, "is_anonymous": True, **shared},
         {"prefix": CLOSED, **shared},
-        {"prefix": BYTES, "is_anonymous": True, **shared, **long},
+        {"prefix": BYTES, "is_anonymous": True, **shared, "service": "media", **long},
     ]
     if many:
         others = range(_ROUTES - len(routes))
