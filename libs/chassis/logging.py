@@ -10,6 +10,7 @@ import logging
 import logging.handlers
 import os
 import sys
+from contextlib import nullcontext
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
@@ -67,11 +68,25 @@ class _Sink:
     debug = info = warning = error = critical = exception = log = msg
 
 
+class _FileSink:
+    """The same for a file: a line of ours needs no record around it."""
+
+    def __init__(self, file: "_LogFile") -> None:
+        self._file = file
+
+    def msg(self, line: str) -> None:
+        self._file.write_line(line)
+
+    debug = info = warning = error = critical = exception = log = msg
+
+
 class _SinkFactory:
     def __init__(self, handler: logging.Handler) -> None:
         self._handler = handler
 
     def __call__(self, *_: object) -> WrappedLogger:
+        if isinstance(self._handler, _LogFile):
+            return _FileSink(self._handler)
         return _Sink(self._handler)
 
 
@@ -175,16 +190,37 @@ class _LogFile(logging.handlers.RotatingFileHandler):
     _size = 0
     _next_line = 0
 
+    def write_line(self, line: str) -> None:
+        """Write a rendered line; a full disk stops nobody."""
+        with self.lock or nullcontext():
+            try:
+                self._write(line)
+            except (OSError, ValueError):  # ValueError: the file is closed already
+                self.handleError(
+                    logging.LogRecord(_RENDERED, 20, "", 0, line, None, None)
+                )
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record; the library calls this with the lock held."""
+        try:
+            self._write(self.format(record))
+        except Exception:  # noqa: BLE001 - as the library does
+            self.handleError(record)
+
+    def _write(self, line: str) -> None:
+        self._next_line = len(line.encode()) + 1
+        self._size += self._next_line
+        if self._size > self.maxBytes:
+            self.doRollover()
+        if self.stream is None:
+            self.stream = self._open()
+        self.stream.write(f"{line}\n")
+        self.stream.flush()
+
     def _open(self) -> TextIOWrapper:
         stream = super()._open()
         self._size = os.fstat(stream.fileno()).st_size + self._next_line
         return stream
-
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the library's
-        """Tell whether the file has no room for a record."""
-        self._next_line = len(self.format(record).encode()) + 1
-        self._size += self._next_line
-        return self._size > self.maxBytes
 
 
 def _handler(settings: ServiceSettings) -> logging.Handler:

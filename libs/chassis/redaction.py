@@ -22,6 +22,7 @@ _SECRET_NAMES = frozenset(
 _SECRET_SUFFIXES = ("_password", "_secret", "_token", "_cookie", "_private_key")
 _TOKEN_PATTERN = re.compile(r"eyJ[A-Za-z0-9_-]{6,}(?:\.[A-Za-z0-9_-]*)+")
 _URL_ACCOUNT_PATTERN = re.compile(r"(://)[^/\s@]*@")
+_HARMLESS = frozenset({bool, int, float, type(None)})
 _DEPTH = 4
 _MAX_FRAMES = 40
 _MAX_MESSAGE = 300
@@ -39,7 +40,12 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     A value is replaced when its name is one of the known secret names, and inside
     texts whatever has the form of a JSON Web Token or of an account in a URL.
     """
-    return {name: _clean(name, value, _DEPTH) for name, value in event.items()}
+    return {
+        name: value
+        if type(value) in _HARMLESS and not _is_secret_name(name)
+        else _clean(name, value, _DEPTH)
+        for name, value in event.items()
+    }
 
 
 def describe_exception(error: BaseException) -> list[dict[str, object]]:
