@@ -1,6 +1,6 @@
 """The same gateway with httpx as its client, the peer that most would choose."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import httpx
@@ -13,13 +13,13 @@ from services.gateway.proxy.upstream import UpstreamRequest
 from services.gateway.settings import GatewaySettings
 
 
-class _Response:
-    """What the relay reads of a response."""
+class _Answer:
+    """What the relay reads of an answer."""
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
         self.status = response.status_code
-        self.raw_headers = response.headers.raw
+        self.headers = [(name.lower(), value) for name, value in response.headers.raw]
         self.content_type = response.headers.get("content-type", "")
         length = response.headers.get("content-length")
         self.content_length = None if length is None else int(length)
@@ -38,16 +38,17 @@ class _HttpxUpstreams:
         self._client = client
         self._instances = instances
 
-    @asynccontextmanager
-    async def answering(self, request: UpstreamRequest) -> AsyncIterator[_Response]:
-        """Send a request and yield the response."""
+    async def ask(
+        self, request: UpstreamRequest, relay: Callable[[_Answer], Awaitable[None]]
+    ) -> None:
+        """Send a request and have its answer relayed."""
         instance = self._instances[request.route.service].pick()
         async with self._client.stream(
             request.method,
             instance.base_url + request.target,
-            headers=list(request.headers.items()),
+            headers=request.headers,
         ) as response:
-            yield _Response(response)
+            await relay(_Answer(response))
 
 
 @asynccontextmanager
@@ -60,5 +61,5 @@ async def _open(
 
 
 if __name__ == "__main__":
-    gateway.open_upstreams = _open  # type: ignore[assignment]  # the one difference
+    gateway.open_upstreams = _open  # type: ignore[attr-defined]  # the one difference
     run(gateway.create_app, GatewaySettings)

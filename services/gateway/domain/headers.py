@@ -42,14 +42,6 @@ _COOKIE_HEADERS = frozenset(
     {b"cookie", b"origin", b"x-parley-client", b"x-parley-csrf"}
 )
 
-_RESPONSE_DROPPED = _HOP_BY_HOP | {
-    b"alt-svc",
-    b"server",
-    b"via",
-    b"x-powered-by",
-    b"x-request-id",  # the gateway's own stands
-}
-
 SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-opener-policy", b"same-origin"),
@@ -61,7 +53,18 @@ SECURITY_HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 """On every response; a service's own values are replaced (security.md HD-1)."""
 
-_OVERRIDDEN = frozenset(name for name, _ in SECURITY_HEADERS)
+_RESPONSE_DROPPED = (
+    _HOP_BY_HOP
+    | {name for name, _ in SECURITY_HEADERS}
+    | {
+        b"alt-svc",
+        b"server",
+        b"via",
+        b"x-powered-by",
+        b"x-request-id",  # the gateway's own stands
+    }
+)
+_NONE: frozenset[bytes] = frozenset()
 _CORS_PREFIX = b"access-control-"
 
 
@@ -75,12 +78,16 @@ def request_headers(
         has_cookies: Whether the route passes ``Cookie``.
     """
     pairs = list(received)
-    dropped = _REQUEST_DROPPED | _named_by_connection(pairs)
+    named = _named_by_connection(pairs)
     return [
         (name, value)
         for name, value in pairs
         if (has_cookies and name in _COOKIE_HEADERS)
-        or (name not in dropped and not name.startswith(_REQUEST_DROPPED_PREFIXES))
+        or not (
+            name in _REQUEST_DROPPED
+            or name in named
+            or name.startswith(_REQUEST_DROPPED_PREFIXES)
+        )
     ]
 
 
@@ -91,17 +98,25 @@ def response_headers(
 
     Same origin only: no CORS header ever passes (security.md CO-1). A response that
     does not say how long it may be kept is kept by nobody.
+
+    Args:
+        received: Names in lower case.
+        has_cookies: Whether the route passes ``Set-Cookie``.
     """
-    pairs = [(name.lower(), value) for name, value in received]
-    dropped = _RESPONSE_DROPPED | _OVERRIDDEN | _named_by_connection(pairs)
-    kept = [
-        (name, value)
-        for name, value in pairs
-        if name not in dropped
-        and not name.startswith(_CORS_PREFIX)
-        and (has_cookies or name != b"set-cookie")
-    ]
-    if not any(name == b"cache-control" for name, _ in kept):
+    pairs = list(received)
+    named = _named_by_connection(pairs)
+    kept: Headers = []
+    is_kept_by_nobody = True
+    for pair in pairs:
+        name = pair[0]
+        if name in _RESPONSE_DROPPED or name in named or name.startswith(_CORS_PREFIX):
+            continue
+        if name == b"set-cookie" and not has_cookies:
+            continue
+        if name == b"cache-control":
+            is_kept_by_nobody = False
+        kept.append(pair)
+    if is_kept_by_nobody:
         kept.append((b"cache-control", b"no-store"))
     kept.extend(SECURITY_HEADERS)
     return kept
@@ -109,14 +124,17 @@ def response_headers(
 
 def first(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
     """Return the first value of a header, or None."""
-    return next((value for key, value in headers if key == name), None)
+    for key, value in headers:
+        if key == name:
+            return value
+    return None
 
 
 def _named_by_connection(pairs: Headers) -> frozenset[bytes]:
     """Return the headers that ``Connection`` declares to be hop-by-hop."""
-    named: set[bytes] = set()
-    for name, value in pairs:
-        if name == b"connection":
-            named.update(token.strip().lower() for token in value.split(b","))
+    values = [value for name, value in pairs if name == b"connection"]
+    if not values or values == [b"keep-alive"]:
+        return _NONE
+    named = {token.strip().lower() for value in values for token in value.split(b",")}
     # A client must not use it to take away what the gateway relies on.
     return frozenset(named - {b"content-type", b"content-length", b"cookie"})

@@ -8,6 +8,7 @@ for a while that doubles, and is then tried with ordinary requests.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Self
 
 from libs.kernel import Clock
 
@@ -18,7 +19,7 @@ _REST_MAX_SECONDS = 30.0
 
 @dataclass(eq=False)
 class Instance:
-    """One process of a service.
+    """One process of a service; it counts as busy while a ``with`` block runs.
 
     Attributes:
         base_url: ``http://host:port``.
@@ -31,6 +32,13 @@ class Instance:
     outstanding: int = 0
     failures: int = 0
     rests_until: float = field(default=float("-inf"))
+
+    def __enter__(self) -> Self:
+        self.outstanding += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.outstanding -= 1
 
 
 class Instances:

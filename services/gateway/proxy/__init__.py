@@ -1,4 +1,4 @@
-"""The reverse proxy: raw ASGI in, an aiohttp connection pool out."""
+"""The reverse proxy: raw ASGI in, kept connections to the services out."""
 
 from services.gateway.proxy.discovery import Discovery
 from services.gateway.proxy.handler import Proxy

@@ -47,10 +47,9 @@ class RequestBody:
     @property
     def is_small(self) -> bool:
         """Whether it is known to fit into one piece of memory."""
-        return (
-            self.declared_bytes is not None
-            and self.declared_bytes <= _BUFFERED_MAX_BYTES
-        )
+        if self.declared_bytes is None:
+            return self.is_empty
+        return self.declared_bytes <= _BUFFERED_MAX_BYTES
 
     async def read(self) -> bytes:
         """Return the whole of a small body, the second time too.
@@ -58,6 +57,8 @@ class RequestBody:
         Raises:
             BodyTimeoutError, BodyTooLargeError, ClientGoneError: As they say.
         """
+        if self.is_empty:
+            return b""
         if self._whole is None:
             self._whole = b"".join([part async for part in self.stream()])
         return self._whole

@@ -1,14 +1,14 @@
 """One request, from the edge to a service and back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
-from multidict import CIMultiDict
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, SpanKind
+from opentelemetry.trace import NonRecordingSpan, SpanKind, Tracer
 
-from libs.chassis.asgi import Receive, Scope, Send
+from libs.chassis.asgi import Headers, Receive, Scope, Send
 from libs.chassis.problems import expected, send_problem
 from libs.events.tracing import parse_traceparent, traceparent_of
 from libs.kernel import new_id
@@ -31,10 +31,9 @@ from services.gateway.proxy.upstream import UpstreamRequest, Upstreams
 from services.gateway.service import Authenticator, Limiter
 
 _STATUS_CLIENT_GONE = 499  # nginx's own number for it; only in logs and metrics
-_AGENT_MAX_CHARACTERS = 256
+_AGENT_MAX_BYTES = 256
 
 logger = structlog.get_logger()
-tracer = trace.get_tracer("services.gateway")
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,7 @@ class Proxy:
         limiter: Whether it may ask now.
         credentials: Makes the internal tokens that services trust.
         upstreams: The way to the services.
+        tracer: Opens the request's span.
     """
 
     table: RouteTable
@@ -56,18 +56,19 @@ class Proxy:
     limiter: Limiter
     credentials: Credentials
     upstreams: Upstreams
+    # Asked for late: what stands for a tracer before there is a provider is slower.
+    tracer: Tracer = field(default_factory=lambda: trace.get_tracer("services.gateway"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one HTTP request; every outcome is one response and one log line."""
         caller = self.edge.caller(scope)
         request_id = caller.request_id or new_id()
         exchange = Exchange(scope["method"], caller, request_id)
-        with (
-            structlog.contextvars.bound_contextvars(correlation_id=request_id),
-            tracer.start_as_current_span(
-                exchange.method, context=_context(scope), kind=SpanKind.SERVER
-            ) as span,
-        ):
+        # Each request is a task of its own, and so is its context.
+        structlog.contextvars.bind_contextvars(correlation_id=request_id)
+        with self.tracer.start_as_current_span(
+            exchange.method, context=_context(scope), kind=SpanKind.SERVER
+        ) as span:
             try:
                 await self._serve(exchange, scope, receive, send)
             except ClientGoneError as error:
@@ -97,12 +98,12 @@ class Proxy:
             route=route,
             method=exchange.method,
             target=f"{path}?{query}" if query else path,
-            headers=self._headers(route, exchange, scope, body),
+            headers=self._headers(route, exchange, scope),
             body=body,
         )
+        relay = partial(relay_response, route=route, exchange=exchange, send=send)
         with DisconnectWatch(body):
-            async with self.upstreams.answering(request) as response:
-                await relay_response(response, route, exchange, send)
+            await self.upstreams.ask(request, relay)
 
     async def _admit(
         self, route: Route, exchange: Exchange, authorization: bytes | None
@@ -153,25 +154,19 @@ class Proxy:
                 raise
             return None
 
-    def _headers(
-        self, route: Route, exchange: Exchange, scope: Scope, body: RequestBody
-    ) -> CIMultiDict[str]:
-        received = request_headers(scope["headers"], has_cookies=route.has_cookies)
-        headers = CIMultiDict(
-            (name.decode("latin-1"), value.decode("latin-1"))
-            for name, value in received
-        )
+    def _headers(self, route: Route, exchange: Exchange, scope: Scope) -> Headers:
+        headers = request_headers(scope["headers"], has_cookies=route.has_cookies)
         token = self.credentials.token(route.service, exchange.identity)
-        agent = headers.get("user-agent", "")[:_AGENT_MAX_CHARACTERS]
-        headers["Authorization"] = f"Bearer {token}"
-        headers["X-Request-Id"] = exchange.request_id
-        headers["X-Client-Address"] = exchange.caller.address
-        headers["X-Client-Agent"] = agent
-        if body.declared_bytes is not None:
-            headers["Content-Length"] = str(body.declared_bytes)
+        agent = first(headers, b"user-agent") or b""
+        headers += [
+            (b"authorization", b"Bearer " + token.encode("ascii")),
+            (b"x-request-id", exchange.request_id.encode("ascii")),
+            (b"x-client-address", exchange.caller.address.encode("latin-1")),
+            (b"x-client-agent", agent[:_AGENT_MAX_BYTES]),
+        ]
         traceparent = traceparent_of(trace.get_current_span().get_span_context())
         if traceparent is not None:
-            headers["traceparent"] = traceparent
+            headers.append((b"traceparent", traceparent.encode("ascii")))
         return headers
 
 

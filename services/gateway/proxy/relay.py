@@ -1,6 +1,5 @@
 """A service's response, passed to the client."""
 
-import aiohttp
 import orjson
 import structlog
 
@@ -9,6 +8,7 @@ from services.gateway.domain.errors import UpstreamFailedError
 from services.gateway.domain.headers import response_headers
 from services.gateway.domain.limits import limit_headers
 from services.gateway.domain.routing import Route
+from services.gateway.proxy.answer import Answer
 from services.gateway.proxy.exchange import Exchange
 
 _WHOLE_MAX_BYTES = 65_536
@@ -21,7 +21,7 @@ logger = structlog.get_logger()
 
 
 async def relay_response(
-    response: aiohttp.ClientResponse, route: Route, exchange: Exchange, send: Send
+    answer: Answer, route: Route, exchange: Exchange, send: Send
 ) -> None:
     """Send a service's response on, holding at most one part of it in memory.
 
@@ -29,24 +29,24 @@ async def relay_response(
         UpstreamFailedError: A server error that is no problem of ours: its text could
             tell what nobody outside should know; or the service refused the gateway's
             own token, which no client can mend. Nothing was sent.
-        aiohttp.ClientError, TimeoutError: The service broke off.
+        BrokenOffError, TimeoutError: The service broke off.
     """
-    length = response.content_length
+    length = answer.content_length
     is_whole = length is not None and length <= _WHOLE_MAX_BYTES
-    if response.status == _UNAUTHENTICATED or response.status >= _SERVER_ERROR:
-        await _check_problem(response, route, is_whole=is_whole)
-    headers = response_headers(response.raw_headers, has_cookies=route.has_cookies)
+    if answer.status == _UNAUTHENTICATED or answer.status >= _SERVER_ERROR:
+        await _check_problem(answer, route, is_whole=is_whole)
+    headers = response_headers(answer.headers, has_cookies=route.has_cookies)
     headers.append((b"x-request-id", exchange.request_id.encode()))
     if exchange.limits is not None:
         headers.extend(limit_headers(exchange.limits))
     if is_whole or exchange.method == "HEAD":
-        body = await response.read()
-        await _start(exchange, response.status, headers, send)
+        body = await answer.read()
+        await _start(exchange, answer.status, headers, send)
         exchange.sent_bytes = len(body)
         await send({"type": "http.response.body", "body": body})
         return
-    await _start(exchange, response.status, headers, send)
-    async for part in response.content.iter_any():
+    await _start(exchange, answer.status, headers, send)
+    async for part in answer.parts():
         exchange.sent_bytes += len(part)
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
@@ -58,14 +58,12 @@ async def _start(exchange: Exchange, status: int, headers: Headers, send: Send) 
     await send({"type": "http.response.start", "status": status, "headers": headers})
 
 
-async def _check_problem(
-    response: aiohttp.ClientResponse, route: Route, *, is_whole: bool
-) -> None:
+async def _check_problem(answer: Answer, route: Route, *, is_whole: bool) -> None:
     failed = UpstreamFailedError(route.service)
-    if not is_whole or response.content_type != _PROBLEM_TYPE:
+    if not is_whole or answer.content_type != _PROBLEM_TYPE:
         raise failed
     try:
-        problem = orjson.loads(await response.read())
+        problem = orjson.loads(await answer.read())
     except orjson.JSONDecodeError:
         raise failed from None
     code = problem.get("code") if isinstance(problem, dict) else None

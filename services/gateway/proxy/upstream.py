@@ -1,23 +1,19 @@
-"""The way to the services: one connection pool, and what its failures mean."""
+"""The way to the services: which instance, whether at all, whether again."""
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import cache
 
-import aiohttp
 import structlog
-from multidict import CIMultiDict
-from yarl import URL
 
+from libs.chassis.asgi import Headers
 from libs.chassis.breaker import Breaker
 from libs.chassis.requests import BUDGET_HEADER
-from libs.kernel import UnavailableError
+from libs.kernel import InvalidError, UnavailableError
 from services.gateway.domain.errors import (
     UNREACHED,
-    ClientGoneError,
     UpstreamFailedError,
     UpstreamTimeoutError,
     UpstreamUnavailableError,
@@ -25,19 +21,22 @@ from services.gateway.domain.errors import (
 from services.gateway.domain.instances import Instance, Instances
 from services.gateway.domain.retrying import RetryBudget, may_retry
 from services.gateway.domain.routing import Route
+from services.gateway.proxy.answer import Answer, BrokenOffError, NotReachedError
 from services.gateway.proxy.body import RequestBody
+from services.gateway.proxy.connection import Connection
+from services.gateway.proxy.pool import Pool, open_pool
 
-_CONNECT_SECONDS = 1.0
-_POOL_WAIT_SECONDS = 2.0
-_CONNECTIONS_PER_SERVICE = 256
-_KEEPALIVE_SECONDS = 15.0  # less than the services' 30: the gateway closes first
 _PROBE_SECONDS = 2.0
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+_BUDGET_NAME = BUDGET_HEADER.lower().encode()
+_BROKEN = (BrokenOffError, NotReachedError, TimeoutError)
+Relay = Callable[[Answer], Awaitable[None]]
 _FAILURES = (UpstreamFailedError, UpstreamUnavailableError)
 
 logger = structlog.get_logger()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class UpstreamRequest:
     """What is sent to a service.
 
@@ -45,51 +44,72 @@ class UpstreamRequest:
         route: Decides service and timeouts.
         method: As received.
         target: Path and query in wire form.
-        headers: As they are to be sent.
+        headers: As they are to be sent; those of the body and ``Host`` are added.
         body: The client's body, not yet read unless it is small.
+        has_begun: Whether a service's answer has.
     """
 
     route: Route
     method: str
     target: str
-    headers: CIMultiDict[str]
+    headers: Headers
     body: RequestBody
+    has_begun: bool = False
+
+    def head(self, host: bytes, seconds: float) -> bytes:
+        """Return request line and headers as they are sent.
+
+        Args:
+            host: Of the instance.
+            seconds: The time in which it may begin to answer.
+
+        Raises:
+            InvalidError: A value would end its line; granian lets none through.
+        """
+        lines = [f"{self.method} {self.target} HTTP/1.1".encode("ascii")]
+        lines.append(b"host: " + host)
+        lines += [b"%b: %b" % pair for pair in self.headers]
+        lines.append(b"%b: %d" % (_BUDGET_NAME, seconds * 1_000))
+        if not self.body.is_empty or self.method in _WITH_BODY:
+            lines.append(self._framing())
+        head = b"\r\n".join(lines) + b"\r\n\r\n"
+        if head.count(b"\n") != len(lines) + 1 or head.count(b"\r") != len(lines) + 1:
+            raise InvalidError("header_invalid", "A header holds a line break.")
+        return head
+
+    def _framing(self) -> bytes:
+        if self.body.is_empty:
+            return b"content-length: 0"  # RFC 9110, section 8.6
+        if self.body.declared_bytes is None:
+            return b"transfer-encoding: chunked"
+        return b"content-length: %d" % self.body.declared_bytes
 
 
 class Upstreams:
-    """Sends requests to services: which instance, whether at all, whether again.
+    """Sends requests to services.
 
     Args:
-        session: The pool; follows no redirect, keeps no cookie, decodes nothing.
+        pool: The connections.
         instances: By service.
         new_breaker: Makes the breaker of a service, closed.
     """
 
     def __init__(
         self,
-        session: aiohttp.ClientSession,
+        pool: Pool,
         instances: Mapping[str, Instances],
         new_breaker: Callable[[str], Breaker],
     ) -> None:
-        self._session = session
+        self._pool = pool
         self._instances = dict(instances)
         self._new_breaker = new_breaker
         self._breakers: dict[tuple[str, str], Breaker] = {}
         self._budgets = {service: RetryBudget() for service in instances}
 
-    @property
-    def services(self) -> frozenset[str]:
-        """Names that can be sent to."""
-        return frozenset(self._instances)
+    async def ask(self, request: UpstreamRequest, relay: Relay) -> None:
+        """Send a request and have its answer relayed when its headers are there.
 
-    @asynccontextmanager
-    async def answering(
-        self, request: UpstreamRequest
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """Send a request and yield the response when its headers are there.
-
-        What is raised in the block counts as well: a body that breaks off is no
-        answer.
+        What is raised by `relay` counts as well: a body that breaks off is no answer.
 
         Raises:
             BodyTimeoutError, BodyTooLargeError, ClientGoneError: The client's part
@@ -102,8 +122,7 @@ class Upstreams:
         breaker = self._breaker(request.route)
         limit = _allowed_seconds(breaker, request.route)
         try:
-            async with self._tried(request, limit) as response:
-                yield response
+            await self._try(request, limit, relay)
         except (UpstreamFailedError, UpstreamTimeoutError, UpstreamUnavailableError):
             breaker.failed()
             raise
@@ -112,16 +131,14 @@ class Upstreams:
             raise
         breaker.succeeded()
 
-    @asynccontextmanager
-    async def _tried(
-        self, request: UpstreamRequest, limit: float
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _try(self, request: UpstreamRequest, limit: float, relay: Relay) -> None:
+        """Ask one instance, and another one if the first has not begun to answer."""
         service = request.route.service
         instances, budget = self._instances[service], self._budgets[service]
         budget.earn()
         instance = instances.pick()
         try:
-            response = await self._asked(request, instance, limit)
+            await self._ask(request, instance, limit, relay)
         except _FAILURES as failure:
             other = instances.pick(beside=instance)
             # Who could not be reached has seen nothing: another one costs no retry.
@@ -129,70 +146,34 @@ class Upstreams:
             if not (_may_retry(request, failure) and (is_free or budget.spend())):
                 raise
             logger.info("upstream_retried", upstream=service, code=failure.code)
-            instance = other
-            response = await self._asked(request, instance, limit)
-        try:
-            async with response:
-                try:
-                    yield response
-                except (aiohttp.ClientError, TimeoutError) as error:
-                    raise upstream_failure(error, service) from error
-        finally:
-            instance.outstanding -= 1
-
-    async def _asked(
-        self, request: UpstreamRequest, instance: Instance, limit: float
-    ) -> aiohttp.ClientResponse:
-        """Return the response of one instance, which is then counted as busy."""
-        service = request.route.service
-        instances = self._instances[service]
-        instance.outstanding += 1
-        try:
-            response = await self._send(request, instance, limit)
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            instance.outstanding -= 1
-            if request.body.failure is not None:
-                raise request.body.failure from error
-            instances.failed(instance)
-            raise upstream_failure(error, service) from error
-        except BaseException:
-            instance.outstanding -= 1
-            raise
-        instances.answered(instance)
-        return response
-
-    async def _send(
-        self, request: UpstreamRequest, instance: Instance, limit: float
-    ) -> aiohttp.ClientResponse:
-        route, body = request.route, request.body
-        if body.is_empty:
-            content = None
-        elif body.is_small:
-            content = await body.read()
         else:
-            # A service that stops reading must not hold the upload for ever.
-            whole = route.body_timeout_seconds + limit
-            request.headers[BUDGET_HEADER] = _milliseconds(whole)
-            async with asyncio.timeout(whole):
-                return await self._request(request, instance, limit, body.stream())
-        request.headers[BUDGET_HEADER] = _milliseconds(limit)
-        return await self._request(request, instance, limit, content)
+            return
+        await self._ask(request, other, limit, relay)
 
-    async def _request(
-        self,
-        request: UpstreamRequest,
-        instance: Instance,
-        limit: float,
-        content: bytes | AsyncIterator[bytes] | None,
-    ) -> aiohttp.ClientResponse:
-        return await self._session.request(
-            request.method,
-            URL(instance.base_url + request.target, encoded=True),
-            headers=request.headers,
-            data=content,
-            allow_redirects=False,
-            timeout=_timeout(limit),
-        )
+    async def _ask(
+        self, request: UpstreamRequest, instance: Instance, limit: float, relay: Relay
+    ) -> None:
+        service, body = request.route.service, request.body
+        instances = self._instances[service]
+        # A client may take its time: no connection waits for it.
+        content = await body.read() if body.is_small else body.stream()
+        origin = self._pool.origin(instance.base_url)
+        with instance:
+            try:
+                connection = await origin.take()
+                try:
+                    answer = await _send(request, content, connection, limit)
+                    request.has_begun = True
+                    instances.answered(instance)
+                    await relay(answer)
+                finally:
+                    origin.give_back(connection)
+            except _BROKEN as error:
+                if body.failure is not None:
+                    raise body.failure from error
+                if not request.has_begun:
+                    instances.failed(instance)
+                raise upstream_failure(error, service) from error
 
     def _breaker(self, route: Route) -> Breaker:
         key = (route.service, route.limit_class)
@@ -206,36 +187,40 @@ class Upstreams:
 async def open_upstreams(
     instances: Mapping[str, Instances], new_breaker: Callable[[str], Breaker]
 ) -> AsyncIterator[Upstreams]:
-    """Open the connection pool; leaving closes every connection."""
-    connector = aiohttp.TCPConnector(
-        limit=0,
-        limit_per_host=_CONNECTIONS_PER_SERVICE,
-        keepalive_timeout=_KEEPALIVE_SECONDS,
-    )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        auto_decompress=False,
-        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-        trust_env=False,
-        max_line_size=16_384,
-        max_field_size=16_384,
-    ) as session:
-        # Or aiohttp would send again by itself, beside the budget; its own test client
-        # switches it off so, there is no parameter.
-        session._retry_connection = False  # noqa: SLF001 - see above
-        yield Upstreams(session, instances, new_breaker)
+    """Open the way to the services; leaving closes every connection."""
+    async with open_pool() as pool:
+        yield Upstreams(pool, instances, new_breaker)
 
 
 def upstream_failure(error: Exception, service: str) -> Exception:
-    """Return what a failure of the client library means to the caller."""
-    if isinstance(error, ClientGoneError):
-        return error
+    """Return what a failure of a connection means to the caller."""
     if isinstance(error, TimeoutError):
         return UpstreamTimeoutError(service)
-    if isinstance(error, aiohttp.ClientConnectorError):
+    if isinstance(error, NotReachedError):
         return UpstreamUnavailableError(service)
     return UpstreamFailedError(service)
+
+
+async def _send(
+    request: UpstreamRequest,
+    content: bytes | AsyncIterator[bytes],
+    connection: Connection,
+    limit: float,
+) -> Answer:
+    is_bodiless = request.method == "HEAD"
+    if isinstance(content, bytes):
+        head = request.head(connection.host, limit)
+        return await connection.ask(head, content, limit, is_bodiless=is_bodiless)
+    # A service that stops reading must not hold the upload for ever.
+    whole = request.route.body_timeout_seconds + limit
+    async with asyncio.timeout(whole):
+        return await connection.ask(
+            request.head(connection.host, whole),
+            content,
+            limit,
+            is_chunked=request.body.declared_bytes is None,
+            is_bodiless=is_bodiless,
+        )
 
 
 def _allowed_seconds(breaker: Breaker, route: Route) -> float:
@@ -254,19 +239,5 @@ def _may_retry(request: UpstreamRequest, failure: UnavailableError) -> bool:
         request.method,
         failure,
         is_idempotent=request.route.is_idempotent,
-        is_resendable=body.is_empty or body.is_small,
-    )
-
-
-def _milliseconds(seconds: float) -> str:
-    return str(int(seconds * 1_000))
-
-
-@cache
-def _timeout(read_seconds: float) -> aiohttp.ClientTimeout:
-    return aiohttp.ClientTimeout(
-        total=None,
-        connect=_POOL_WAIT_SECONDS,
-        sock_connect=_CONNECT_SECONDS,
-        sock_read=read_seconds,
+        is_resendable=body.is_small and not request.has_begun,
     )

@@ -1,12 +1,10 @@
 """What a trace shows of a request: method, route and service, never a path."""
 
 import ipaddress
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
@@ -35,26 +33,17 @@ class Stubs:
         """Return a token."""
         return "token"
 
-    @asynccontextmanager
-    async def answering(self, request: UpstreamRequest) -> AsyncIterator[None]:
+    async def ask(self, request: UpstreamRequest, _: object) -> None:
         """Reach nobody."""
         raise UpstreamUnavailableError(request.route.service)
-        yield
 
 
-@pytest.fixture
-def spans(monkeypatch: pytest.MonkeyPatch) -> InMemorySpanExporter:
-    """Spans that the proxy ended."""
+async def ask(method: str, path: str) -> ReadableSpan:
+    """Send one request through a proxy of stubs; return the span that it ended."""
     exporter = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("services.gateway")
-    monkeypatch.setattr("services.gateway.proxy.handler.tracer", tracer)
-    return exporter
-
-
-async def ask(method: str, path: str) -> None:
-    """Send one request through a proxy of stubs."""
     stubs: Any = Stubs()
     table = parse_routes(
         ROUTES, services=frozenset({"auth"}), limit_classes=frozenset({"default"})
@@ -75,16 +64,15 @@ async def ask(method: str, path: str) -> None:
     async def send(_: object) -> None:
         pass
 
-    await Proxy(table, edge, stubs, stubs, stubs, stubs)(scope, receive, send)
+    await Proxy(table, edge, stubs, stubs, stubs, stubs, tracer)(scope, receive, send)
+    (span,) = exporter.get_finished_spans()
+    return span
 
 
-async def test_a_proxied_request_is_named_by_its_route(
-    spans: InMemorySpanExporter,
-) -> None:
+async def test_a_proxied_request_is_named_by_its_route() -> None:
     """Route, status and upstream are on the span; the id in the path is not."""
     user_id = new_id()
-    await ask("GET", f"/api/v1/users/{user_id}")
-    (span,) = spans.get_finished_spans()
+    span = await ask("GET", f"/api/v1/users/{user_id}")
     assert span.name == "GET /api/v1/users"
     assert dict(span.attributes or {}) == {
         "http.request.method": "GET",
@@ -99,11 +87,10 @@ async def test_a_proxied_request_is_named_by_its_route(
     ("method", "name", "known"), [("POST", "POST", "POST"), ("BREW", "HTTP", "_OTHER")]
 )
 async def test_a_request_without_a_route_has_none_in_its_span(
-    spans: InMemorySpanExporter, method: str, name: str, known: str
+    method: str, name: str, known: str
 ) -> None:
     """A stranger's path or method names no span."""
-    await ask(method, "/api/v1/nothing")
-    (span,) = spans.get_finished_spans()
+    span = await ask(method, "/api/v1/nothing")
     assert span.name == name
     assert dict(span.attributes or {}) == {
         "http.request.method": known,
