@@ -14,7 +14,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
 .PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults history cov cov-events \
-	smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
+	smoke image images image-smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
@@ -86,6 +86,16 @@ cov-events: setup ## Branch coverage of libs/events by its own tests; fails belo
 smoke: setup ## Start each service with its own requirements alone
 	@PYTHONPATH=. $(PYTHON) scripts/smoke.py $(or $(S),$(SERVICES))
 
+# --- packaging ------------------------------------------------------------------
+image: ## Build a service's container image (S=chat)
+	@bash scripts/images/build.sh $(or $(S),$(error name a service: make image S=chat))
+
+images: ## Build the images of all services
+	@bash scripts/images/build.sh $(SERVICES)
+
+image-smoke: setup ## Run images as production does, on servers of their own (S=chat for one)
+	@PYTHONPATH=. $(PYTHON) -m scripts.images.smoke $(or $(S),$(SERVICES))
+
 bench: setup ## Run a benchmark, on the running stack where it needs one (B=chat-quiet)
 	@[ -n "$(B)" ] || { echo "usage: make bench B=NAME; there are: $(BENCHES)"; exit 2; }
 	@[[ " $(ALONE) " = *" $(B) "* ]] || $(MAKE) --no-print-directory up
@@ -97,8 +107,8 @@ check: setup lint types arch architecture docs-check env-check schemas-check api
 fmt: setup ## Format the code
 	@$(PYTHON) -m ruff format -q $(SOURCES) && $(PYTHON) -m ruff check -q --fix $(SOURCES)
 
-lint: setup ## Format, ruff, spelling
-	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib
+lint: setup ## Format, ruff, spelling, Dockerfile
+	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib && .venv/bin/hadolint Dockerfile
 
 types: setup ## mypy strict
 	@$(PYTHON) -m mypy

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.stack import RunningStack, running_stack
@@ -19,6 +20,12 @@ from tests.support.stack import RunningStack, running_stack
 ENVIRONMENTS = Path(".smoke")
 READY_SECONDS = 40
 STOP_SECONDS = 30
+
+Launch = Callable[[RunningStack, str], "subprocess.Popen[bytes]"]
+"""Starts a service of a stack, in whatever way."""
+
+Look = Callable[[RunningStack, str], None]
+"""Looks at a service that runs."""
 
 
 def prepare(service: str) -> Path:
@@ -65,19 +72,29 @@ def _run(*command: str) -> None:
     subprocess.run(command, check=True)
 
 
-def main(services: list[str]) -> int:
-    """Start each service; return 0 when all became ready and stopped with 0."""
-    pythons = {service: prepare(service) for service in services}
-    print(f"environments made: {', '.join(pythons)}", flush=True)
+def nothing(_stack: RunningStack, _service: str) -> None:
+    """Look no further."""
+
+
+def run_each(services: list[str], launch: Launch, look: Look = nothing) -> int:
+    """Start services on a stack of servers; return how many did not end with 0.
+
+    Args:
+        services: Their names.
+        launch: Starts one.
+        look: Called when it is ready; raises where something is wrong.
+    """
     failed = 0
     with running_stack("smoke") as stack:
         running: dict[str, subprocess.Popen[bytes]] = {}
         try:
-            for service, python in pythons.items():
-                running[service] = start(python, stack, service)
-            for service, process in running.items():
-                wait_ready(process, stack, service)
-                print(f"  ready: {service}", flush=True)
+            for service in services:
+                began = time.monotonic()
+                running[service] = launch(stack, service)
+                wait_ready(running[service], stack, service)
+                seconds = time.monotonic() - began
+                print(f"  ready: {service}, after {seconds:.1f} s", flush=True)
+                look(stack, service)
         finally:
             for process in running.values():
                 process.terminate()
@@ -85,7 +102,18 @@ def main(services: list[str]) -> int:
                 status = process.wait(STOP_SECONDS)
                 failed += status != 0
                 print(f"  stopped: {service}, status {status}", flush=True)
-    return 1 if failed else 0
+    return failed
+
+
+def main(services: list[str]) -> int:
+    """Start each service; return 0 when all became ready and stopped with 0."""
+    pythons = {service: prepare(service) for service in services}
+    print(f"environments made: {', '.join(pythons)}", flush=True)
+
+    def launch(stack: RunningStack, service: str) -> subprocess.Popen[bytes]:
+        return start(pythons[service], stack, service)
+
+    return 1 if run_each(services, launch) else 0
 
 
 if __name__ == "__main__":

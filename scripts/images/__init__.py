@@ -1,0 +1,1 @@
+"""Container images: engine, base image, build, and a run as in production."""
