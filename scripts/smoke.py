@@ -65,7 +65,7 @@ def wait_ready(
             return
         time.sleep(0.1)
     log = stack.root / "log" / f"{service}.jsonl"
-    raise SystemExit(f"{service} did not get ready: see {log}")
+    raise SystemExit(f"{service} did not get ready; its log, if it has one: {log}")
 
 
 def _run(*command: str) -> None:

@@ -67,8 +67,9 @@ def settings_of(stack: RunningStack, service: str, folder: Path) -> dict[str, st
     for path in (folder, *folder.rglob("*")):
         shutil.chown(path, USER, USER)
     environment = {
-        name: value.replace(f"{stack.root}/secrets", str(folder)).replace(
-            str(stack.stack.ca_file), f"{folder}/ca.pem"
+        # The authority first: it lies below the secrets.
+        name: value.replace(str(stack.stack.ca_file), f"{folder}/ca.pem").replace(
+            f"{stack.root}/secrets", str(folder)
         )
         for name, value in stack.service_environment(service).items()
         if not name.endswith("_LOG_FILE")
@@ -151,7 +152,12 @@ def main(services: list[str]) -> int:
     with tempfile.TemporaryDirectory(prefix="parley-image-") as folder:
         Path(folder).chmod(0o755)
         trial = _Trial(Path(folder))
-        return 1 if run_each(services, trial.launch, trial.look) else 0
+        try:
+            return 1 if run_each(services, trial.launch, trial.look) else 0
+        except SystemExit:
+            for log in Path(folder).glob("*/log"):
+                print(f"--- {log.parent.name}\n{log.read_text()[-2000:]}")
+            raise
 
 
 if __name__ == "__main__":
