@@ -33,7 +33,7 @@ RUN touch /tmp/began && \
       -x '/(site-packages|test|tests|idlelib|tkinter|lib2to3|ensurepip|turtledemo)/' \
       "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" && \
     rm -rf /usr/local/lib/python3.*/site-packages/* /usr/local/lib/python3.*/ensurepip \
-      /usr/local/bin/pip* /etc/pip.conf /root/.cache /var/cache/* /var/log/* /var/lib/apt/lists/* && \
+      /usr/local/bin/pip* /etc/pip.conf "$HOME/.cache" /var/cache/* /var/log/* /var/lib/apt/lists/* && \
     mkdir /app && install -d -m 1777 /var/lib/parley && \
     find / -xdev -perm /6000 -type f -exec chmod a-s {} + && \
     find / -xdev ! -path '/proc/*' ! -path '/sys/*' ! -path '/dev/*' -newer /tmp/began \
