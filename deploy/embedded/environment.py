@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from deploy.embedded.keys import (
     FCM_PROJECT,
+    RINGS,
     SHARED_RINGS,
     fcm_account_file,
     internal_file,
@@ -75,6 +76,8 @@ def _shared(stack: Stack, service: str) -> dict[str, str]:
     if service in STORES:
         names["MONGO_DATABASE"] = database_of(service)
         names["STORAGE_KEYS_FILE"] = str(ring_file(stack, service, "storage"))
+    if "audit" in RINGS.get(service, ()):
+        names["AUDIT_KEYS_FILE"] = str(ring_file(stack, service, "audit"))
     for ring, holders in SHARED_RINGS.items():
         if service in holders:
             variable = f"{ring.upper().replace('-', '_')}_KEYS_FILE"
@@ -86,7 +89,6 @@ def _auth(stack: Stack) -> dict[str, str]:
     return {
         "ISSUER": stack.url("edge"),
         "PEPPER_KEYS_FILE": str(ring_file(stack, "auth", "pepper")),
-        "AUDIT_KEYS_FILE": str(ring_file(stack, "auth", "audit")),
         "REFRESH_KEYS_FILE": str(ring_file(stack, "auth", "refresh")),
         "SIGNING_KEYS_FILE": str(signing_file(stack)),
     }

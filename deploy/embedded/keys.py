@@ -19,7 +19,12 @@ from cryptography.hazmat.primitives.serialization import (
 from deploy.embedded.layout import Stack, write_private
 from deploy.embedded.passwords import SERVICES, STORES
 
-RINGS = {"auth": ("pepper", "refresh", "audit")}
+RINGS = {
+    "auth": ("pepper", "refresh", "audit"),
+    "chat": ("audit",),
+    "media": ("audit",),
+    "project": ("audit",),
+}
 """Rings that one service alone holds, beside its storage ring."""
 
 SHARED_RINGS = {

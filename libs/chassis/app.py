@@ -3,7 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,12 +18,15 @@ from libs.chassis.problems import (
     status_problem,
     validation_problem,
 )
-from libs.chassis.requests import RequestEdge, request_state
+from libs.chassis.requests import RequestEdge, request_state, route_template
 from libs.chassis.security import InternalTokenVerifier
 from libs.chassis.server import run
 from libs.chassis.settings import ServiceSettings
 from libs.chassis.version import VERSION
 from libs.kernel import AppError
+
+if TYPE_CHECKING:  # the gateway keeps no audit
+    from libs.chassis.audit import Refusals
 
 __all__ = ["Lifespan", "create_http_app", "run"]
 
@@ -50,6 +53,7 @@ def create_http_app(
     Args:
         settings: Its common part is read here.
         lifespan: Opens and closes everything; what it yields is ``request.state``.
+            Where ``refusals`` is in it, what is forbidden is recorded there.
         routers: The service's own routes, with their full public paths.
         title: For the OpenAPI document.
         health: The service adds its checks to it; the free space of `data_dir` is
@@ -98,6 +102,10 @@ def _checked(lifespan: Lifespan) -> Lifespan:
 
 async def _on_app_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, AppError)  # noqa: S101 - registered for it
+    refusals: Refusals | None = getattr(request.state, "refusals", None)
+    if refusals is not None:
+        way_in = f"{request.method} {route_template(request.scope)}"
+        await refusals.record(error, way_in, request.path_params)
     return _respond(request, problem_of(error))
 
 

@@ -13,6 +13,7 @@ from libs.chassis.access_tokens import (
     jwks_over_http,
 )
 from libs.chassis.internal_tokens import InternalTokenSigner, InternalTokenVerifier
+from libs.chassis.origins import Origin, bind_origin
 from libs.chassis.principals import Principal
 from libs.chassis.tokens import TokenInvalidError
 from libs.kernel import ForbiddenError, UnauthenticatedError
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 _BEARER = "bearer "
+_ADDRESS_HEADER = "x-client-address"
 _log = structlog.get_logger()
 
 
@@ -47,8 +49,12 @@ async def _any_principal(request: Request) -> Principal:
         _log.warning("internal_token_refused", reason=error.reason)
         raise _refused() from None
     structlog.contextvars.bind_contextvars(caller=principal.caller)
+    address = request.headers.get(_ADDRESS_HEADER, "")
     if principal.is_user:  # "service" and "anonymous" are no users
         structlog.contextvars.bind_contextvars(user_id=principal.user_id)
+        bind_origin(Origin(principal.user_id, principal.session_id, address))
+    else:
+        bind_origin(Origin(address=address))
     return principal
 
 

@@ -12,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.audit import AuditTrail, Refusals
+from libs.chassis.audit.opening import open_audit
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.http import ServiceClient
-from libs.chassis.mongo import open_mongo
-from libs.chassis.mongo import ping as ping_mongo
-from libs.chassis.redis import open_redis
-from libs.chassis.redis import ping as ping_redis
 from libs.chassis.security import (
     AccessTokenVerifier,
     InternalTokenSigner,
@@ -40,7 +38,11 @@ from services.chat.cache import (
 )
 from services.chat.consumers import worker
 from services.chat.listener import SocketLimits, SocketListener
-from services.chat.operations.opening import open_vault
+from services.chat.operations.opening import (
+    open_cache,
+    open_database,
+    open_vault,
+)
 from services.chat.operations.retention import keeping
 from services.chat.peers import Sharing
 from services.chat.repository import (
@@ -49,7 +51,6 @@ from services.chat.repository import (
     MongoPartitionStore,
     MongoUserRepository,
     MongoWriterStore,
-    Schema,
     SenderMarkers,
     open_records,
     own_stores,
@@ -100,6 +101,7 @@ class _Adapters:
     sender_markers: SenderMarkers
     keep_retention: CoroutineFunction
     sharing: Sharing
+    refusals: Refusals
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def _lifespan(settings: ChatSettings, health: Health) -> Lifespan:
                 markers=core.markers,
                 own=core.own,
                 presence=core.presence,
+                refusals=adapters.refusals,
             )
 
     return lifespan
@@ -165,15 +168,14 @@ async def _open_adapters(
     clock, rooms = SystemClock(), LocalRooms()
     sealer = FieldSealer(KeyRing.from_file(settings.message_transport_keys_file))
     vault = await stack.enter_async_context(open_vault(settings))
-    database = await stack.enter_async_context(open_mongo(settings))
-    health.add("mongodb", lambda: ping_mongo(database))
-    await Schema(database, clock).require_current()
-    redis = await _open_redis(settings, health, stack)
-    bus = await _open_bus(settings, health, stack, database)
+    database = await open_database(settings, health, stack)
+    redis = await open_cache(settings, health, stack)
+    bus = await _open_events(settings, health, stack, database)
     markers = SenderMarkers(database)
     writer = _writer(settings, bus, MongoWriterStore(database, vault, markers), sealer)
     sharing = _sharing(settings, database, writer)
     removals = RedisRemovalChannel(redis)
+    audit, refusals = await _open_audit(settings, database, stack)
     outside = Outside(
         bus=bus,
         conversations=MongoConversationRepository(database, vault, markers),
@@ -187,28 +189,28 @@ async def _open_adapters(
         rooms=rooms,
         removals=removals,
         sealer=sealer,
+        audit=audit,
         clock=clock,
     )
     kept = keeping(settings, outside, database)
     channels = (rooms, RedisTypingChannel(redis), removals)
-    return _Adapters(outside, bus, redis, *channels, markers, kept, sharing)
+    return _Adapters(outside, bus, redis, *channels, markers, kept, sharing, refusals)
 
 
-async def _open_redis(
-    settings: ChatSettings, health: Health, stack: AsyncExitStack
-) -> "Redis":
-    redis = await stack.enter_async_context(open_redis(settings))
-    health.add("redis", lambda: ping_redis(redis), is_critical=False)
-    return redis
-
-
-async def _open_bus(
+async def _open_events(
     settings: ChatSettings, health: Health, stack: AsyncExitStack, database: "Database"
 ) -> RabbitBus:
     opening = open_bus(bus_settings(settings), database, worker)
     bus = await stack.enter_async_context(opening)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
     return bus
+
+
+async def _open_audit(
+    settings: ChatSettings, database: "Database", stack: AsyncExitStack
+) -> tuple[AuditTrail, Refusals]:
+    audit = await open_audit(settings, database, stack)
+    return audit, Refusals(audit, SystemClock())
 
 
 def _writer(
@@ -352,6 +354,7 @@ def _dispatcher(
         | PresenceHandlers(core.presence).routes(),
         rates,
         adapters.outside.clock,
+        adapters.refusals,
     )
 
 

@@ -8,12 +8,11 @@ from pydantic_settings import SettingsConfigDict
 
 from libs.chassis.settings import (
     AmqpSettings,
+    AuditedServiceSettings,
     CommaList,
     InternalCallerSettings,
-    MongoSettings,
     Port,
     RedisSettings,
-    ServiceSettings,
 )
 from libs.kernel.rates import Limit
 from services.chat.domain.limits import Limits
@@ -21,7 +20,7 @@ from services.chat.domain.rates import Rated
 
 
 class ChatSettings(
-    ServiceSettings, MongoSettings, AmqpSettings, RedisSettings, InternalCallerSettings
+    AuditedServiceSettings, AmqpSettings, RedisSettings, InternalCallerSettings
 ):
     """What chat is told at start."""
 

@@ -4,6 +4,7 @@ from typing import Annotated, TypedDict, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
+from libs.chassis.audit import Refusals
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
 from libs.chassis.security import CurrentPrincipal
@@ -33,6 +34,7 @@ class MediaState(TypedDict):
 
     uploads: UploadService
     documents: DocumentService
+    refusals: Refusals
 
 
 def _uploads(request: Request) -> UploadService:

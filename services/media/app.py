@@ -12,6 +12,8 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from libs.chassis.app import create_http_app
+from libs.chassis.audit import AuditTrail, Refusals
+from libs.chassis.audit.opening import open_audit
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
@@ -60,6 +62,7 @@ class Adapters:
     renderer: PictureRenderer
     bus: EventBus
     lease: Lease
+    audit: AuditTrail
     clock: Clock
     folder: Path
 
@@ -73,6 +76,7 @@ class Application:
     documents: DocumentService
     processing: ProcessingService
     sweeping: SweepingService
+    refusals: Refusals
 
 
 def create_app(settings: MediaSettings) -> FastAPI:
@@ -84,7 +88,9 @@ def create_app(settings: MediaSettings) -> FastAPI:
         async with AsyncExitStack() as stack:
             application = await _open(settings, health, stack)
             yield MediaState(
-                uploads=application.uploads, documents=application.documents
+                uploads=application.uploads,
+                documents=application.documents,
+                refusals=application.refusals,
             )
 
     return create_http_app(
@@ -116,6 +122,7 @@ async def _open_adapters(
     await documents.ensure_indexes()
     await access.ensure_indexes()
     store = await stack.enter_async_context(open_s3(_s3_options(settings)))
+    audit = await open_audit(settings, database, stack)
     bus = await stack.enter_async_context(
         open_bus(bus_settings(settings), database, worker)
     )
@@ -130,6 +137,7 @@ async def _open_adapters(
         renderer=ChildPictureRenderer(concurrency=settings.image_children),
         bus=bus,
         lease=MongoLease(database, holder=settings.instance_id, clock=clock),
+        audit=audit,
         clock=clock,
         folder=folder,
     )
@@ -137,34 +145,60 @@ async def _open_adapters(
 
 def build_application(settings: MediaSettings, adapters: Adapters) -> Application:
     """Put the use cases together over open adapters."""
-    documents, store, bus = adapters.documents, adapters.store, adapters.bus
-    clock, policy = adapters.clock, AccessPolicy(adapters.access)
-    uploads = UploadPolicy(
-        max_bytes=settings.max_document_bytes,
-        ticket_lifetime=timedelta(seconds=settings.upload_seconds),
-    )
-    link_lifetime = timedelta(seconds=settings.download_seconds)
+    policy = AccessPolicy(adapters.access)
     processing = ProcessingService(
-        documents, store, adapters.renderer, bus, folder=adapters.folder
-    )
-    sweeping = SweepingService(
-        documents,
-        store,
-        processing,
-        adapters.lease,
-        clock=clock,
-        times=_sweep_times(settings),
+        adapters.documents,
+        adapters.store,
+        adapters.renderer,
+        adapters.bus,
+        audit=adapters.audit,
+        folder=adapters.folder,
     )
     return Application(
         access=adapters.access,
-        uploads=UploadService(
-            documents, store, policy, bus, clock=clock, policy=uploads
-        ),
-        documents=DocumentService(
-            documents, store, policy, bus, clock=clock, link_lifetime=link_lifetime
-        ),
+        uploads=_uploads(settings, adapters, policy),
+        documents=_documents(settings, adapters, policy),
         processing=processing,
-        sweeping=sweeping,
+        sweeping=SweepingService(
+            adapters.documents,
+            adapters.store,
+            processing,
+            adapters.lease,
+            clock=adapters.clock,
+            times=_sweep_times(settings),
+        ),
+        refusals=Refusals(adapters.audit, adapters.clock),
+    )
+
+
+def _uploads(
+    settings: MediaSettings, adapters: Adapters, policy: AccessPolicy
+) -> UploadService:
+    return UploadService(
+        adapters.documents,
+        adapters.store,
+        policy,
+        adapters.bus,
+        audit=adapters.audit,
+        clock=adapters.clock,
+        policy=UploadPolicy(
+            max_bytes=settings.max_document_bytes,
+            ticket_lifetime=timedelta(seconds=settings.upload_seconds),
+        ),
+    )
+
+
+def _documents(
+    settings: MediaSettings, adapters: Adapters, policy: AccessPolicy
+) -> DocumentService:
+    return DocumentService(
+        adapters.documents,
+        adapters.store,
+        policy,
+        adapters.bus,
+        audit=adapters.audit,
+        clock=adapters.clock,
+        link_lifetime=timedelta(seconds=settings.download_seconds),
     )
 
 

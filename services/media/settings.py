@@ -5,13 +5,13 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from libs.chassis.settings import AmqpSettings, MongoSettings, Port, ServiceSettings
+from libs.chassis.settings import AmqpSettings, AuditedServiceSettings, Port
 
 _URL = r"^https?://[^/\s]+$"
 _MEBIBYTE = 1024 * 1024
 
 
-class MediaSettings(ServiceSettings, MongoSettings, AmqpSettings):
+class MediaSettings(AuditedServiceSettings, AmqpSettings):
     """What media is told at start."""
 
     model_config = SettingsConfigDict(env_prefix="MEDIA_")

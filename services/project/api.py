@@ -4,6 +4,7 @@ from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Query, Request
 
+from libs.chassis.audit import Refusals
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
 from libs.chassis.security import CurrentPrincipal
@@ -33,6 +34,7 @@ class ProjectState(TypedDict):
 
     projects: ProjectService
     collaborators: CollaboratorService
+    refusals: Refusals
 
 
 def _projects(request: Request) -> ProjectService:

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from fastapi import FastAPI
 
 from libs.chassis.app import Lifespan, create_http_app
+from libs.chassis.audit import AuditTrail, Refusals
+from libs.chassis.audit.opening import open_audit
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
@@ -44,13 +46,15 @@ def project_state(
     users: UserDirectory,
     bus: EventBus,
     transport: FieldSealer,
+    audit: AuditTrail,
     clock: Clock,
 ) -> ProjectState:
     """Put the use cases together over any adapters; opens nothing."""
-    ledger = ProjectLedger(projects, transport, clock)
+    ledger = ProjectLedger(projects, transport, audit, clock)
     return ProjectState(
         projects=ProjectService(ledger, bus),
         collaborators=CollaboratorService(ledger, users, bus),
+        refusals=Refusals(audit, clock),
     )
 
 
@@ -64,6 +68,7 @@ def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
             health.add("mongodb", lambda: ping(database))
             projects = MongoProjectRepository(database, storage)
             await projects.create_indexes()
+            audit = await open_audit(settings, database, stack)
             bus = await stack.enter_async_context(
                 open_bus(bus_settings(settings), database, worker)
             )
@@ -73,6 +78,7 @@ def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
                 users=MongoUserDirectory(database),
                 bus=bus,
                 transport=transport,
+                audit=audit,
                 clock=SystemClock(),
             )
             await stack.enter_async_context(

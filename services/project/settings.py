@@ -5,10 +5,10 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from libs.chassis.settings import AmqpSettings, MongoSettings, Port, ServiceSettings
+from libs.chassis.settings import AmqpSettings, AuditedServiceSettings, Port
 
 
-class ProjectSettings(ServiceSettings, MongoSettings, AmqpSettings):
+class ProjectSettings(AuditedServiceSettings, AmqpSettings):
     """What project is told at start."""
 
     model_config = SettingsConfigDict(env_prefix="PROJECT_")

@@ -20,6 +20,7 @@ from libs.chassis.audit.reading import (
     AuditReader,
     AuditRecord,
 )
+from libs.chassis.audit.refusals import Refusals
 from libs.chassis.audit.sealer import AuditSealer
 from libs.chassis.audit.verifier import AuditVerdict, Finding, verify_chain
 
@@ -40,6 +41,7 @@ __all__ = [
     "Finding",
     "MemoryAuditTrail",
     "PendingRecord",
+    "Refusals",
     "encoded_text",
     "verify_chain",
 ]

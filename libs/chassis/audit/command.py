@@ -1,6 +1,7 @@
 """``audit verify``: the command of every service that keeps an audit."""
 
 from argparse import ArgumentParser, Namespace, _SubParsersAction
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -12,6 +13,7 @@ from libs.chassis.audit.entry import AuditEntry, AuditResult
 from libs.chassis.audit.mongo import MongoAuditTrail, MongoChainStore
 from libs.chassis.audit.opening import checkpoints_file
 from libs.chassis.audit.verifier import AuditVerdict, verify_chain
+from libs.chassis.commands import run_command
 from libs.chassis.mongo import open_mongo
 from libs.chassis.progress import Progress, show
 from libs.chassis.settings import AuditedServiceSettings
@@ -34,6 +36,26 @@ def add_audit_command(commands: Commands) -> None:
         help="file of checkpoints (again for more); the instance's own if left out",
     )
     verify.set_defaults(run=run_verify)
+
+
+def run_audit_commands(
+    settings_class: type[AuditedServiceSettings], arguments: Sequence[str]
+) -> int:
+    """Run the command line of a service that has no commands but the audit's.
+
+    Args:
+        settings_class: The service's.
+        arguments: Of the command line.
+
+    Returns:
+        See `run_command`.
+    """
+    parser = ArgumentParser(
+        prog=f"python -m services.{settings_class.service_name()}",
+        description="Without a command: run the service.",
+    )
+    add_audit_command(parser.add_subparsers(required=True))
+    return run_command(parser, settings_class, arguments)
 
 
 async def run_verify(arguments: Namespace, settings: AuditedServiceSettings) -> int:

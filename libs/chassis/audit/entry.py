@@ -28,8 +28,9 @@ class AuditEntry:
         actor_id: User who acted, a service's name, or `ANONYMOUS_ACTOR`.
         target_id: What was acted on; empty where it is the actor itself.
         on_behalf_of: User for whom a service or an administrator acted.
-        session_id: Session it was done with; kept as a hash.
-        source: The client's network address; empty where there is none.
+        session_id: Session it was done with; kept as a hash. Left out: the one of
+            the request or socket event under way (`libs.chassis.origins`).
+        source: The client's network address; left out: likewise.
         reason: Stable code of a failure or refusal, or why it was done.
         details: Few ids, slugs and numbers; never a secret, a text or an address.
     """

@@ -29,6 +29,7 @@ from libs.chassis.audit.entry import AuditEntry, encoded_text
 from libs.chassis.audit.errors import ChainMovedError
 from libs.chassis.audit.rights import CHAIN, PENDING, RECORDS, audit_database_of
 from libs.chassis.mongo import driver_errors, map_mongo_errors
+from libs.chassis.origins import current_origin
 from libs.kernel import Clock, SystemClock, UnavailableError, new_id
 
 Document = dict[str, Any]
@@ -74,6 +75,7 @@ class MongoAuditTrail:
 
     def _document(self, entry: AuditEntry) -> Document:
         bound = structlog.contextvars.get_contextvars()
+        origin = current_origin()
         return {
             "_id": new_id(),
             "at": whole_milliseconds(self._clock.now()),
@@ -82,8 +84,8 @@ class MongoAuditTrail:
             "actor_id": encoded_text(entry.actor_id),
             "target_id": encoded_text(entry.target_id),
             "on_behalf_of": encoded_text(entry.on_behalf_of),
-            "session_hash": _hash(entry.session_id),
-            "source": encoded_text(entry.source),
+            "session_hash": _hash(entry.session_id or origin.session_id),
+            "source": encoded_text(entry.source or origin.address),
             "result": entry.result.value,
             "reason": encoded_text(entry.reason),
             "details": _encoded_details(entry.details),

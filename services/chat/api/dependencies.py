@@ -7,6 +7,7 @@ from typing import Annotated, TypedDict
 
 from fastapi import Depends, Path, Query, Request
 
+from libs.chassis.audit import Refusals
 from libs.chassis.security import CurrentPrincipal
 from libs.kernel import (
     ConversationId,
@@ -47,6 +48,7 @@ class ChatState(TypedDict):
     markers: ReadMarkers
     own: OwnCore
     presence: PresenceCore
+    refusals: Refusals
 
 
 async def _conversations(request: Request) -> Conversations:

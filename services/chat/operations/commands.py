@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError, _SubParsersAction
 from typing import TypeAlias
 
+from libs.chassis.audit.command import add_audit_command
 from libs.chassis.commands import run_command
 from services.chat.operations import export, keys, migrate, retention, verify
 from services.chat.settings import ChatSettings
@@ -26,6 +27,7 @@ def _parser() -> ArgumentParser:
     _add_verify(commands)
     _add_retention(commands)
     _add_export(commands)
+    add_audit_command(commands)
     return parser
 
 

@@ -10,6 +10,7 @@ from libs.chassis.mongo import open_mongo
 from libs.chassis.progress import show
 from libs.kernel import ConversationId, SystemClock
 from services.chat.operations.opening import open_vault
+from services.chat.operations.recording import record_command
 from services.chat.repository import (
     MongoConversationRepository,
     MongoMessageRepository,
@@ -31,6 +32,9 @@ async def run(arguments: Namespace, settings: ChatSettings) -> int:
             MongoMessageRepository(database, vault),
             MongoVersionRepository(database, vault),
             SystemClock(),
+        )
+        await record_command(
+            database, "conversation.exported", target_id=conversation_id
         )
         lines = export.lines(ConversationId(conversation_id))
         count = await write_whole(target, lines)

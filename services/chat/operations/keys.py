@@ -10,6 +10,7 @@ from libs.chassis.mongo import open_mongo
 from libs.chassis.progress import Progress, show
 from libs.kernel import SystemClock, new_id
 from services.chat.operations.opening import open_data_keys
+from services.chat.operations.recording import record_command
 from services.chat.repository.key_store import MongoDataKeyStore
 from services.chat.service.key_rotation import KeyRotation, RotationResult
 from services.chat.settings import ChatSettings
@@ -45,7 +46,16 @@ async def rotate(arguments: Namespace, settings: ChatSettings) -> int:
             result = await rotation.rehearse(report)
             show({**msgspec.to_builtins(result), "is_dry_run": True})
             return 1 if result.failed else 0
+        await record_command(
+            database, "data_keys.rotation_started", kek_id=data_keys.current_id
+        )
         holder = f"{settings.instance_id}:{new_id()}"
         result = await MongoLease(database, _LEASE, holder).run(work)
+        await record_command(
+            database,
+            "data_keys.rotated",
+            kek_id=data_keys.current_id,
+            **msgspec.to_builtins(result),
+        )
     show(msgspec.to_builtins(result))
     return 1 if result.left else 0

@@ -1,4 +1,4 @@
-"""Opens what commands and service alike stand on."""
+"""Opens what the service stands on, and its commands alike."""
 
 from collections.abc import AsyncIterator
 from contextlib import (
@@ -7,10 +7,23 @@ from contextlib import (
     asynccontextmanager,
 )
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
+from libs.chassis.health import Health
+from libs.chassis.mongo import open_mongo
+from libs.chassis.mongo import ping as ping_mongo
+from libs.chassis.redis import open_redis
+from libs.chassis.redis import ping as ping_redis
 from libs.crypto import DataKeys, FileKeyWrapper, JoinedKeyWrapper, KeyRing, KeyWrapper
-from services.chat.repository import ConversationVault, RenewalLimits
+from libs.kernel import SystemClock
+from services.chat.repository import ConversationVault, RenewalLimits, Schema
 from services.chat.settings import ChatSettings
+
+if TYPE_CHECKING:  # the driver stays in the adapters; these are its names alone
+    from pymongo.asynchronous.database import AsyncDatabase
+    from redis.asyncio import Redis
+
+    Database = AsyncDatabase[dict[str, Any]]
 
 
 @asynccontextmanager
@@ -60,3 +73,26 @@ def _open_kms(
             threads=settings.storage_kms_threads,
         )
     )
+
+
+async def open_database(
+    settings: ChatSettings, health: Health, stack: AsyncExitStack
+) -> "Database":
+    """Open the service's database, which has to be as this version needs it.
+
+    Raises:
+        SchemaBehindError: It is not: ``migrate apply`` makes it so.
+    """
+    database = await stack.enter_async_context(open_mongo(settings))
+    health.add("mongodb", lambda: ping_mongo(database))
+    await Schema(database, SystemClock()).require_current()
+    return database
+
+
+async def open_cache(
+    settings: ChatSettings, health: Health, stack: AsyncExitStack
+) -> "Redis":
+    """Open the service's Redis; it may be away."""
+    redis = await stack.enter_async_context(open_redis(settings))
+    health.add("redis", lambda: ping_redis(redis), is_critical=False)
+    return redis

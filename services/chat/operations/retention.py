@@ -13,6 +13,7 @@ from libs.chassis.tasks import CoroutineFunction
 from libs.events.rabbitmq import open_bus
 from libs.kernel import SystemClock, new_id
 from services.chat.operations.opening import open_vault
+from services.chat.operations.recording import record_command
 from services.chat.repository import MongoConversationRepository, SenderMarkers
 from services.chat.repository.retention import MongoRetentionStore
 from services.chat.service.outside import Outside
@@ -61,6 +62,12 @@ async def run(arguments: Namespace, settings: ChatSettings) -> int:
         )
         report, is_dry_run = Progress(clock), arguments.is_dry_run
         lease = MongoLease(database, LEASE, own.instance_id)
+        if not is_dry_run:
+            await record_command(
+                database,
+                "retention.started",
+                default_days=settings.retention_days or 0,
+            )
         result = await lease.run(lambda: retention.run(report, is_dry_run=is_dry_run))
     show({**msgspec.to_builtins(result), "is_dry_run": is_dry_run})
     return 0

@@ -23,6 +23,7 @@ from services.chat.ports import (
 )
 from services.chat.service.access import require_access
 from services.chat.service.membership import MembershipChanges
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.removals import Removals
 from services.chat.service.transactions import run_change
 
@@ -38,6 +39,7 @@ class Bans:
         changes: Takes out who is banned.
         writer: Told when membership moved.
         removals: Told who was taken out.
+        recorder: Keeps who did it.
         clock: Gives the times.
         limits: See `Limits`.
     """
@@ -52,6 +54,7 @@ class Bans:
         changes: MembershipChanges,
         writer: MessageWriter,
         removals: Removals,
+        recorder: Recorder,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -62,6 +65,7 @@ class Bans:
         self._changes = changes
         self._writer = writer
         self._removals = removals
+        self._recorder = recorder
         self._clock = clock
         self._limits = limits
 
@@ -117,6 +121,7 @@ class Bans:
                 require_outranks(actor.role, target.role)
             ban = await self._new(conversation_id, banned_id, user_id, session)
             await self._bans.put(ban, session=session)
+            await self._record(transaction, Act.USER_BANNED, ban, user_id)
             return ban, await self._keep_out(transaction, conversation, target, user_id)
 
         ban, revision = await run_change(self._bus, change)
@@ -141,10 +146,20 @@ class Bans:
             await require_access(
                 self._repository, user_id, conversation_id, Action.BAN, session=session
             )
-            if not await self._bans.remove(conversation_id, banned_id, session=session):
+            ban = await self._bans.get(conversation_id, banned_id, session=session)
+            if ban is None:
                 raise BanNotFoundError
+            await self._bans.remove(conversation_id, banned_id, session=session)
+            await self._record(transaction, Act.BAN_LIFTED, ban, user_id)
 
         await run_change(self._bus, change)
+
+    async def _record(
+        self, transaction: Transaction, act: Act, ban: Ban, user_id: UserId
+    ) -> None:
+        await self._recorder.record(
+            transaction, act, ban.conversation_id, user_id, target_id=ban.user_id
+        )
 
     async def _new(
         self,

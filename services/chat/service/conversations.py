@@ -21,6 +21,7 @@ from services.chat.ports import (
 from services.chat.service.access import require_access
 from services.chat.service.announcements import Announcements
 from services.chat.service.collaborators import require_project_open
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.system_messages import SystemMessages, notices_of
 from services.chat.service.transactions import run_change
 
@@ -43,6 +44,7 @@ class Conversations:
         writer: Told when another path than its own moved a conversation.
         announcements: Publishes the events.
         system: Tells the members in the conversation itself.
+        recorder: Keeps who changed them.
         limits: See `Limits`.
     """
 
@@ -54,6 +56,7 @@ class Conversations:
         writer: MessageWriter,
         announcements: Announcements,
         system: SystemMessages,
+        recorder: Recorder,
         limits: Limits,
     ) -> None:
         self._bus = bus
@@ -61,6 +64,7 @@ class Conversations:
         self._writer = writer
         self._announcements = announcements
         self._system = system
+        self._recorder = recorder
         self._limits = limits
 
     async def get(self, user_id: UserId, conversation_id: ConversationId) -> Membership:
@@ -172,6 +176,7 @@ class Conversations:
                 await self._repository.replace(
                     now, before=before, session=transaction.session
                 )
+            await self._record(transaction, before, now, user_id)
             for notice in notices_of(before, now):
                 now = await self._system.post(transaction, now, user_id, notice)
             return Membership(now, member)
@@ -179,6 +184,23 @@ class Conversations:
         result = await run_change(self._bus, change)
         self._writer.forget(conversation_id)
         return result
+
+    async def _record(
+        self,
+        transaction: Transaction,
+        before: Conversation,
+        now: Conversation,
+        user_id: UserId,
+    ) -> None:
+        place, changed = now.conversation_id, _changed(before, now)
+        if before.is_archived != now.is_archived:
+            act = Act.ARCHIVED if now.is_archived else Act.RESTORED
+            await self._recorder.record(transaction, act, place, user_id)
+        if changed:
+            fields = " ".join(changed)
+            await self._recorder.record(
+                transaction, Act.UPDATED, place, user_id, changed=fields
+            )
 
     async def _archived(
         self, transaction: Transaction, before: Conversation
@@ -199,6 +221,17 @@ def _moved(conversation: Conversation, **fields: object) -> Conversation:
     return msgspec.structs.replace(
         conversation, revision=revision, changed_revision=revision, **fields
     )
+
+
+def _changed(before: Conversation, after: Conversation) -> list[str]:
+    """Return the names of the fields that differ, but for what counts and archives."""
+    return [
+        name
+        for name in Conversation.__struct_fields__
+        if not name.endswith("revision")
+        and not name.startswith("is_archived")
+        and getattr(before, name) != getattr(after, name)
+    ]
 
 
 def _actions_of(amendment: Amendment) -> list[Action]:

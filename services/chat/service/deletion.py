@@ -17,6 +17,7 @@ from services.chat.ports import (
     MessageWriter,
 )
 from services.chat.service.access import require_access
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.transactions import run_change
 
 _BATCH = 500
@@ -32,6 +33,7 @@ class Deletion:
         eraser: Deletes documents.
         jobs: Where the job is kept.
         writer: Told that sends cannot go on.
+        recorder: Keeps who did it.
         clock: Gives the times.
     """
 
@@ -45,6 +47,7 @@ class Deletion:
         jobs: JobStore,
         *,
         writer: MessageWriter,
+        recorder: Recorder,
         clock: Clock,
     ) -> None:
         self._bus = bus
@@ -52,6 +55,7 @@ class Deletion:
         self._eraser = eraser
         self._jobs = jobs
         self._writer = writer
+        self._recorder = recorder
         self._clock = clock
 
     async def delete(self, user_id: UserId, conversation_id: ConversationId) -> None:
@@ -133,6 +137,9 @@ class Deletion:
                 revision=after.revision,
                 deleted_by=deleted_by,
             )
+        )
+        await self._recorder.record(
+            transaction, Act.DELETED, before.conversation_id, deleted_by
         )
 
     def _purge(self, conversation_id: ConversationId) -> Job:

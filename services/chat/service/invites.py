@@ -33,6 +33,7 @@ from services.chat.service.access import require_access
 from services.chat.service.conversations import Membership
 from services.chat.service.membership import MembershipChanges
 from services.chat.service.rates import UserLimits
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.transactions import run_change
 
 
@@ -46,6 +47,7 @@ class Invites:
         changes: Brings in who accepts.
         writer: Told when membership moved.
         rates: How often a user makes and tries links.
+        recorder: Keeps who made, used and revoked them.
         clock: Tells what has expired.
         limits: See `Limits`.
     """
@@ -59,6 +61,7 @@ class Invites:
         changes: MembershipChanges,
         writer: MessageWriter,
         rates: UserLimits,
+        recorder: Recorder,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -68,6 +71,7 @@ class Invites:
         self._changes = changes
         self._writer = writer
         self._rates = rates
+        self._recorder = recorder
         self._clock = clock
         self._limits = limits
 
@@ -102,6 +106,15 @@ class Invites:
             await self._check_count(conversation_id, session)
             invite = self._invite(user_id, conversation_id, terms, token)
             await self._invites.insert(invite, session=session)
+            await self._recorder.record(
+                transaction,
+                Act.INVITE_MADE,
+                conversation_id,
+                user_id,
+                target_id=invite.invite_id,
+                role=str(terms.role),
+                uses_max=terms.uses_max or 0,
+            )
             return invite
 
         return await run_change(self._bus, change), token
@@ -151,6 +164,13 @@ class Invites:
                 conversation_id, invite_id, session=session
             ):
                 raise InviteNotFoundError
+            await self._recorder.record(
+                transaction,
+                Act.INVITE_REVOKED,
+                conversation_id,
+                user_id,
+                target_id=invite_id,
+            )
 
         await run_change(self._bus, change)
 
@@ -201,11 +221,23 @@ class Invites:
             )
             return Membership(*found)
         member = await self._changes.admit(
-            transaction, conversation, user_id, invite.role, added_by=invite.created_by
+            transaction,
+            conversation,
+            user_id,
+            invite.role,
+            added_by=invite.created_by,
+            invite_id=invite.invite_id,
         )
         now = self._clock.now()
         if not await self._invites.take_use(invite.invite_id, now, session=session):
             raise InviteNotFoundError
+        await self._recorder.record(
+            transaction,
+            Act.INVITE_USED,
+            place,
+            user_id,
+            target_id=invite.invite_id,
+        )
         stored = await self._repository.get(place, session=session)
         return Membership(stored or conversation, member)
 

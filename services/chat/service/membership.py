@@ -31,6 +31,7 @@ from services.chat.ports import (
     UserRepository,
 )
 from services.chat.service.collaborators import require_collaborators
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.system_messages import SystemMessages
 
 _HEIRS = (Role.ADMIN, Role.MEMBER, Role.GUEST)
@@ -44,6 +45,7 @@ class MembershipChanges:
         users: The projection that tells who can be brought in.
         bans: Tells who cannot.
         system: Tells the others in the conversation itself.
+        recorder: Keeps who did it.
         clock: Gives the times.
         limits: See `Limits`.
     """
@@ -55,6 +57,7 @@ class MembershipChanges:
         bans: BanRepository,
         *,
         system: SystemMessages,
+        recorder: Recorder,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -62,6 +65,7 @@ class MembershipChanges:
         self._users = users
         self._bans = bans
         self._system = system
+        self._recorder = recorder
         self._clock = clock
         self._limits = limits
 
@@ -73,8 +77,17 @@ class MembershipChanges:
         role: Role,
         *,
         added_by: UserId,
+        invite_id: str = "",
     ) -> Member:
         """Bring somebody in; somebody who is in already stays as is.
+
+        Args:
+            transaction: The caller's.
+            conversation: Where.
+            user_id: Who comes in.
+            role: What they may do there.
+            added_by: Who brings them in: themselves, or who made the invite.
+            invite_id: By which they come in; empty: by none.
 
         Raises:
             UserIsBannedError: The user is kept out.
@@ -107,6 +120,7 @@ class MembershipChanges:
         told = NoticeType.MEMBER_JOINED if is_own else NoticeType.MEMBER_ADDED
         notice = Notice(type=told, user_id=user_id)
         await self._system.post(transaction, after, added_by, notice)
+        await self._record_admission(transaction, member, added_by, invite_id)
         return member
 
     async def take_out(
@@ -144,6 +158,14 @@ class MembershipChanges:
             told = NoticeType.MEMBER_LEFT if is_own else NoticeType.MEMBER_REMOVED
             notice = Notice(type=told, user_id=member.user_id)
             await self._system.post(transaction, after, removed_by, notice)
+        await self._recorder.record(
+            transaction,
+            Act.MEMBER_REMOVED,
+            conversation.conversation_id,
+            removed_by,
+            target_id=member.user_id,
+            role=str(member.role),
+        )
         return removed
 
     async def give_roles(
@@ -173,8 +195,17 @@ class MembershipChanges:
         after = await store_membership(
             self._repository, conversation, *members, session=transaction.session
         )
-        for member in members:
+        for member, (before, _) in zip(members, given, strict=True):
             transaction.publish(role_event(member, changed_by))
+            await self._recorder.record(
+                transaction,
+                Act.ROLE_CHANGED,
+                conversation.conversation_id,
+                changed_by,
+                target_id=member.user_id,
+                role=str(member.role),
+                role_before=str(before.role),
+            )
         return after, members
 
     async def require_owner_left(self, member: Member, *, session: Session) -> None:
@@ -222,6 +253,21 @@ class MembershipChanges:
             member.conversation_id, role=Role.OWNER, session=session
         )
         return owners == 1
+
+    async def _record_admission(
+        self, transaction: Transaction, member: Member, added_by: UserId, invite_id: str
+    ) -> None:
+        """Record who came in: who comes by an invite does it themselves."""
+        by_invite = {"invite_id": invite_id} if invite_id else {}
+        await self._recorder.record(
+            transaction,
+            Act.MEMBER_ADDED,
+            member.conversation_id,
+            member.user_id if invite_id else added_by,
+            target_id=member.user_id,
+            role=str(member.role),
+            **by_invite,
+        )
 
     async def _heir(self, leaving: Member, session: Session) -> Member | None:
         for role in _HEIRS:

@@ -19,6 +19,7 @@ from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.projects import ProjectChannels
 from services.chat.service.public_channels import PublicChannels
 from services.chat.service.rates import UserLimits
+from services.chat.service.recording import Recorder
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
 from services.chat.service.system_messages import SystemMessages
@@ -63,9 +64,7 @@ def build_membership(
         avatars=Avatars(documents),
         openings=_openings(outside, limits, conversations, rates),
         members=_members(outside, changes, removals),
-        roles=Roles(
-            outside.bus, outside.conversations, changes=changes, writer=outside.writer
-        ),
+        roles=_roles(outside, changes),
         bans=_bans(outside, limits, changes, removals),
         invites=_invites(moving),
         public_channels=_public_channels(moving),
@@ -84,6 +83,7 @@ def _changes(
         outside.users,
         outside.records.bans,
         system=system,
+        recorder=Recorder(outside.audit),
         clock=outside.clock,
         limits=limits.conversation,
     )
@@ -98,6 +98,7 @@ def _conversations(
         writer=outside.writer,
         announcements=Announcements(outside.sealer),
         system=system,
+        recorder=Recorder(outside.audit),
         limits=limits.conversation,
     )
 
@@ -121,6 +122,7 @@ def _invites(moving: _Moving) -> Invites:
         changes=moving.changes,
         writer=outside.writer,
         rates=moving.rates,
+        recorder=Recorder(outside.audit),
         clock=outside.clock,
         limits=moving.limits.conversation,
     )
@@ -167,6 +169,7 @@ def _deletion(outside: Outside) -> Deletion:
         outside.records.eraser,
         outside.records.jobs,
         writer=outside.writer,
+        recorder=Recorder(outside.audit),
         clock=outside.clock,
     )
 
@@ -185,6 +188,7 @@ def _openings(
         writer=outside.writer,
         announcements=Announcements(outside.sealer),
         rates=rates,
+        recorder=Recorder(outside.audit),
         clock=outside.clock,
         limits=limits.conversation,
     )
@@ -203,6 +207,16 @@ def _members(
     )
 
 
+def _roles(outside: Outside, changes: MembershipChanges) -> Roles:
+    return Roles(
+        outside.bus,
+        outside.conversations,
+        changes=changes,
+        recorder=Recorder(outside.audit),
+        writer=outside.writer,
+    )
+
+
 def _bans(
     outside: Outside,
     limits: CoreLimits,
@@ -217,6 +231,7 @@ def _bans(
         changes=changes,
         writer=outside.writer,
         removals=removals,
+        recorder=Recorder(outside.audit),
         clock=outside.clock,
         limits=limits.conversation,
     )

@@ -17,6 +17,7 @@ from services.chat.ports import (
     Session,
 )
 from services.chat.service.access import require_access, require_shown
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.transactions import run_change
 
 
@@ -70,6 +71,7 @@ class MessageChanges:
         conversations: Conversations and members.
         messages: Stored messages.
         writer: Told that the conversation moved.
+        recorder: Keeps what is done to another's message.
     """
 
     def __init__(
@@ -78,11 +80,13 @@ class MessageChanges:
         conversations: ConversationRepository,
         messages: MessageRepository,
         writer: MessageWriter,
+        recorder: Recorder,
     ) -> None:
         self._bus = bus
         self._conversations = conversations
         self._messages = messages
         self._writer = writer
+        self._recorder = recorder
 
     async def run(
         self,
@@ -128,6 +132,24 @@ class MessageChanges:
         if has_moved:
             self._writer.forget(conversation_id)
         return message
+
+    async def record(
+        self, transaction: Transaction | None, act: Act, seen: Seen
+    ) -> None:
+        """Record what a member does to another's message; to one's own is no matter.
+
+        Raises:
+            UnavailableError: It cannot be recorded: it must not happen.
+        """
+        if not seen.is_own:
+            await self._recorder.record(
+                transaction,
+                act,
+                seen.message.conversation_id,
+                seen.member.user_id,
+                target_id=seen.message.message_id,
+                sender_id=seen.message.sender_id,
+            )
 
     async def see(
         self,

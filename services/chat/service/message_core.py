@@ -10,6 +10,7 @@ from services.chat.service.messages import Messages
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.pins import Pins
 from services.chat.service.reactions import Reactions
+from services.chat.service.recording import Recorder
 from services.chat.service.scheduling import ScheduledSender, Scheduling
 from services.chat.service.threads import Threads
 
@@ -32,7 +33,7 @@ def build_messages(outside: Outside, limits: CoreLimits) -> MessageCore:
     """Put the use cases together."""
     conversations, stored = outside.conversations, outside.messages
     records, bounds = outside.records, limits.conversation
-    changes = MessageChanges(outside.bus, conversations, stored, outside.writer)
+    changes = _changes(outside)
     attachments = Attachments(records.attachments, conversations)
     messages = Messages(
         changes,
@@ -58,4 +59,14 @@ def build_messages(outside: Outside, limits: CoreLimits) -> MessageCore:
             outside.bus, records.scheduled, messages, clock=outside.clock
         ),
         attachments=attachments,
+    )
+
+
+def _changes(outside: Outside) -> MessageChanges:
+    return MessageChanges(
+        outside.bus,
+        outside.conversations,
+        outside.messages,
+        outside.writer,
+        Recorder(outside.audit),
     )

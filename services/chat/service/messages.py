@@ -47,6 +47,7 @@ from services.chat.service.access import require_access, require_shown
 from services.chat.service.draft_checks import DraftChecks
 from services.chat.service.history import History, history_of
 from services.chat.service.message_changes import MessageChanges, Seen
+from services.chat.service.recording import Act
 
 
 class Edit(msgspec.Struct, frozen=True, kw_only=True):
@@ -280,6 +281,7 @@ class Messages:
             gone = tombstone(seen.message, seen.next_revision)
             await self._versions.remove_all(message_id, session=transaction.session)
             transaction.publish(deleted_event(gone, user_id))
+            await self._changes.record(transaction, Act.MESSAGE_DELETED, seen)
             return gone
 
         await self._changes.run(user_id, conversation_id, message_id, step)
@@ -314,6 +316,7 @@ class Messages:
         """
         seen = await self._changes.see(user_id, conversation_id, message_id)
         seen.require_own_or(Action.READ, Action.DELETE_ANY)
+        await self._changes.record(None, Act.VERSIONS_READ, seen)
         found = await self._versions.page(seen.message, before=before, limit=limit + 1)
         shown = found[:limit]
         return shown, shown[-1].number if len(found) > limit else None

@@ -35,6 +35,7 @@ from services.chat.service.announcements import Announcements
 from services.chat.service.collaborators import require_collaborators
 from services.chat.service.conversations import Conversations, Membership
 from services.chat.service.rates import UserLimits
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.transactions import run_change
 
 
@@ -63,6 +64,7 @@ class Openings:
         writer: Told when another path than its own moved a conversation.
         announcements: Publishes the events.
         rates: How often a user opens one.
+        recorder: Keeps who opened one.
         clock: Gives the times.
         limits: See `Limits`.
     """
@@ -77,6 +79,7 @@ class Openings:
         writer: MessageWriter,
         announcements: Announcements,
         rates: UserLimits,
+        recorder: Recorder,
         clock: Clock,
         limits: Limits,
     ) -> None:
@@ -87,6 +90,7 @@ class Openings:
         self._writer = writer
         self._announcements = announcements
         self._rates = rates
+        self._recorder = recorder
         self._clock = clock
         self._limits = limits
 
@@ -209,12 +213,30 @@ class Openings:
                 conversation, members, session=session
             )
             self._announcements.created(transaction, conversation, members, issued)
+            await self._record(transaction, conversation, members)
             return Membership(conversation, members[0])
 
         opened = await run_change(self._bus, change)
         if project_id is not None:
             self._writer.forget(general_id(project_id))
         return opened
+
+    async def _record(
+        self,
+        transaction: Transaction,
+        conversation: Conversation,
+        members: Sequence[Member],
+    ) -> None:
+        """Record it; that two people talk to each other is no act on anybody."""
+        if conversation.kind is not ConversationKind.DIRECT:
+            await self._recorder.record(
+                transaction,
+                Act.CREATED,
+                conversation.conversation_id,
+                conversation.created_by,
+                kind=conversation.kind.value,
+                members=len(members),
+            )
 
 
 def _first_members(

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from libs.chassis.audit import AuditTrail
 from libs.events import EventBus
 from libs.kernel import Clock
 from libs.kernel.rates import Limit
@@ -65,6 +66,7 @@ class Outside:
     rooms: Rooms
     removals: RemovalChannel
     sealer: TransportSealer
+    audit: AuditTrail
     clock: Clock
 
 

@@ -8,6 +8,7 @@ from services.chat.domain.permissions import Action, require_may_give
 from services.chat.ports import ConversationRepository, MessageWriter, Session
 from services.chat.service.access import require_access
 from services.chat.service.membership import MembershipChanges
+from services.chat.service.recording import Act, Recorder
 from services.chat.service.transactions import run_change
 
 
@@ -18,6 +19,7 @@ class Roles:
         bus: Opens transactions.
         repository: Conversations and members.
         changes: Gives the roles.
+        recorder: Keeps who passed the ownership on.
         writer: Told when a role moved, so that it looks again.
     """
 
@@ -27,11 +29,13 @@ class Roles:
         repository: ConversationRepository,
         *,
         changes: MembershipChanges,
+        recorder: Recorder,
         writer: MessageWriter,
     ) -> None:
         self._bus = bus
         self._repository = repository
         self._changes = changes
+        self._recorder = recorder
         self._writer = writer
 
     async def change(
@@ -111,11 +115,20 @@ class Roles:
                 [(member, role) for member, role in given if member.role is not role],
                 changed_by=user_id,
             )
+            await self._record(transaction, heir, user_id)
             return first if first.user_id == heir_id else heir
 
         heir = await run_change(self._bus, change)
         self._writer.forget(conversation_id)
         return heir
+
+    async def _record(
+        self, transaction: Transaction, heir: Member, user_id: UserId
+    ) -> None:
+        place, act = heir.conversation_id, Act.OWNER_CHANGED
+        await self._recorder.record(
+            transaction, act, place, user_id, target_id=heir.user_id
+        )
 
     async def _active(
         self, conversation_id: ConversationId, user_id: UserId, session: Session

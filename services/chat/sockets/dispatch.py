@@ -9,6 +9,8 @@ import msgspec
 import structlog
 from opentelemetry import trace
 
+from libs.chassis.audit import Refusals
+from libs.chassis.origins import Origin, bind_origin
 from libs.chassis.problems import expected
 from libs.events.tracing import causation_id, correlation_id
 from libs.kernel import (
@@ -83,10 +85,15 @@ class Dispatcher:
         routes: Every event that is served, by name.
         rates: See `EventRates`.
         clock: Measures rates.
+        refusals: Keeps what was forbidden; None: nobody does.
     """
 
     def __init__(
-        self, routes: dict[str, Route], rates: EventRates, clock: Clock
+        self,
+        routes: dict[str, Route],
+        rates: EventRates,
+        clock: Clock,
+        refusals: Refusals | None = None,
     ) -> None:
         self._decoders = {
             name: msgspec.json.Decoder(route.payload) for name, route in routes.items()
@@ -96,6 +103,7 @@ class Dispatcher:
         self._routes = routes
         self._rates = rates
         self._clock = clock
+        self._refusals = refusals
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._reads = UserRates(*rates.reads)
@@ -175,6 +183,7 @@ class Dispatcher:
         cause, started = new_id(), self._clock.monotonic()
         correlation_id.set(cause)
         causation_id.set(cause)
+        bind_origin(_origin_of(client))
         try:
             with self._tracer.start_as_current_span(f"socket {event.name}"):
                 result = await self._routes[event.name].handle(client, payload)
@@ -187,6 +196,7 @@ class Dispatcher:
             if known is None:
                 _log.exception("socket_event_failed", event_name=event.name)
                 known = AppError("internal", "Something went wrong here.")
+            await self._record(known, event.name, payload)
             self._refuse(client, event.ack_id, known, event.name)
         else:
             if event.ack_id:
@@ -194,7 +204,17 @@ class Dispatcher:
         finally:
             client.in_flight -= 1
 
+    async def _record(self, error: AppError, name: str, payload: Payload) -> None:
+        if self._refusals is not None:
+            fields = ((n, getattr(payload, n)) for n in payload.__struct_fields__)
+            texts = {n: value for n, value in fields if isinstance(value, str)}
+            await self._refusals.record(error, f"socket {name}", texts)
+
     def _refuse(self, client: Client, ack_id: str, error: AppError, name: str) -> None:
         self._told.refused(name, error.code)
         if ack_id:
             client.socket.send_frame(encode_ack(ack_id, error_result(error)))
+
+
+def _origin_of(client: Client) -> Origin:
+    return Origin(client.user_id, client.session_id, client.socket.client_address)

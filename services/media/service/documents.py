@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from libs.chassis.audit import AuditTrail
 from libs.events import EventBus, Transaction
 from libs.events.catalog.media import MediaDeleted
 from libs.kernel import Clock
@@ -18,6 +19,7 @@ from services.media.domain import (
 )
 from services.media.ports import DocumentRepository, ObjectStore
 from services.media.service.access import AccessPolicy
+from services.media.service.recording import MEDIA, record_document
 
 log = structlog.get_logger()
 
@@ -47,6 +49,7 @@ class DocumentService:
         access: AccessPolicy,
         bus: EventBus,
         *,
+        audit: AuditTrail,
         clock: Clock,
         link_lifetime: timedelta,
     ) -> None:
@@ -54,6 +57,7 @@ class DocumentService:
         self._store = store
         self._access = access
         self._bus = bus
+        self._audit = audit
         self._clock = clock
         self._link_lifetime = link_lifetime
 
@@ -142,7 +146,11 @@ class DocumentService:
         """
         while page := await self._documents.living_in_scope(scope, limit=_PAGE):
             for document in page:
-                await self._commit_deletion(document, deleted_by or document.owner_id)
+                await self._commit_deletion(
+                    document,
+                    deleted_by or document.owner_id,
+                    actor_id=deleted_by or MEDIA,
+                )
             log.info("scope_documents_deleted", scope=scope.key, count=len(page))
 
     async def erase_bytes(self, document_id: str) -> None:
@@ -153,16 +161,22 @@ class DocumentService:
         await erase_objects(self._store, document)
         log.info("document_erased", document_id=document_id)
 
-    async def _commit_deletion(self, document: Document, user_id: str) -> bool:
+    async def _commit_deletion(
+        self, document: Document, user_id: str, *, actor_id: str = ""
+    ) -> bool:
         async def commit(transaction: Transaction) -> bool:
+            deleted = document.deleted()
             is_stored = await self._documents.replace(
-                document.deleted(),
+                deleted,
                 expected=document.status,
                 session=transaction.session,
             )
             if is_stored:
                 transaction.publish(
                     MediaDeleted(document_id=document.document_id, deleted_by=user_id)
+                )
+                await record_document(
+                    self._audit, transaction, deleted, actor_id=actor_id or user_id
                 )
             return is_stored
 

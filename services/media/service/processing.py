@@ -10,6 +10,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import Counter
 
+from libs.chassis.audit import AuditTrail
 from libs.events import EventBus, Transaction
 from libs.events.catalog.media import MediaProcessed, MediaRejected
 from services.media.domain import (
@@ -30,6 +31,7 @@ from services.media.ports import (
     RenderedPicture,
 )
 from services.media.service.documents import erase_objects
+from services.media.service.recording import record_document
 
 log = structlog.get_logger()
 
@@ -62,12 +64,14 @@ class ProcessingService:
         renderer: PictureRenderer,
         bus: EventBus,
         *,
+        audit: AuditTrail,
         folder: Path,
     ) -> None:
         self._documents = documents
         self._store = store
         self._renderer = renderer
         self._bus = bus
+        self._audit = audit
         self._folder = folder
 
     async def process_upload(self, document_id: str) -> None:
@@ -168,6 +172,7 @@ class ProcessingService:
             )
             if is_stored:
                 transaction.publish(event)
+                await record_document(self._audit, transaction, document)
             return is_stored
 
         return await self._bus.run_transaction(commit)

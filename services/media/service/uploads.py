@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import structlog
 
+from libs.chassis.audit import AuditTrail
 from libs.events import EventBus, Transaction
 from libs.events.catalog.media import MediaUploaded
 from libs.kernel import Clock, new_id
@@ -26,6 +27,7 @@ from services.media.domain import (
 )
 from services.media.ports import DocumentRepository, ObjectStore, UploadTicket
 from services.media.service.access import AccessPolicy
+from services.media.service.recording import record_document
 
 log = structlog.get_logger()
 
@@ -74,6 +76,7 @@ class UploadService:
         access: AccessPolicy,
         bus: EventBus,
         *,
+        audit: AuditTrail,
         clock: Clock,
         policy: UploadPolicy,
     ) -> None:
@@ -81,6 +84,7 @@ class UploadService:
         self._store = store
         self._access = access
         self._bus = bus
+        self._audit = audit
         self._clock = clock
         self._policy = policy
 
@@ -155,6 +159,9 @@ class UploadService:
             )
             if is_stored:
                 transaction.publish(_uploaded(completed))
+                await record_document(
+                    self._audit, transaction, completed, actor_id=completed.owner_id
+                )
             return is_stored
 
         if await self._bus.run_transaction(commit):

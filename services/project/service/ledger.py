@@ -1,7 +1,8 @@
-"""One change of a project and its event, written together or not at all."""
+"""One change of a project, its event and its record, together or not at all."""
 
 from dataclasses import dataclass, replace
 
+from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.crypto.fields import FieldSealer
 from libs.crypto.sealed import Sealed
 from libs.events import Transaction
@@ -30,17 +31,20 @@ class ProjectLedger:
     """Reads what a use case decides on and records what it decided.
 
     Every ``record_...`` takes the project as read, writes the next revision in the
-    caller's transaction and publishes its event there. All raise
-    `RevisionConflictError` if the project changed meanwhile.
+    caller's transaction, publishes its event and records it in the audit there. All
+    raise `RevisionConflictError` if the project changed meanwhile, and
+    `UnavailableError` if it cannot be recorded.
 
     Args:
         projects: Where they are kept.
         sealer: Seals names in events with the project-transport ring.
+        audit: Keeps who did it.
         clock: UTC.
     """
 
     projects: ProjectRepository
     sealer: FieldSealer
+    audit: AuditTrail
     clock: Clock
 
     async def enter(
@@ -85,6 +89,7 @@ class ProjectLedger:
             name=self._seal_name(event_id, ProjectCreated.event_type, project),
         )
         tx.publish(event, event_id=event_id)
+        await self._audit(tx, "project.created", owner.user_id, project)
 
     async def record_update(
         self, tx: Transaction, project: Project, actor: UserId
@@ -99,6 +104,7 @@ class ProjectLedger:
             updated_by=actor,
         )
         tx.publish(event, event_id=event_id)
+        await self._audit(tx, "project.updated", actor, project)
         return project
 
     async def record_archiving(
@@ -113,6 +119,8 @@ class ProjectLedger:
             archived_by=actor,
         )
         tx.publish(event)
+        done = "archived" if project.is_archived else "restored"
+        await self._audit(tx, f"project.{done}", actor, project)
         return project
 
     async def record_deletion(
@@ -126,6 +134,7 @@ class ProjectLedger:
             deleted_by=actor,
         )
         tx.publish(event)
+        await self._audit(tx, "project.deleted", actor, project)
 
     async def record_addition(
         self, tx: Transaction, project: Project, added: Collaborator
@@ -141,6 +150,14 @@ class ProjectLedger:
             added_by=added.added_by,
         )
         tx.publish(event)
+        await self._audit(
+            tx,
+            "project.collaborator_added",
+            added.added_by,
+            project,
+            user_id=added.user_id,
+            role=added.role.value,
+        )
         return project
 
     async def record_role(
@@ -163,6 +180,15 @@ class ProjectLedger:
             changed_by=actor,
         )
         tx.publish(event)
+        await self._audit(
+            tx,
+            "project.role_changed",
+            actor,
+            project,
+            user_id=changed.user_id,
+            role=role.value,
+            role_before=target.role.value,
+        )
         return project, changed
 
     async def record_removal(
@@ -178,7 +204,27 @@ class ProjectLedger:
             removed_by=actor,
         )
         tx.publish(event)
+        await self._audit(
+            tx, "project.collaborator_removed", actor, project, user_id=user_id
+        )
         return project
+
+    async def _audit(
+        self,
+        tx: Transaction,
+        action: str,
+        actor: UserId,
+        project: Project,
+        **details: str,
+    ) -> None:
+        """Record what was done; names and descriptions are in no record."""
+        entry = AuditEntry(
+            action=action,
+            actor_id=actor,
+            target_id=details.get("user_id", project.project_id),
+            details={"project_id": project.project_id, **details},
+        )
+        await self.audit.record(entry, tx.session)
 
     async def _advance(self, tx: Transaction, project: Project) -> Project:
         project = project.advanced(self.clock.now())

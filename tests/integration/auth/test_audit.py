@@ -12,6 +12,7 @@ from pymongo import AsyncMongoClient
 
 from tests.integration.auth.conftest import PASSWORD
 from tests.integration.auth.kill_target import act
+from tests.support.audit import refusing_audit
 
 pytestmark = pytest.mark.integration
 KILLS = int(os.environ.get("PARLEY_AUDIT_KILLS", "5"))
@@ -116,16 +117,10 @@ async def test_au_1_command_verifies_and_names_the_first_bad_seq(client, stack, 
 async def test_au_2_what_cannot_be_recorded_does_not_happen(client, stack, ann):
     """faults.md: without its audit record a privileged action is refused."""
     tokens, who = await client.login(ann)
-    async with AsyncMongoClient(stack.admin_mongo_url) as database:
-        audit = database["parley_auth_audit"]
-        refuse_all = {"validator": {"action": "none"}, "validationAction": "error"}
-        await audit.command("collMod", "records", **refuse_all)
-        try:
-            status, answer, _ = await client.call(
-                "DELETE", f"/api/v1/me/sessions/{who.session_id}", principal=who
-            )
-        finally:
-            await audit.command("collMod", "records", validator={})
+    async with refusing_audit(stack, "auth"):
+        status, answer, _ = await client.call(
+            "DELETE", f"/api/v1/me/sessions/{who.session_id}", principal=who
+        )
     assert (status, answer["code"]) == (503, "audit_unavailable")
     body = {"refresh_token": tokens["refresh_token"]}
     status, _, _ = await client.post("refresh", body)

@@ -77,7 +77,11 @@ async def test_a_list_of_a_thousand_needs_no_sort_no_scan_and_two_reads_a_page(
             conversation, member = group(user_id)
             await stored.insert(conversation, [member], session=None)
         listed = Conversations(
-            None, stored, writer=None, announcements=None, system=None, limits=None
+            None,
+            stored,
+            **dict.fromkeys(
+                ("writer", "announcements", "system", "recorder", "limits")
+            ),
         )
         seen, before, pages = [], None, 0
         while pages == 0 or before is not None:

@@ -10,6 +10,7 @@ import msgspec
 from pydantic_settings import SettingsConfigDict
 
 from libs.chassis.app import create_http_app
+from libs.chassis.audit import Refusals
 from libs.chassis.health import Health
 from libs.chassis.security import Principal
 from libs.chassis.settings import ServiceSettings
@@ -119,7 +120,9 @@ class MatrixApp:
             | MessageHandlers(core.talk).routes()
             | PresenceHandlers(core.presence).routes()
         )
-        self._dispatcher = Dispatcher(self.routes, rates, chat.clock)
+        self._dispatcher = Dispatcher(
+            self.routes, rates, chat.clock, Refusals(chat.audit, chat.clock)
+        )
 
     async def http(
         self, user_id: UserId, method: str, path: str, body: object = None
@@ -170,6 +173,7 @@ async def matrix_app(folder) -> AsyncIterator[MatrixApp]:
     chat, rooms = Chat(), LocalRooms()
     core = build_core(_outside(chat, rooms), _limits(chat))
     callers = InternalCallers(folder)
+    refusals = Refusals(chat.audit, chat.clock)
     settings = Settings(
         port=23599,
         public_url="http://localhost:23500",
@@ -187,6 +191,7 @@ async def matrix_app(folder) -> AsyncIterator[MatrixApp]:
             markers=core.markers,
             own=core.own,
             presence=core.presence,
+            refusals=refusals,
         )
 
     app = create_http_app(
@@ -225,6 +230,7 @@ def _outside(chat: Chat, rooms: LocalRooms) -> Outside:
         rooms=rooms,
         removals=chat,
         sealer=chat.sealer,
+        audit=chat.audit,
         clock=chat.clock,
     )
 

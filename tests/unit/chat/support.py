@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from uuid import UUID
 
+from libs.chassis.audit import MemoryAuditTrail
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import Worker
 from libs.events.catalog import MediaProcessed, MediaUploaded
@@ -72,6 +73,7 @@ from services.chat.service.pins import Pins
 from services.chat.service.public_channels import PublicChannels
 from services.chat.service.rates import UserLimits
 from services.chat.service.reactions import Reactions
+from services.chat.service.recording import Recorder
 from services.chat.service.removals import Removals
 from services.chat.service.roles import Roles
 from services.chat.service.scheduling import ScheduledSender, Scheduling
@@ -165,17 +167,24 @@ class Chat:
             self.clock,
             limits=WriterLimits(**{"lanes": 2, **limits}),
         )
+        self.audit = MemoryAuditTrail()
+        recorder = Recorder(self.audit)
         self.announcements = Announcements(self.sealer)
         self.system = SystemMessages(
             self.store, self.message_store, sealer=self.sealer, clock=self.clock
         )
-        shared = {"writer": self.writer, "clock": self.clock}
+        shared = {
+            "writer": self.writer,
+            "recorder": recorder,
+            "clock": self.clock,
+        }
         self.conversations = Conversations(
             self.bus,
             self.store,
             writer=self.writer,
             announcements=self.announcements,
             system=self.system,
+            recorder=recorder,
             limits=LIMITS,
         )
         self.rates = UserLimits(
@@ -211,6 +220,7 @@ class Chat:
             self.users,
             self.bans_store,
             system=self.system,
+            recorder=recorder,
             clock=self.clock,
             limits=LIMITS,
         )
@@ -218,13 +228,14 @@ class Chat:
         self.members = Members(
             self.bus, self.store, self.users, removals=self.removals, **moving
         )
-        self.roles = Roles(self.bus, self.store, **moving)
+        self.roles = Roles(self.bus, self.store, recorder=recorder, **moving)
         self.bans = Bans(
             self.bus,
             self.store,
             self.users,
             self.bans_store,
             removals=self.removals,
+            recorder=recorder,
             clock=self.clock,
             limits=LIMITS,
             **moving,
@@ -235,6 +246,7 @@ class Chat:
             self.store,
             self.invites_store,
             rates=self.rates,
+            recorder=recorder,
             clock=self.clock,
             limits=LIMITS,
             **moving,
@@ -276,7 +288,11 @@ class Chat:
             self.store, self.message_store, self.attachments, LIMITS
         )
         self.message_changes = MessageChanges(
-            self.bus, self.store, self.message_store, self.writer
+            self.bus,
+            self.store,
+            self.message_store,
+            self.writer,
+            Recorder(self.audit),
         )
         self.messages = Messages(
             self.message_changes,

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from libs.chassis.audit import MemoryAuditTrail
 from libs.events.memory import InMemoryBus
 from libs.kernel import FrozenClock, UnavailableError
 from services.media.app import Adapters, build_application
@@ -62,6 +63,7 @@ class Media:
     bus: InMemoryBus
     clock: FrozenClock
     lease: MemoryLease
+    audit: MemoryAuditTrail
 
 
 @pytest.fixture
@@ -75,6 +77,7 @@ def settings(tmp_path):
         mongo_url="mongodb://127.0.0.1:1",
         amqp_url="amqp://127.0.0.1:1",
         storage_keys_file=tmp_path / "keys.json",
+        audit_keys_file=tmp_path / "audit-keys.json",
         s3_endpoint_url=url,
         s3_public_url=url,
         s3_access_key="a",
@@ -94,6 +97,7 @@ def idle_media(settings, tmp_path):
         renderer=MemoryPictureRenderer(),
         bus=InMemoryBus("media", clock=clock),
         lease=MemoryLease(holder="this", clock=clock),
+        audit=MemoryAuditTrail(),
         clock=clock,
         folder=tmp_path,
     )
@@ -110,6 +114,7 @@ def idle_media(settings, tmp_path):
         bus=adapters.bus,
         clock=clock,
         lease=adapters.lease,
+        audit=adapters.audit,
     )
 
 

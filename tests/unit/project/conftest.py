@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from libs.chassis.audit import MemoryAuditTrail
 from libs.crypto import FieldSealer, KeyRing
 from libs.events.memory import InMemoryBus
 from libs.kernel import FrozenClock, ProjectId, UserId, new_id
@@ -22,6 +23,7 @@ class Rig:
     users: MemoryUserDirectory
     bus: InMemoryBus
     transport: FieldSealer
+    audit: MemoryAuditTrail
     clock: FrozenClock
 
     async def user(self) -> UserId:
@@ -51,11 +53,13 @@ def rig() -> Rig:
     bus = InMemoryBus("project", clock=clock)
     users = MemoryUserDirectory()
     transport = FieldSealer(KeyRing.generate())
+    audit = MemoryAuditTrail()
     state = project_state(
         projects=MemoryProjectRepository(),
         users=users,
         bus=bus,
         transport=transport,
+        audit=audit,
         clock=clock,
     )
     return Rig(
@@ -64,5 +68,6 @@ def rig() -> Rig:
         users=users,
         bus=bus,
         transport=transport,
+        audit=audit,
         clock=clock,
     )
