@@ -14,7 +14,8 @@ from libs.chassis.version import VERSION
 from scripts.api_schemas import SCHEMAS, clashing_names, reachable, renamed
 from services.gateway.domain.errors import MethodNotAllowedError, RouteNotFoundError
 from services.gateway.domain.headers import request_headers
-from services.gateway.domain.routing import Route, RouteTable, parse_routes
+from services.gateway.domain.route import Route
+from services.gateway.domain.routing import RouteTable, parse_routes
 
 TARGET = Path("services/gateway/openapi.json")
 GATEWAY = "gateway"
@@ -70,6 +71,7 @@ def own_table() -> RouteTable:
         limit_classes=frozenset(
             entry.get("limit_class", "default") for entry in entries
         ),
+        networks={"admin": ["::/0"]},
     )
 
 
@@ -176,6 +178,8 @@ def _served(
     served.pop("parameters", None)
     if parameters:
         served["parameters"] = parameters
+    if route is not None and route.deprecation is not None:
+        served["deprecated"] = True
     served["security"] = _security(method, route)
     served["responses"] = {
         status: _without_body(response) if status in _REDIRECTS else response

@@ -40,6 +40,7 @@ build_info = Gauge(
 loop_lag_seconds = Gauge(
     "event_loop_lag_seconds", "How late the event loop woke up at the last look."
 )
+loop_tasks = Gauge("event_loop_tasks", "Tasks of the event loop that have not ended.")
 
 
 def observe_request(method: str, route: str, status: int, seconds: float) -> None:
@@ -69,6 +70,7 @@ async def watch_loop_lag() -> None:
 
 async def metrics_endpoint(_scope: Scope, _receive: Receive, send: Send) -> None:
     """Answer ``GET /metrics``; plain ASGI, never proxied by the gateway."""
+    loop_tasks.set(len(asyncio.all_tasks()))
     await send_response(send, 200, generate_latest(), CONTENT_TYPE_LATEST.encode())
 
 

@@ -1,6 +1,5 @@
 """Composition root of the gateway: a raw ASGI proxy beside a few own routes."""
 
-import ipaddress
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
@@ -34,14 +33,23 @@ from services.gateway.clients import (
     PersonalTokenVerifier,
 )
 from services.gateway.consumers import worker
+from services.gateway.domain.concurrency import Places
 from services.gateway.domain.description import (
     Description,
     DescriptionError,
     parse_description,
 )
 from services.gateway.domain.instances import Instances
+from services.gateway.domain.networks import NetworkList
 from services.gateway.domain.routing import RouteTable, RouteTableError, parse_routes
-from services.gateway.proxy import Discovery, Edge, Proxy, Upstreams, open_upstreams
+from services.gateway.proxy import (
+    Discovery,
+    Edge,
+    Proxy,
+    Upstreams,
+    open_upstreams,
+    under_way,
+)
 from services.gateway.service import Authenticator, Limiter
 from services.gateway.settings import GatewaySettings
 
@@ -145,14 +153,22 @@ async def _open_proxy(
     upstreams = await _open_upstreams(settings, clock, stack)
     return Proxy(
         table=table,
-        edge=_edge(settings),
+        edge=Edge(NetworkList(settings.trusted_proxies)),
         authenticator=Authenticator(
             PersonalTokenVerifier(auth, AuthTokenVerifier(verifier)), watch, clock
         ),
         limiter=Limiter(open_buckets(redis), settings.limit_classes(), clock),
         credentials=InternalCredentials(signer),
         upstreams=upstreams,
+        places=_places(settings),
+        denied=NetworkList(settings.denied_networks),
     )
+
+
+def _places(settings: GatewaySettings) -> Places:
+    places = Places(settings.concurrent_max)
+    under_way.set_function(lambda: places.taken)
+    return places
 
 
 async def _open_upstreams(
@@ -187,6 +203,7 @@ def _read_table(settings: GatewaySettings) -> RouteTable:
             path.read_bytes(),
             services=frozenset(settings.upstream_urls()),
             limit_classes=frozenset(settings.limit_classes()),
+            networks=settings.network_lists(),
         )
     except (OSError, RouteTableError) as error:
         raise StartError(f"routing table {path}: {error}") from error
@@ -197,7 +214,3 @@ def _read_description() -> Description:
         return parse_description(_DESCRIPTION_FILE.read_bytes())
     except (OSError, DescriptionError) as error:
         raise StartError(f"API description {_DESCRIPTION_FILE}: {error}") from error
-
-
-def _edge(settings: GatewaySettings) -> Edge:
-    return Edge([ipaddress.ip_network(text) for text in settings.trusted_proxies])

@@ -66,6 +66,20 @@ class GatewaySettings(
         description="Networks of the edge, whose X-Forwarded-For and X-Request-Id are "
         "believed.",
     )
+    admin_networks: CommaList = Field(
+        default=("0.0.0.0/0", "::/0"),
+        description="Networks from which the routes of administration are served; "
+        "entries of the routing table call them admin.",
+    )
+    denied_networks: CommaList = Field(
+        default=(), description="Networks from which nothing is served."
+    )
+    concurrent_max: int = Field(
+        default=1_024,
+        ge=10,
+        description="Requests under way at once; those of low priority get half of the "
+        "places, one service gets half.",
+    )
     breaker_calls_min: int = Field(
         default=LEAST_CALLS,
         ge=1,
@@ -95,12 +109,16 @@ class GatewaySettings(
         description="Sign-ins and registrations at once of one client address.",
     )
 
-    @field_validator("trusted_proxies")
+    @field_validator("trusted_proxies", "admin_networks", "denied_networks")
     @classmethod
     def _networks(cls, texts: tuple[str, ...]) -> tuple[str, ...]:
         for text in texts:
             ipaddress.ip_network(text)
         return texts
+
+    def network_lists(self) -> dict[str, tuple[str, ...]]:
+        """Return the lists of networks that routes name."""
+        return {"admin": self.admin_networks}
 
     def upstream_urls(self) -> dict[str, tuple[str, ...]]:
         """Return the internal addresses of each service."""

@@ -128,6 +128,15 @@ class Upstream:
             request.transport.abort()
         return web.Response()
 
+    async def on_half(self, request: web.Request) -> web.StreamResponse:
+        """Begin a header, then close this direction alone."""
+        transport = request.transport
+        if transport is not None:
+            transport.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+            transport.write_eof()
+            await asyncio.sleep(_FOREVER_SECONDS)
+        return web.Response()
+
     async def on_garbage(self, request: web.Request) -> web.StreamResponse:
         """Answer something that is no HTTP."""
         if request.transport is not None:

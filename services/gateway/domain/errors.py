@@ -41,6 +41,13 @@ class MethodNotAllowedError(AppError):
         self.allowed = tuple(allowed)
 
 
+class NetworkRefusedError(ForbiddenError):
+    """The client's network is not served here."""
+
+    def __init__(self) -> None:
+        super().__init__("network_refused", "This is not served to your network.")
+
+
 class TokenRefusedError(UnauthenticatedError):
     """A protected route was asked without a good access token.
 
@@ -92,6 +99,17 @@ class TooManyRequestsError(RateLimitedError):
             "Too many requests; wait and try again.",
             retry_after_seconds=retry_after_seconds,
             limit=limit,
+        )
+
+
+class OverloadedError(UnavailableError):
+    """Too much is under way; what can wait is refused first."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(
+            "overloaded",
+            "There is too much to do right now; try again soon.",
+            retry_after_seconds=retry_after_seconds,
         )
 
 

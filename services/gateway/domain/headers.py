@@ -65,6 +65,18 @@ _RESPONSE_DROPPED = (
     }
 )
 _NONE: frozenset[bytes] = frozenset()
+
+REQUEST_RESERVED = _REQUEST_DROPPED | {
+    b"x-client-address",
+    b"x-client-agent",
+    b"x-request-budget",
+    b"x-request-id",
+}
+"""What only the gateway says to a service; no route changes it."""
+
+RESPONSE_RESERVED = _RESPONSE_DROPPED | {b"content-length", b"set-cookie"}
+"""What only the gateway and the service say to a client."""
+
 _CORS_PREFIX = b"access-control-"
 
 

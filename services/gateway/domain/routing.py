@@ -5,79 +5,22 @@ path's segments, so its cost depends on the path's depth, not on the table's siz
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Annotated
+from types import MappingProxyType
 
 import msgspec
-from msgspec import Meta
 
 from libs.chassis.scopes import SCOPES
+from services.gateway.domain.changes import Deprecation, HeaderChanges
 from services.gateway.domain.errors import MethodNotAllowedError, RouteNotFoundError
+from services.gateway.domain.networks import NetworkList, named_networks
+from services.gateway.domain.route import Route
 
-_READING = frozenset({"GET", "HEAD"})
 _SCOPES_MAX = 2
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
-
-PositiveSeconds = Annotated[float, Meta(gt=0, le=300)]
-Bytes = Annotated[int, Meta(ge=0)]
-Prefix = Annotated[str, Meta(pattern=r"^/api/v[0-9]+(/[a-z0-9.\-]+)+$")]
 
 
 class RouteTableError(Exception):
     """The routing table is wrong; the sentence says where."""
-
-
-class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One entry of the table.
-
-    Attributes:
-        prefix: Whole segments from the start of the path; the longest prefix wins.
-        methods: What it takes; an entry with the same prefix may take others.
-        service: Who answers.
-        is_anonymous: Whether it is served without a token; a token is then ignored
-            unless `reads_token`.
-        reads_token: Whether, on an anonymous route, a good token still tells who
-            asks; a bad one is as none.
-        has_cookies: Whether ``Cookie`` and ``Set-Cookie`` pass.
-        is_idempotent: Whether the entry's methods beside GET and HEAD may be sent
-            once more after a service broke off (HT-3).
-        scopes: What a restricted token needs here: for reading (GET, HEAD) the first,
-            for all else the last. Without any it is refused: an entry that says
-            nothing is closed to restricted tokens.
-        limit_class: Name of the rate limit that applies; the breakers count by it.
-        cost: How many plain requests it weighs in its limits.
-        body_max_bytes: A larger body is refused with 413.
-        body_timeout_seconds: From the first to the last byte of the request's body.
-        timeout_seconds: From the request's last byte to the response's first, and
-            between two parts of the response.
-    """
-
-    prefix: Prefix
-    methods: tuple[str, ...]
-    service: str
-    is_anonymous: bool = False
-    reads_token: bool = False
-    has_cookies: bool = False
-    is_idempotent: bool = False
-    scopes: tuple[str, ...] = ()
-    limit_class: str = "default"
-    cost: Annotated[int, Meta(ge=1, le=100)] = 1
-    body_max_bytes: Bytes = 1_048_576
-    body_timeout_seconds: PositiveSeconds = 8.0
-    timeout_seconds: PositiveSeconds = 5.0
-
-    def admits(self, method: str, scopes: Collection[str]) -> bool:
-        """Tell whether a token with these scopes may use a method of this route.
-
-        Args:
-            method: One that the route takes.
-            scopes: Of the token; empty for one without restriction.
-        """
-        if not scopes:
-            return True
-        if not self.scopes:
-            return False
-        needed = self.scopes[0] if method in _READING else self.scopes[-1]
-        return needed in scopes
 
 
 class RouteTable:
@@ -104,6 +47,8 @@ class RouteTable:
         for route in routes:
             _check(route, services, limit_classes)
             self._add(route)
+        for route in routes:
+            self._check_successor(route)
 
     def find(self, method: str, path: str) -> Route:
         """Return the entry for a method and a normal path.
@@ -120,6 +65,13 @@ class RouteTable:
             prefix = prefix.rpartition("/")[0]
         raise RouteNotFoundError
 
+    def _check_successor(self, route: Route) -> None:
+        successor = route.deprecation.successor if route.deprecation else None
+        if successor is None:
+            return
+        if not any(f"{one}/".startswith(f"{successor}/") for one in self._by_prefix):
+            raise RouteTableError(f"{route.prefix}: no route {successor!r} succeeds it")
+
     def _add(self, route: Route) -> None:
         entries = self._by_prefix.setdefault(route.prefix, {})
         for method in route.methods:
@@ -128,26 +80,52 @@ class RouteTable:
             entries[method] = route
 
 
+class _Document(msgspec.Struct, forbid_unknown_fields=True):
+    routes: tuple[Route, ...]
+    versions: dict[str, Deprecation] = {}
+
+
 def parse_routes(
-    document: bytes, *, services: frozenset[str], limit_classes: frozenset[str]
+    document: bytes,
+    *,
+    services: frozenset[str],
+    limit_classes: frozenset[str],
+    networks: Mapping[str, Collection[str]] = MappingProxyType({}),
 ) -> RouteTable:
     """Read a routing table.
 
     Args:
-        document: JSON ``{"routes": [...]}`` with the fields of `Route`.
+        document: JSON ``{"routes": [...]}`` with the fields of `Route`, and
+            ``"versions": {"v1": {...}}`` with those of `Deprecation`.
         services: See `RouteTable`.
         limit_classes: See `RouteTable`.
+        networks: Lists of networks that an entry may name.
 
     Raises:
         RouteTableError: Not such a document.
     """
+
+    def decode(kind: type, value: object) -> object:
+        if kind is NetworkList:
+            return named_networks(value, networks)
+        changes: type[HeaderChanges] = kind
+        return changes.parse(value)
+
     try:
-        table = msgspec.json.decode(document, type=dict[str, tuple[Route, ...]])
+        table = msgspec.json.decode(document, type=_Document, dec_hook=decode)
     except msgspec.MsgspecError as error:
         raise RouteTableError(str(error)) from error
-    if set(table) != {"routes"}:
-        raise RouteTableError('the table is {"routes": [...]}')
-    return RouteTable(table["routes"], services=services, limit_classes=limit_classes)
+    routes = [_of_version(route, table.versions) for route in table.routes]
+    unknown = set(table.versions) - {route.version for route in routes}
+    if unknown:
+        raise RouteTableError(f"no route of version {', '.join(sorted(unknown))}")
+    return RouteTable(routes, services=services, limit_classes=limit_classes)
+
+
+def _of_version(route: Route, versions: Mapping[str, Deprecation]) -> Route:
+    if route.deprecation is not None or route.version not in versions:
+        return route
+    return msgspec.structs.replace(route, deprecation=versions[route.version])
 
 
 def _check(

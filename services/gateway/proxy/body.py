@@ -11,7 +11,7 @@ from services.gateway.domain.errors import (
     ClientGoneError,
 )
 from services.gateway.domain.headers import first
-from services.gateway.domain.routing import Route
+from services.gateway.domain.route import Route
 
 _BUFFERED_MAX_BYTES = 65_536
 

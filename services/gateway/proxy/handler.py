@@ -1,29 +1,35 @@
 """One request, from the edge to a service and back."""
 
+import time
 from dataclasses import dataclass, field
 from functools import partial
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, SpanKind, Tracer
+from opentelemetry.trace import SpanKind, Tracer
 
-from libs.chassis.asgi import Headers, Receive, Scope, Send
+from libs.chassis.asgi import Receive, Scope, Send
 from libs.chassis.problems import expected, send_problem
-from libs.events.tracing import parse_traceparent, traceparent_of
 from libs.kernel import new_id
+from services.gateway.domain.concurrency import Places
 from services.gateway.domain.errors import (
     ClientGoneError,
+    NetworkRefusedError,
+    OverloadedError,
     ScopeInsufficientError,
     TokenRefusedError,
 )
-from services.gateway.domain.headers import SECURITY_HEADERS, first, request_headers
+from services.gateway.domain.headers import SECURITY_HEADERS, first
+from services.gateway.domain.networks import NetworkList
 from services.gateway.domain.paths import check_query, normal_path
-from services.gateway.domain.routing import Route, RouteTable
+from services.gateway.domain.route import Route
+from services.gateway.domain.routing import RouteTable
 from services.gateway.ports import Credentials, Identity
 from services.gateway.proxy.body import RequestBody
 from services.gateway.proxy.disconnect import DisconnectWatch
 from services.gateway.proxy.exchange import Exchange
+from services.gateway.proxy.measures import shed_total
+from services.gateway.proxy.outgoing import client_trace, service_headers
 from services.gateway.proxy.problems import problem_for
 from services.gateway.proxy.relay import relay_response
 from services.gateway.proxy.trust import Edge
@@ -31,7 +37,6 @@ from services.gateway.proxy.upstream import UpstreamRequest, Upstreams
 from services.gateway.service import Authenticator, Limiter
 
 _STATUS_CLIENT_GONE = 499  # nginx's own number for it; only in logs and metrics
-_AGENT_MAX_BYTES = 256
 
 logger = structlog.get_logger()
 
@@ -47,6 +52,8 @@ class Proxy:
         limiter: Whether it may ask now.
         credentials: Makes the internal tokens that services trust.
         upstreams: The way to the services.
+        places: For what is under way.
+        denied: Networks that nobody is served from.
         tracer: Opens the request's span.
     """
 
@@ -56,6 +63,8 @@ class Proxy:
     limiter: Limiter
     credentials: Credentials
     upstreams: Upstreams
+    places: Places
+    denied: NetworkList
     # Asked for late: what stands for a tracer before there is a provider is slower.
     tracer: Tracer = field(default_factory=lambda: trace.get_tracer("services.gateway"))
 
@@ -67,7 +76,7 @@ class Proxy:
         # Each request is a task of its own, and so is its context.
         structlog.contextvars.bind_contextvars(correlation_id=request_id)
         with self.tracer.start_as_current_span(
-            exchange.method, context=_context(scope), kind=SpanKind.SERVER
+            exchange.method, context=client_trace(scope), kind=SpanKind.SERVER
         ) as span:
             try:
                 await self._serve(exchange, scope, receive, send)
@@ -85,20 +94,54 @@ class Proxy:
     async def _serve(
         self, exchange: Exchange, scope: Scope, receive: Receive, send: Send
     ) -> None:
+        address = exchange.caller.address
+        if address in self.denied:
+            raise NetworkRefusedError
         path = normal_path(scope["raw_path"])
         check_query(scope["query_string"])
         route = exchange.route = self.table.find(exchange.method, path)
+        if not route.serves(address):
+            raise NetworkRefusedError
+        self._take_place(route)
+        try:
+            await self._pass_on(exchange, route, scope, receive, send)
+        finally:
+            self.places.free(route.service)
+
+    def _take_place(self, route: Route) -> None:
+        try:
+            self.places.take(route.service, route.priority)
+        except OverloadedError:
+            shed_total.labels(route.priority).inc()
+            raise
+
+    async def _pass_on(
+        self,
+        exchange: Exchange,
+        route: Route,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+    ) -> None:
         authorization = first(scope["headers"], b"authorization")
         if route.is_anonymous and not route.reads_token:
             authorization = None
+        started = time.perf_counter()
         exchange.identity = await self._admit(route, exchange, authorization)
+        exchange.asked_at = time.perf_counter()
+        exchange.admission_seconds = exchange.asked_at - started
         body = RequestBody(scope, receive, route)
         query = scope["query_string"].decode("ascii")
+        target = route.target(normal_path(scope["raw_path"]))
         request = UpstreamRequest(
             route=route,
             method=exchange.method,
-            target=f"{path}?{query}" if query else path,
-            headers=self._headers(route, exchange, scope),
+            target=f"{target}?{query}" if query else target,
+            headers=service_headers(
+                scope,
+                exchange,
+                self.credentials.token(route.service, exchange.identity),
+            ),
             body=body,
         )
         relay = partial(relay_response, route=route, exchange=exchange, send=send)
@@ -122,7 +165,9 @@ class Proxy:
         )
         if known is not None:
             return _restricted(known, route, exchange)
+        started = time.perf_counter()
         identity = await self._authenticate(route, authorization)
+        exchange.auth_seconds = time.perf_counter() - started
         if identity is not None:
             identity = _restricted(identity, route, exchange)
         if identity is not None:
@@ -153,21 +198,6 @@ class Proxy:
             if not route.is_anonymous:
                 raise
             return None
-
-    def _headers(self, route: Route, exchange: Exchange, scope: Scope) -> Headers:
-        headers = request_headers(scope["headers"], has_cookies=route.has_cookies)
-        token = self.credentials.token(route.service, exchange.identity)
-        agent = first(headers, b"user-agent") or b""
-        headers += [
-            (b"authorization", b"Bearer " + token.encode("ascii")),
-            (b"x-request-id", exchange.request_id.encode("ascii")),
-            (b"x-client-address", exchange.caller.address.encode("latin-1")),
-            (b"x-client-agent", agent[:_AGENT_MAX_BYTES]),
-        ]
-        traceparent = traceparent_of(trace.get_current_span().get_span_context())
-        if traceparent is not None:
-            headers.append((b"traceparent", traceparent.encode("ascii")))
-        return headers
 
 
 def _restricted(
@@ -200,16 +230,4 @@ async def _answer(error: Exception, exchange: Exchange, send: Send) -> None:
     exchange.status, exchange.code = problem.status, problem.code
     exchange.sent_bytes = len(problem.body)
     exchange.is_started = True
-    extra = (*SECURITY_HEADERS, (b"x-request-id", exchange.request_id.encode()))
-    await send_problem(send, problem, extra)
-
-
-def _context(scope: Scope) -> Context | None:
-    """Return the trace that the client's request belongs to, None for a new one."""
-    traceparent = first(scope["headers"], b"traceparent")
-    if traceparent is None:
-        return None
-    remote = parse_traceparent(traceparent.decode("latin-1"))
-    if remote is None:
-        return None
-    return trace.set_span_in_context(NonRecordingSpan(remote))
+    await send_problem(send, problem, (*SECURITY_HEADERS, *exchange.own_headers()))

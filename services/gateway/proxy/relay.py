@@ -1,5 +1,7 @@
 """A service's response, passed to the client."""
 
+import time
+
 import orjson
 import structlog
 
@@ -7,7 +9,7 @@ from libs.chassis.asgi import Headers, Send
 from services.gateway.domain.errors import UpstreamFailedError
 from services.gateway.domain.headers import response_headers
 from services.gateway.domain.limits import limit_headers
-from services.gateway.domain.routing import Route
+from services.gateway.domain.route import Route
 from services.gateway.proxy.answer import Answer
 from services.gateway.proxy.exchange import Exchange
 
@@ -31,12 +33,12 @@ async def relay_response(
             own token, which no client can mend. Nothing was sent.
         BrokenOffError, TimeoutError: The service broke off.
     """
+    exchange.upstream_seconds = time.perf_counter() - exchange.asked_at
     length = answer.content_length
     is_whole = length is not None and length <= _WHOLE_MAX_BYTES
     if answer.status == _UNAUTHENTICATED or answer.status >= _SERVER_ERROR:
         await _check_problem(answer, route, is_whole=is_whole)
-    headers = response_headers(answer.headers, has_cookies=route.has_cookies)
-    headers.append((b"x-request-id", exchange.request_id.encode()))
+    headers = _headers(answer, route, exchange)
     if exchange.limits is not None:
         headers.extend(limit_headers(exchange.limits))
     if is_whole or exchange.method == "HEAD":
@@ -50,6 +52,18 @@ async def relay_response(
         exchange.sent_bytes += len(part)
         await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+def _headers(answer: Answer, route: Route, exchange: Exchange) -> Headers:
+    headers = response_headers(answer.headers, has_cookies=route.has_cookies)
+    if route.response_headers is not None:
+        headers = route.response_headers.apply(headers)
+    if route.target_prefix is not None:
+        headers = [
+            (name, route.outside(value) if name == b"location" else value)
+            for name, value in headers
+        ]
+    return headers + exchange.own_headers()
 
 
 async def _start(exchange: Exchange, status: int, headers: Headers, send: Send) -> None:

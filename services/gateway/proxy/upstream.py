@@ -20,7 +20,7 @@ from services.gateway.domain.errors import (
 )
 from services.gateway.domain.instances import Instance, Instances
 from services.gateway.domain.retrying import RetryBudget, may_retry
-from services.gateway.domain.routing import Route
+from services.gateway.domain.route import Route
 from services.gateway.proxy.answer import Answer, BrokenOffError, NotReachedError
 from services.gateway.proxy.body import RequestBody
 from services.gateway.proxy.connection import Connection

@@ -46,6 +46,45 @@ _OPEN = {
     "is_anonymous": True,
     "timeout_seconds": 1,
 }
+_WIDE = {
+    "GATEWAY_ADDRESS_RATE_PER_SECOND": "100000",
+    "GATEWAY_ADDRESS_BURST": "100000",
+    "GATEWAY_USER_RATE_PER_SECOND": "100000",
+    "GATEWAY_USER_BURST": "100000",
+}
+_NARROW = {
+    "GATEWAY_ADDRESS_RATE_PER_SECOND": "20",
+    "GATEWAY_ADDRESS_BURST": "10",
+    "GATEWAY_USER_RATE_PER_SECOND": "5",
+    "GATEWAY_USER_BURST": "3",
+    "GATEWAY_LOGIN_RATE_PER_SECOND": "0.5",
+    "GATEWAY_LOGIN_BURST": "2",
+}
+_OFFICE = {
+    "prefix": "/api/v1/media/office",
+    "methods": ["GET"],
+    "service": "media",
+    "allowed_networks": ["192.0.2.0/24"],
+    "denied_networks": ["192.0.2.66"],
+}
+_NEXT = {
+    "prefix": "/api/v2/files",
+    "methods": ["GET"],
+    "service": "media",
+    "target_prefix": "/api/v1/media",
+    "request_headers": {"set": {"accept-version": "1"}, "remove": ["accept-language"]},
+    "response_headers": {"set": {"cache-control": "private"}, "remove": ["etag"]},
+}
+_OLD = {
+    "prefix": "/api/v1/media/old",
+    "methods": ["GET"],
+    "service": "media",
+    "deprecation": {
+        "since": "2026-12-01",
+        "sunset": "2027-12-01",
+        "successor": "/api/v2/files",
+    },
+}
 
 
 @dataclass
@@ -83,6 +122,13 @@ class GatewayRig:
         """Return when the upstream has counted something so often."""
         while (await self.counts()).get(name, 0) < at_least:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
+
+    async def metric(self, name: str) -> float:
+        """Return a metric of the gateway, by name and labels; 0 if it has none."""
+        async with self.http.get(f"{self.url}/metrics") as response:
+            lines = (await response.text()).splitlines()
+        values = [line.rpartition(" ") for line in lines if not line.startswith("#")]
+        return next((float(value) for key, _, value in values if key == name), 0.0)
 
     def log(self) -> str:
         """Return what the gateway has logged."""
@@ -122,8 +168,8 @@ def _upstream(stack, offset, jwks_file):
 
 
 @contextlib.asynccontextmanager
-async def _before(stack, upstream, folder, signing_key, offsets):
-    """A gateway whose every service but auth has instances of its own."""
+async def _before(stack, upstream, folder, signing_key, offsets, **more):
+    """A gateway whose chat and media have instances of their own."""
     file = folder / "jwks.json"
     file.write_text(json.dumps(jwks([signing_key])))
     with contextlib.ExitStack() as instances:
@@ -132,7 +178,7 @@ async def _before(stack, upstream, folder, signing_key, offsets):
             for offset in offsets
         ]
         urls = ",".join(url for url, _ in running)
-        environment = _environment(stack, upstream, folder, _PAIR)
+        environment = _environment(stack, upstream, folder, _PAIR) | more
         for service in ("CHAT", "MEDIA"):
             environment[f"GATEWAY_{service}_URL"] = urls
         with _gateway(environment) as found:
@@ -158,17 +204,28 @@ async def lone(stack, upstream, signing_key, tmp_path):
         yield rig[0], rig[1][0]
 
 
+@pytest.fixture
+async def crowded(stack, upstream, signing_key, tmp_path):
+    """A gateway with twenty places."""
+    more = {"GATEWAY_CONCURRENT_MAX": "20"}
+    async with _before(stack, upstream, tmp_path, signing_key, (_ONE,), **more) as rig:
+        yield rig[0]
+
+
+@pytest.fixture
+async def patient(stack, upstream, signing_key, tmp_path):
+    """A gateway that asks again and again, before one instance that may be killed."""
+    more = {"GATEWAY_BREAKER_CALLS_MIN": "1000000"} | _WIDE
+    async with _before(stack, upstream, tmp_path, signing_key, (_ONE,), **more) as rig:
+        yield rig[0], rig[1][0]
+
+
 @pytest.fixture(scope="session")
 def gateway_process(stack, upstream, tmp_path_factory):
     """A gateway with wide limits; yields (address, port, pid)."""
     folder = tmp_path_factory.mktemp("gateway")
-    environment = _environment(stack, upstream, folder, _GATEWAY) | {
-        "GATEWAY_BREAKER_CALLS_MIN": "1000000",
-        "GATEWAY_ADDRESS_RATE_PER_SECOND": "100000",
-        "GATEWAY_ADDRESS_BURST": "100000",
-        "GATEWAY_USER_RATE_PER_SECOND": "100000",
-        "GATEWAY_USER_BURST": "100000",
-    }
+    environment = _environment(stack, upstream, folder, _GATEWAY) | _WIDE
+    environment["GATEWAY_BREAKER_CALLS_MIN"] = "1000000"
     with _gateway(environment) as running:
         yield running
 
@@ -177,16 +234,22 @@ def gateway_process(stack, upstream, tmp_path_factory):
 def strict_process(stack, upstream, tmp_path_factory):
     """A gateway with narrow limits; yields (address, port, pid)."""
     folder = tmp_path_factory.mktemp("strict")
-    environment = _environment(stack, upstream, folder, _STRICT) | {
-        "GATEWAY_ADDRESS_RATE_PER_SECOND": "20",
-        "GATEWAY_ADDRESS_BURST": "10",
-        "GATEWAY_USER_RATE_PER_SECOND": "5",
-        "GATEWAY_USER_BURST": "3",
-        "GATEWAY_LOGIN_RATE_PER_SECOND": "0.5",
-        "GATEWAY_LOGIN_BURST": "2",
-    }
+    environment = _environment(stack, upstream, folder, _STRICT) | _NARROW
     with _gateway(environment) as running:
         yield running
+
+
+@pytest.fixture
+def strict_urls(stack, upstream, strict_process, tmp_path):
+    """Three gateways with the same narrow limits."""
+    with contextlib.ExitStack() as others:
+        urls = [strict_process[0]]
+        for offset in (_PAIR, _ONE):
+            folder = tmp_path / str(offset)
+            folder.mkdir()
+            environment = _environment(stack, upstream, folder, offset) | _NARROW
+            urls.append(others.enter_context(_gateway(environment))[0])
+        yield urls
 
 
 @pytest.fixture
@@ -225,7 +288,7 @@ def _environment(stack, upstream: str, folder: Path, offset: int) -> dict[str, s
     table = json.loads(
         (resources.files("services.gateway") / "routes.json").read_text()
     )
-    table["routes"] += [_LARGE, _SLOW, _OPEN]
+    table["routes"] += [_LARGE, _SLOW, _OPEN, _OFFICE, _NEXT, _OLD]
     (folder / "routes.json").write_text(json.dumps(table))
     services = ("auth", "chat", "media", "notification", "project")
     return stack.service_environment("gateway") | {

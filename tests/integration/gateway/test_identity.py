@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import time
 
 import pytest
@@ -145,6 +147,44 @@ async def test_the_redis_channel_ends_a_session_within_a_second(
         message = json.dumps({"session_id": session, "user_id": user})
         await redis.publish(CHANNEL, message)
     assert await _seconds_until_refused(gateway, headers) < 1
+
+
+async def test_sessions_end_within_a_second_under_load(gateway, auth_settings) -> None:
+    """SR-1: the slowest of fifty, while others keep the gateway busy."""
+    sessions = [await _session(gateway) for _ in range(50)]
+    is_over = asyncio.Event()
+
+    async def keep_busy() -> None:
+        while not is_over.is_set():
+            status, _, _ = await gateway.ask("GET", PATH)
+            assert status == 200
+
+    async def end(user: str, session: str, headers: dict[str, str]) -> float:
+        message = json.dumps({"session_id": session, "user_id": user})
+        await redis.publish(CHANNEL, message)
+        return await _seconds_until_refused(gateway, headers)
+
+    async with asyncio.TaskGroup() as tasks, open_redis(auth_settings) as redis:
+        for _ in range(30):
+            tasks.create_task(keep_busy())
+        waits = await asyncio.gather(*(end(*session) for session in sessions))
+        is_over.set()
+    assert max(waits) < 1
+
+
+async def test_a_frozen_broker_holds_up_nothing(stack, gateway, auth_settings) -> None:
+    """F6: requests go on, and sessions end by the other ways."""
+    user, session, headers = await _session(gateway)
+    pid = stack.pid("rabbitmq")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert (await gateway.ask("GET", PATH))[0] == 200
+        async with open_redis(auth_settings) as redis:
+            message = json.dumps({"session_id": session, "user_id": user})
+            await redis.publish(CHANNEL, message)
+        assert await _seconds_until_refused(gateway, headers) < 1
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 async def test_the_live_event_ends_a_session_within_a_second(

@@ -6,6 +6,7 @@ import os
 import signal
 import time
 
+import aiohttp
 import pytest
 
 from libs.chassis.buckets import RedisBuckets
@@ -123,6 +124,45 @@ async def test_a_user_is_slowed_down_and_told_how_long(strict_gateway) -> None:
         "GET", path, headers={"X-Forwarded-For": "192.0.2.10"}
     )
     assert status == 200
+
+
+async def test_three_gateways_hold_a_thousand_clients_to_one_limit(strict_urls) -> None:
+    """RL-1: accepted <= burst + rate * t + 1 in any window; RL-3: waiting helps."""
+    rate, burst, clients = 20, 10, 1_000
+    headers = {"X-Forwarded-For": "192.0.2.77"}
+    accepted: list[tuple[float, float]] = []
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
+
+        async def ask(url: str) -> int:
+            asked_at = time.monotonic()
+            async with http.get(f"{url}/api/v1/media/open/echo") as response:
+                await response.read()
+            if response.status == 200:
+                accepted.append((asked_at, time.monotonic()))
+                return 0
+            assert response.status == 429
+            return int(response.headers["Retry-After"])
+
+        async def come_again(url: str, until: float) -> int:
+            wait = 0
+            while time.monotonic() < until:
+                wait = await ask(url)
+                await asyncio.sleep(0.5)
+            return wait
+
+        until = time.monotonic() + 3
+        waits = await asyncio.gather(
+            *(come_again(strict_urls[n % 3], until) for n in range(clients))
+        )
+        await asyncio.sleep(max(waits))
+        assert await ask(strict_urls[0]) == 0
+    # What was asked after `start` and answered before `end` was charged in between.
+    assert len(accepted) > burst
+    for start in {asked_at for asked_at, _ in accepted}:
+        ends = sorted(end for asked_at, end in accepted if asked_at >= start)
+        for count, end in enumerate(ends, 1):
+            assert count <= burst + rate * (end - start) + 1
 
 
 async def test_sign_in_is_slowed_down_by_address(strict_gateway) -> None:

@@ -11,7 +11,7 @@ from services.gateway.domain.errors import (
     BodyTooLargeError,
     ClientGoneError,
 )
-from services.gateway.domain.routing import Route
+from services.gateway.domain.route import Route
 from services.gateway.proxy.body import RequestBody
 from services.gateway.proxy.disconnect import DisconnectWatch
 

@@ -18,6 +18,7 @@ TABLE = parse_routes(
     (resources.files("services.gateway") / "routes.json").read_bytes(),
     services=frozenset(SERVICES),
     limit_classes=frozenset({"default", "login", "refresh"}),
+    networks={"admin": ["::/0"]},
 )
 MERGED = json.loads((resources.files("services.gateway") / "openapi.json").read_text())
 OPERATIONAL = {"/health", "/health/live", "/health/ready", "/metrics"}

@@ -1,6 +1,5 @@
 """What a trace shows of a request: method, route and service, never a path."""
 
-import ipaddress
 from typing import Any
 
 import pytest
@@ -10,7 +9,9 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from libs.kernel import new_id
+from services.gateway.domain.concurrency import Places
 from services.gateway.domain.errors import UpstreamUnavailableError
+from services.gateway.domain.networks import NetworkList
 from services.gateway.domain.routing import parse_routes
 from services.gateway.proxy import Edge, Proxy
 from services.gateway.proxy.upstream import UpstreamRequest
@@ -48,7 +49,7 @@ async def ask(method: str, path: str) -> ReadableSpan:
     table = parse_routes(
         ROUTES, services=frozenset({"auth"}), limit_classes=frozenset({"default"})
     )
-    edge = Edge([ipaddress.ip_network("127.0.0.0/8")])
+    edge = Edge(NetworkList(["127.0.0.0/8"]))
     scope = {
         "type": "http",
         "method": method,
@@ -64,7 +65,10 @@ async def ask(method: str, path: str) -> ReadableSpan:
     async def send(_: object) -> None:
         pass
 
-    await Proxy(table, edge, stubs, stubs, stubs, stubs, tracer)(scope, receive, send)
+    proxy = Proxy(
+        table, edge, stubs, stubs, stubs, stubs, Places(10), NetworkList([]), tracer
+    )
+    await proxy(scope, receive, send)
     (span,) = exporter.get_finished_spans()
     return span
 

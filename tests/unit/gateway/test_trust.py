@@ -1,9 +1,8 @@
 """Whom the gateway believes about a client."""
 
-import ipaddress
-
 import pytest
 
+from services.gateway.domain.networks import NetworkList
 from services.gateway.proxy.trust import Edge
 
 UUID = "0193a5c4-7f1e-7abc-8def-0123456789ab"
@@ -12,7 +11,7 @@ REQUEST_ID = b"0123456789abcdef0123456789abcdef"
 
 def caller_of(peer: str | None, *headers: tuple[bytes, bytes]):
     """Return what an edge on loopback is believed."""
-    edge = Edge([ipaddress.ip_network(t) for t in ("127.0.0.0/8", "::1/128")])
+    edge = Edge(NetworkList(["127.0.0.0/8", "::1/128"]))
     client = None if peer is None else (peer, 1)
     return edge.caller({"client": client, "headers": list(headers)})
 

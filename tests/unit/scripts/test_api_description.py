@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from scripts.api_description import MergeError, merge
-from services.gateway.domain.routing import Route, RouteTable
+from services.gateway.domain.route import Route
+from services.gateway.domain.routing import RouteTable
 
 PROBLEM = {"type": "object", "required": ["code", "detail"], "properties": {}}
 
@@ -220,3 +221,12 @@ def test_the_documents_that_were_merged_are_not_changed() -> None:
     before = msgspec.json.encode(described)
     merge({"chat": described}, TABLE)
     assert msgspec.json.encode(described) == before
+
+
+def test_an_operation_of_a_deprecated_route_is_marked() -> None:
+    """Who generates a client from the document sees it too."""
+    entry = {"prefix": "/api/v1/notes", "methods": ["GET"], "service": "chat"}
+    table = table_of(entry | {"deprecation": {"since": "2026-12-01"}})
+    described = document("/api/v1/notes", operation(), Note={"type": "object"})
+    merged = merge({"chat": described}, table)
+    assert merged["paths"]["/api/v1/notes"]["get"]["deprecated"] is True
