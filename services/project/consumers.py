@@ -10,6 +10,7 @@ from libs.events.catalog import (
     ProjectDeleted,
     ProjectRoleChanged,
     ProjectUpdated,
+    UserCreated,
     UserDeleted,
     UserSuspended,
     UserVerified,
@@ -33,9 +34,11 @@ worker = Worker(
 )
 
 
-@worker.subscribe(UserVerified, name="user-verified")
-async def note_verified(event: UserVerified, context: Context) -> None:
-    """Let a user be brought into projects from now on."""
+@worker.subscribe(UserVerified, UserCreated, name="user-verified")
+async def note_verified(event: UserVerified | UserCreated, context: Context) -> None:
+    """Let a user be brought into projects from now on; a bot from the beginning."""
+    if isinstance(event, UserCreated) and not event.is_bot:
+        return
     await _users(context).verify(UserId(event.user_id), context.session)
 
 

@@ -4,18 +4,25 @@ Every event carries the whole public profile and a ``revision`` that grows by on
 change, so that a projection keeps the newest and skips what is stale.
 """
 
+from typing import Any
+
 from libs.crypto.sealed import Sealed
-from libs.events.event import Event
+from libs.events.event import Event, upcast
 
 
-class UserCreated(Event, type="user.created", version=1, key="user_id"):
-    """An account was registered; it cannot sign in until it is verified."""
+class UserCreated(Event, type="user.created", version=2, key="user_id"):
+    """An account was registered; it cannot sign in until it is verified.
+
+    A bot has no address to verify: it is active from here on, and no
+    ``user.verified`` follows.
+    """
 
     user_id: str
     revision: int
     display_name: str
     locale: str
     roles: tuple[str, ...]
+    is_bot: bool = False
 
 
 class UserVerified(Event, type="user.verified", version=1, key="user_id"):
@@ -31,7 +38,7 @@ class UserVerified(Event, type="user.verified", version=1, key="user_id"):
     email: Sealed
 
 
-class UserUpdated(Event, type="user.updated", version=1, key="user_id"):
+class UserUpdated(Event, type="user.updated", version=2, key="user_id"):
     """The public profile or the roles changed; the whole new state."""
 
     user_id: str
@@ -43,6 +50,7 @@ class UserUpdated(Event, type="user.updated", version=1, key="user_id"):
     status_text: str
     avatar_document_id: str | None
     roles: tuple[str, ...]
+    is_bot: bool = False
 
 
 class UserSuspended(Event, type="user.suspended", version=1, key="user_id"):
@@ -58,3 +66,9 @@ class UserDeleted(Event, type="user.deleted", version=1, key="user_id"):
 
     user_id: str
     revision: int
+
+
+@upcast(UserCreated, from_version=1)
+@upcast(UserUpdated, from_version=1)
+def _of_people_alone(payload: dict[str, Any]) -> dict[str, Any]:
+    return {**payload, "is_bot": False}

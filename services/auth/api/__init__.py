@@ -5,6 +5,7 @@ import re
 from services.auth.api import (
     accounts,
     administration,
+    bots,
     identities,
     internal,
     invites,
@@ -38,6 +39,7 @@ ROUTERS = (
     preferences.router,
     administration.router,
     roles.router,
+    bots.router,
     policies.router,
     internal.router,
     personal_tokens.internal,

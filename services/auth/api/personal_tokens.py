@@ -42,8 +42,7 @@ async def create_token(
         UserId(principal.user_id), SessionId(principal.session_id), wish
     )
     response.headers["Cache-Control"] = "no-store"
-    shown = PersonalTokenResponse.of(made.token).model_dump()
-    return NewTokenResponse(**shown, token=made.text)
+    return NewTokenResponse.of_new(made.token, made.text)
 
 
 @router.get("/me/tokens")

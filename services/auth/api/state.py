@@ -11,6 +11,7 @@ from services.auth.service import (
     AccountRegistration,
     Appointment,
     Avatars,
+    Bots,
     CustomRoles,
     EmailChange,
     EnrolmentSignIn,
@@ -55,6 +56,7 @@ class AdministrationState(TypedDict):
     password_void: PasswordVoid
     second_factor_rule: SecondFactorRule
     custom_roles: CustomRoles
+    bots: Bots
     appointment: Appointment
 
 
@@ -207,6 +209,11 @@ def _custom_roles(request: Request) -> CustomRoles:
     return found
 
 
+def _bots(request: Request) -> Bots:
+    found: Bots = request.state.bots
+    return found
+
+
 def _access_tokens(request: Request) -> AccessTokens:
     found: AccessTokens = request.state.access_tokens
     return found
@@ -254,6 +261,7 @@ AdministrationUse = Annotated[AccountAdministration, Depends(_administration)]
 LookupUse = Annotated[AccountLookup, Depends(_lookup)]
 PasswordVoidUse = Annotated[PasswordVoid, Depends(_password_void)]
 SecondFactorRuleUse = Annotated[SecondFactorRule, Depends(_second_factor_rule)]
+BotsUse = Annotated[Bots, Depends(_bots)]
 CustomRolesUse = Annotated[CustomRoles, Depends(_custom_roles)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
 ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]

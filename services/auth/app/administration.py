@@ -9,8 +9,10 @@ from services.auth.service import (
     Acts,
     Appointment,
     Authority,
+    Bots,
     CustomRoles,
     Entrance,
+    PersonalTokens,
     SecondFactorRule,
     SessionControl,
     StepUp,
@@ -18,7 +20,11 @@ from services.auth.service import (
 
 
 def administration_state(
-    adapters: Adapters, entrance: Entrance, accounts: AccountParts, step_up: StepUp
+    adapters: Adapters,
+    entrance: Entrance,
+    accounts: AccountParts,
+    step_up: StepUp,
+    tokens: PersonalTokens,
 ) -> AdministrationState:
     """Return the part of the state that administrators' routes use."""
     stores, control = adapters.stores, entrance.control
@@ -30,6 +36,7 @@ def administration_state(
         password_void=accounts.password_void(acts, control),
         second_factor_rule=_second_factor_rule(adapters, acts, entrance),
         custom_roles=_custom_roles(adapters, acts),
+        bots=_bots(adapters, acts, tokens),
         appointment=_appointment(adapters),
     )
 
@@ -67,6 +74,17 @@ def _second_factor_rule(
         users=adapters.stores.users,
         factors=adapters.stores.second_factors,
         roles=adapters.stores.roles,
+        clock=adapters.clock,
+    )
+
+
+def _bots(adapters: Adapters, acts: Acts, tokens: PersonalTokens) -> Bots:
+    return Bots(
+        acts=acts,
+        authority=acts.authority,
+        users=adapters.stores.users,
+        register=adapters.stores.register,
+        tokens=tokens,
         clock=adapters.clock,
     )
 

@@ -35,22 +35,18 @@ def auth_state(
     settings: AuthSettings, adapters: Adapters, configured: ConfiguredProviders
 ) -> AuthState:
     """Put the use cases together over any adapters; reads key files only."""
-    clock = adapters.clock
-    access = AccessTokens(
-        FileSigningKeys(settings.signing_keys_file, clock),
-        issuer=settings.issuer,
-        clock=clock,
-    )
+    access = _access_tokens(settings, adapters)
     refresh = RefreshTokens(WatchedKeyRing(settings.refresh_keys_file))
     control = _session_control(adapters)
     required = _second_factor_policies(settings, adapters)
     entrance = _entrance(adapters, control, access, refresh, required)
-    step_up = StepUp(adapters.stores.sessions, clock)
+    step_up = StepUp(adapters.stores.sessions, adapters.clock)
     policy = PasswordPolicy(adapters.password_lists, required.binds)
     parts = ProviderParts(
         adapters, configured, entrance, control, step_up, _transport(settings)
     )
     accounts = AccountParts(settings, adapters, policy, _transport(settings))
+    tokens = personal_tokens(settings, adapters, entrance, step_up)
     return AuthState(
         sign_in=_sign_in(adapters, entrance),
         step_up=step_up,
@@ -61,9 +57,17 @@ def auth_state(
         **profile_state(adapters),
         **accounts.state(control, step_up),
         **provider_state(settings, parts),
-        personal_tokens=personal_tokens(settings, adapters, entrance, step_up),
-        **administration_state(adapters, entrance, accounts, step_up),
+        personal_tokens=tokens,
+        **administration_state(adapters, entrance, accounts, step_up, tokens),
         **second_factor_state(settings, adapters, entrance, step_up),
+    )
+
+
+def _access_tokens(settings: AuthSettings, adapters: Adapters) -> AccessTokens:
+    return AccessTokens(
+        FileSigningKeys(settings.signing_keys_file, adapters.clock),
+        issuer=settings.issuer,
+        clock=adapters.clock,
     )
 
 

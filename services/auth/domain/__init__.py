@@ -7,6 +7,13 @@ from services.auth.domain.administration import (
     UserFilter,
     check_reason,
 )
+from services.auth.domain.bot import (
+    BOT_ROLES,
+    BotWish,
+    check_bot_roles,
+    check_bot_scopes,
+    new_bot,
+)
 from services.auth.domain.credential import (
     PASSWORD_CODE_POINTS_MAX,
     PASSWORD_CODE_POINTS_MIN,
@@ -19,6 +26,7 @@ from services.auth.domain.credential import (
 from services.auth.domain.errors import (
     AttemptsThrottledError,
     AvatarUnknownError,
+    BotMissingError,
     ClientSettingsInvalidError,
     CredentialsInvalidError,
     DisplayNameInvalidError,
@@ -198,6 +206,7 @@ from services.auth.domain.user import Registration, User
 
 __all__ = [
     "ADMIN_ROLE",
+    "BOT_ROLES",
     "CLIENT_SETTINGS_MAX",
     "CLIENT_SETTING_CODE_POINTS_MAX",
     "CLIENT_SETTING_NAME",
@@ -232,6 +241,8 @@ __all__ = [
     "AuthMethod",
     "AvatarUnknownError",
     "BlindIndex",
+    "BotMissingError",
+    "BotWish",
     "Ceremony",
     "CeremonyPurpose",
     "ClientDevice",
@@ -352,6 +363,8 @@ __all__ = [
     "VerificationTokenInvalidError",
     "base_role",
     "challenge_of",
+    "check_bot_roles",
+    "check_bot_scopes",
     "check_display_name",
     "check_handle",
     "check_locale",
@@ -365,6 +378,7 @@ __all__ = [
     "compared_forms",
     "custom_names",
     "hash_secret",
+    "new_bot",
     "new_secret",
     "normalise_password",
     "personal_words",

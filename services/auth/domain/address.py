@@ -26,6 +26,16 @@ class EmailAddress:
     key: str
 
     @classmethod
+    def absent(cls) -> "EmailAddress":
+        """Return what stands where there is no address: nothing parses to it."""
+        return cls(written="", key="")
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is none: nothing is found by it, no mail goes out."""
+        return not self.key
+
+    @classmethod
     def parse(cls, text: str) -> "EmailAddress":
         """Read an address.
 

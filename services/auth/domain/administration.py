@@ -32,12 +32,14 @@ class UserFilter:
         handle: Exactly this one.
         status: One of `UserStatus`.
         role: Base or custom.
+        is_bot: Bots alone, or people alone.
     """
 
     name_key: str | None = None
     handle: str | None = None
     status: str | None = None
     role: str | None = None
+    is_bot: bool | None = None
 
 
 def check_reason(reason: str) -> str:

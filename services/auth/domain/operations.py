@@ -103,6 +103,14 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "GET /api/v1/admin/users/{user_id}/audit": Permission.READ_AUDIT,
         "GET /api/v1/admin/second-factor-policy": Permission.MANAGE_POLICY,
         "PUT /api/v1/admin/second-factor-policy": Permission.MANAGE_POLICY,
+        "POST /api/v1/admin/bots": Permission.MANAGE_BOTS,
+        "GET /api/v1/admin/bots": Permission.MANAGE_BOTS,
+        "GET /api/v1/admin/bots/{bot_id}": Permission.MANAGE_BOTS,
+        "POST /api/v1/admin/bots/{bot_id}/tokens": Permission.MANAGE_BOTS,
+        "GET /api/v1/admin/bots/{bot_id}/tokens": Permission.MANAGE_BOTS,
+        "POST /api/v1/admin/bots/{bot_id}/tokens/{token_id}/revoke": (
+            Permission.MANAGE_BOTS
+        ),
         "GET /api/v1/admin/roles": Permission.READ_USERS,
         "PUT /api/v1/admin/roles/{name}": Permission.MANAGE_ROLES,
         "POST /api/v1/admin/roles/{name}/delete": Permission.MANAGE_ROLES,

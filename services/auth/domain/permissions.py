@@ -51,6 +51,7 @@ class Permission(StrEnum):
     END_SESSIONS = "sessions.end"
     READ_AUDIT = "audit.read"
     MANAGE_ROLES = "roles.manage"
+    MANAGE_BOTS = "bots.manage"
     MANAGE_POLICY = "policy.manage"
 
 

@@ -1,4 +1,4 @@
-"""A person with an account."""
+"""A person, or a bot, with an account."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,10 +28,12 @@ class User:
 
     Attributes:
         revision: From 1, grows by one a change; events carry it.
-        email: Clear only in memory; the repository seals it.
+        email: Clear only in memory; the repository seals it. Absent for a bot.
         handle: For mentions, unique; None until chosen.
         roles: Of the installation: the base role, then custom ones by name.
         verified_at: When the owner of the address confirmed it.
+        is_bot: Made by an administrator for a program; it has personal tokens alone.
+        owner_id: Who made the bot and answers for it; None for a person.
     """
 
     user_id: UserId
@@ -48,11 +50,18 @@ class User:
     status_text: str = ""
     avatar_document_id: str | None = None
     verified_at: datetime | None = None
+    is_bot: bool = False
+    owner_id: UserId | None = None
 
     @property
     def may_sign_in(self) -> bool:
-        """Whether this account may have sessions at all."""
+        """Whether this account may do anything at all."""
         return self.status is UserStatus.ACTIVE
+
+    @property
+    def may_have_sessions(self) -> bool:
+        """Whether anybody may sign in to it: never to a bot."""
+        return self.may_sign_in and not self.is_bot
 
     @property
     def is_visible(self) -> bool:

@@ -16,6 +16,7 @@ class UserRepository(Protocol):
 
         Raises:
             EmailTakenError: Another one has the address.
+            HandleTakenError: Another one has the handle.
         """
         ...
 

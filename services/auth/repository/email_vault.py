@@ -37,7 +37,12 @@ class EmailVault:
         return EmailAddress(written=written, key=written.lower())
 
     def fields(self, user_id: UserId, email: EmailAddress) -> dict[str, Any]:
-        """Return the document fields of an address."""
+        """Return the document fields of an address.
+
+        Where there is none, the unique index holds a value that no address has.
+        """
+        if email.is_absent:
+            return {"email": None, "email_index": f"none:{user_id}"}
         return {
             "email": self.seal(email, "user", user_id),
             "email_index": self._index.value(email.key),
@@ -53,4 +58,6 @@ class EmailVault:
         Raises:
             DecryptError: The field was altered or belongs to another user.
         """
+        if document["email"] is None:
+            return EmailAddress.absent()
         return self.unseal(document["email"], "user", document["_id"])

@@ -24,6 +24,11 @@ class MongoUserRegister:
     INDEXES = (
         IndexModel([("status", ASCENDING), ("_id", ASCENDING)], name="status"),
         IndexModel([("roles", ASCENDING), ("_id", ASCENDING)], name="roles"),
+        IndexModel(
+            [("is_bot", ASCENDING), ("_id", ASCENDING)],
+            name="bots",
+            partialFilterExpression={"is_bot": True},
+        ),
     )
 
     def __init__(
@@ -138,9 +143,14 @@ def _condition(wanted: UserFilter, after: str | None) -> Document:
         "handle": wanted.handle,
         "status": wanted.status,
         "roles": wanted.role,
+        "is_bot": _kind(wanted.is_bot),
         "_id": {"$gt": after} if after else None,
     }
     return {name: value for name, value in criteria.items() if value is not None}
+
+
+def _kind(is_bot: bool | None) -> Document | bool | None:  # noqa: FBT001 - a criterion
+    return {"$ne": True} if is_bot is False else is_bot
 
 
 def _role(document: Document) -> CustomRole:

@@ -60,8 +60,8 @@ class MongoUserRepository:
         with driver_errors(session):
             try:
                 await self._users.insert_one(self._document(user), session=session)
-            except DuplicateKeyError:
-                raise EmailTakenError from None
+            except DuplicateKeyError as error:
+                raise _taken(error) from None
 
     async def update(self, user: User, session: DatabaseSession) -> None:
         """Replace the revision before; see `UserRepository.update`."""
@@ -128,6 +128,8 @@ class MongoUserRepository:
         return await self._list(query, len(user_ids))
 
     async def _check_address(self, user: User, session: DatabaseSession) -> None:
+        if user.email.is_absent:
+            return
         # The unique index holds values of one key alone; another account may have
         # the address under an older key of the ring.
         other = {"_id": {"$ne": user.user_id}, **self._vault.condition(user.email)}
@@ -160,6 +162,8 @@ class MongoUserRepository:
             "created_at": user.created_at,
             "updated_at": user.updated_at,
             "verified_at": user.verified_at,
+            "is_bot": user.is_bot,
+            "owner_id": user.owner_id,
             **self._vault.fields(user.user_id, user.email),
         }
 
@@ -180,6 +184,9 @@ class MongoUserRepository:
             status_text=document["status_text"],
             avatar_document_id=document["avatar_document_id"],
             verified_at=document["verified_at"],
+            # Accounts from before there were bots have neither.
+            is_bot=document.get("is_bot", False),
+            owner_id=document.get("owner_id"),
         )
 
 

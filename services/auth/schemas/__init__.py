@@ -23,6 +23,7 @@ from services.auth.schemas.administration import (
     SecondFactorPolicyRequest,
     SecondFactorPolicyResponse,
 )
+from services.auth.schemas.bots import BotRequest, BotTokenRequest
 from services.auth.schemas.invites import (
     AcceptInviteRequest,
     InviteRequest,
@@ -97,6 +98,8 @@ __all__ = [
     "AccountResponse",
     "AuditRecordResponse",
     "AvatarRequest",
+    "BotRequest",
+    "BotTokenRequest",
     "ChangedSessionsResponse",
     "CodeRequest",
     "EmailLookupRequest",

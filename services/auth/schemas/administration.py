@@ -94,6 +94,8 @@ class ListedUserResponse(ResponseModel):
     display_name: str
     handle: str | None
     roles: list[str]
+    is_bot: bool
+    owner_id: UserId | None = Field(description="Who made the bot; none for people.")
     created_at: datetime
     updated_at: datetime
 
@@ -106,6 +108,8 @@ class ListedUserResponse(ResponseModel):
             display_name=user.display_name,
             handle=user.handle,
             roles=list(user.roles),
+            is_bot=user.is_bot,
+            owner_id=user.owner_id,
             created_at=user.created_at,
             updated_at=user.updated_at,
         )
@@ -114,7 +118,7 @@ class ListedUserResponse(ResponseModel):
 class AccountResponse(ListedUserResponse):
     """One account with its address."""
 
-    email: str
+    email: str | None
     locale: str
     time_zone: str
     status_text: str
@@ -128,7 +132,7 @@ class AccountResponse(ListedUserResponse):
         listed = ListedUserResponse.of(user).model_dump()
         return cls(
             **listed,
-            email=user.email.written,
+            email=user.email.written or None,
             locale=user.locale,
             time_zone=user.time_zone,
             status_text=user.status_text,

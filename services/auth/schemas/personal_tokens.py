@@ -62,6 +62,11 @@ class NewTokenResponse(PersonalTokenResponse):
 
     token: str
 
+    @classmethod
+    def of_new(cls, token: PersonalToken, text: str) -> "NewTokenResponse":
+        """Return the one view of a token that has its text."""
+        return cls(**PersonalTokenResponse.of(token).model_dump(), token=text)
+
 
 class SocketTokenResponse(ResponseModel):
     """A short access token for a socket."""

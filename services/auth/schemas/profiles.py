@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from libs.kernel import UserId
 from services.auth.domain import User
@@ -42,6 +42,7 @@ class ProfileResponse(ResponseModel):
     status_text: str
     avatar_document_id: str | None
     is_active: bool
+    is_bot: bool
 
     @classmethod
     def of(cls, user: User) -> "ProfileResponse":
@@ -54,6 +55,7 @@ class ProfileResponse(ResponseModel):
             status_text=user.status_text,
             avatar_document_id=user.avatar_document_id,
             is_active=user.may_sign_in,
+            is_bot=user.is_bot,
         )
 
 
@@ -61,7 +63,7 @@ class MeResponse(ResponseModel):
     """What the caller may see of themselves."""
 
     user_id: UserId
-    email: str
+    email: str | None = Field(description="None for a bot.")
     status: str
     display_name: str
     handle: str | None
@@ -70,6 +72,7 @@ class MeResponse(ResponseModel):
     status_text: str
     avatar_document_id: str | None
     roles: list[str]
+    is_bot: bool
     revision: int
     created_at: datetime
 
@@ -78,7 +81,8 @@ class MeResponse(ResponseModel):
         """Return the own view of a user."""
         return cls(
             user_id=user.user_id,
-            email=user.email.written,
+            email=user.email.written or None,
+            is_bot=user.is_bot,
             status=user.status.value,
             display_name=user.display_name,
             handle=user.handle,

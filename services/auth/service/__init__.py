@@ -12,6 +12,7 @@ from services.auth.service.administration import (
 from services.auth.service.appointment import Appointment
 from services.auth.service.authority import Authority
 from services.auth.service.avatars import Avatars
+from services.auth.service.bots import Bots
 from services.auth.service.ceremonies import Ceremonies
 from services.auth.service.custom_roles import CustomRoles
 from services.auth.service.email_change import EmailChange
@@ -101,6 +102,7 @@ __all__ = [
     "AuditPage",
     "Authority",
     "Avatars",
+    "Bots",
     "Ceremonies",
     "CustomRoles",
     "Departure",

@@ -20,6 +20,7 @@ from services.auth.domain import (
     StatusRefusedError,
     User,
     UserStatus,
+    check_bot_roles,
     check_roles,
     custom_names,
     standing_of,
@@ -119,7 +120,8 @@ class AccountAdministration:
         """Give an account exactly these roles; losing one ends its sessions (SR-1).
 
         Raises:
-            RolesInvalidError: Not one base role and existing custom ones.
+            RolesInvalidError: Not one base role and existing custom ones, or more
+                than a bot may be.
             GrantTooHighError: They allow more than the caller may (AZ-7).
             GuestPromotionError: A guest was to become more than a member.
             LastAdminError: Nobody would be left to administrate.
@@ -133,6 +135,8 @@ class AccountAdministration:
             standing = await self._wanted_standing(wanted, scene)
             _require_grantable(scene, standing, wanted)
             target = scene.target
+            if target.is_bot:
+                check_bot_roles(wanted)
             if target.roles == wanted:
                 return target, []
             changed = target.changed(self.clock.now(), roles=wanted)

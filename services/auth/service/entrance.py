@@ -181,7 +181,7 @@ class Entrance:
 
         # Pinned: no session begins beside the transaction that suspends the account.
         current = await self.users.pin(user.user_id, transaction.session)
-        if current is None or not current.may_sign_in:
+        if current is None or not current.may_have_sessions:
             raise CredentialsInvalidError
         crowded_out = await self._store(started, transaction)
         signed_in = SignedIn.issue(self.access, current, started, token)

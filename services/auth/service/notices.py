@@ -49,7 +49,12 @@ class AccountNotices:
         sealed: dict[str, str],
         **fields: Any,  # noqa: ANN401 - the event's own
     ) -> None:
-        """Publish an event about a user, addressed in the user's language."""
+        """Publish an event about a user, addressed in the user's language.
+
+        Nothing is published to who has no address: a bot.
+        """
+        if user.email.is_absent:
+            return
         self.publish(
             transaction,
             event_class,

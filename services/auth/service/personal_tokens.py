@@ -175,7 +175,8 @@ class PersonalTokens:
 
         Raises:
             PersonalTokenInvalidError: Unknown, over, or its user may not sign in or
-                lacks the second factor that is required of them (MF-3).
+                lacks the second factor that is required of them (MF-3). A bot has
+                none: nobody signs in to it.
         """
         now = self.clock.now()
         token = await self.tokens.find_by_hash(token_hash)
@@ -184,7 +185,7 @@ class PersonalTokens:
         user = await self.users.get(token.user_id, None)
         if user is None or not user.may_sign_in:
             raise PersonalTokenInvalidError
-        if await self.policy.requires(user):
+        if not user.is_bot and await self.policy.requires(user):
             own = await self.factors.get(user.user_id, None)
             if not own.is_enrolled:
                 raise PersonalTokenInvalidError

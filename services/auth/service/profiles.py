@@ -188,4 +188,5 @@ def user_updated(user: User) -> UserUpdated:
         status_text=user.status_text,
         avatar_document_id=user.avatar_document_id,
         roles=user.roles,
+        is_bot=user.is_bot,
     )

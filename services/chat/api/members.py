@@ -23,6 +23,7 @@ from services.chat.api.dependencies import (
 from services.chat.schemas import (
     AddMember,
     ChangeRole,
+    ListedMemberResource,
     MemberResource,
     TransferOwnership,
 )
@@ -38,14 +39,20 @@ async def list_members(
     members: MembersUse,
     cursor: Cursor = None,
     limit: Limit = DEFAULT_LIMIT,
-) -> Page[MemberResource]:
+) -> Page[ListedMemberResource]:
     """List the members, by user id."""
     after = cursor_id(cursor, "after") or ""
     found, following = await members.page(
         caller, conversation_id, after=after, limit=limit
     )
-    return Page[MemberResource](
-        items=[MemberResource.model_validate(member_wire(m)) for m in found],
+    bots = await members.bots_among(found)
+    return Page[ListedMemberResource](
+        items=[
+            ListedMemberResource.model_validate(
+                {**member_wire(member), "is_bot": member.user_id in bots}
+            )
+            for member in found
+        ],
         next_cursor=None if following is None else encode_cursor({"after": following}),
     )
 

@@ -17,6 +17,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     handle: str | None = None
     profile_revision: int = 0
     suspension_revision: int = 0
+    is_bot: bool = False
     is_verified: bool = False
     is_suspended: bool = False
     is_deleted: bool = False

@@ -25,6 +25,10 @@ class UserRepository(Protocol):
         """Return those of the users that can take part."""
         ...
 
+    async def bots_among(self, user_ids: Sequence[UserId]) -> set[UserId]:
+        """Return those of the users that are bots."""
+        ...
+
     async def put(self, user: User, *, session: Session) -> None:
         """Store a user, new or changed."""
         ...

@@ -48,6 +48,13 @@ class MongoUserRepository:
                 found = await self._users.find(query, {"_id": 1}).to_list()
         return {UserId(document["_id"]) for document in found}
 
+    async def bots_among(self, user_ids: Sequence[UserId]) -> set[UserId]:
+        """Return those of the users that are bots."""
+        query = {"_id": {"$in": list(user_ids)}, "is_bot": True}
+        with map_mongo_errors():
+            found = await self._users.find(query, {"_id": 1}).to_list()
+        return {UserId(document["_id"]) for document in found}
+
     async def put(self, user: User, *, session: Session) -> None:
         """Store a user, new or changed."""
         fields = msgspec.structs.asdict(user)

@@ -17,6 +17,7 @@ from services.chat.schemas.invites import (
 from services.chat.schemas.members import (
     AddMember,
     ChangeRole,
+    ListedMemberResource,
     MemberResource,
     ReceiptResource,
     TransferOwnership,
@@ -80,6 +81,7 @@ __all__ = [
     "EditMessage",
     "InviteResource",
     "ListedChannel",
+    "ListedMemberResource",
     "MemberResource",
     "MessagePage",
     "MessageResource",

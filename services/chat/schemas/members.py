@@ -47,6 +47,12 @@ class MemberResource(BaseModel):
     revision: int
 
 
+class ListedMemberResource(MemberResource):
+    """A membership in the list of members."""
+
+    is_bot: bool
+
+
 class ReceiptResource(BaseModel):
     """Who has read a message: the marker is at it or above."""
 

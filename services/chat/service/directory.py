@@ -50,6 +50,8 @@ def with_event(user: User, event: UserEvent) -> User:
             is_suspended=event.is_suspended,
             suspension_revision=event.revision,
         )
+    if isinstance(event, UserCreated) and event.is_bot:  # it has nothing to verify
+        user = msgspec.structs.replace(user, is_bot=True, is_verified=True)
     if isinstance(event, UserVerified):
         user = msgspec.structs.replace(user, is_verified=True)
     if user.is_deleted or event.revision <= user.profile_revision:

@@ -1,5 +1,7 @@
 """Who is in a conversation."""
 
+from collections.abc import Sequence
+
 from libs.events import EventBus, Transaction
 from libs.kernel import ConversationId, UserId
 from services.chat.domain.conversation import Member, Role, shown_member
@@ -70,6 +72,10 @@ class Members:
         )
         shown = [shown_member(conversation, m, user_id) for m in found[:limit]]
         return shown, shown[-1].user_id if len(found) > limit else None
+
+    async def bots_among(self, members: Sequence[Member]) -> set[UserId]:
+        """Return those of the members that are programs."""
+        return await self._users.bots_among([member.user_id for member in members])
 
     async def add(
         self,

@@ -442,6 +442,11 @@ async def test_users_come_back_as_stored(storage) -> None:
     assert await storage.users.get(active.user_id) == active
     ids = [active.user_id, asleep.user_id, new_id()]
     assert await storage.users.active_among(ids) == {active.user_id}
+    program = User(user_id=new_id(), is_verified=True, is_bot=True)
+    await storage.users.put(program, session=None)
+    assert await storage.users.get(program.user_id) == program
+    both = [active.user_id, program.user_id]
+    assert await storage.users.bots_among(both) == {program.user_id}
 
 
 async def test_swapped_ciphertext_does_not_open(settings) -> None:

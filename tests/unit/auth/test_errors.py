@@ -34,6 +34,7 @@ def test_codes_and_kinds_are_stable():
         "avatar_unknown": ErrorKind.INVALID,
         "client_settings_invalid": ErrorKind.INVALID,
         "preferences_changed": ErrorKind.PRECONDITION_FAILED,
+        "bot_not_found": ErrorKind.NOT_FOUND,
         "credentials_invalid": ErrorKind.UNAUTHENTICATED,
         "display_name_invalid": ErrorKind.INVALID,
         "email_domain_refused": ErrorKind.FORBIDDEN,

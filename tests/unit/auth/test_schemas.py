@@ -46,6 +46,18 @@ GOOD = {
         "status_text": "here",
     },
     "HandleRequest": {"handle": "ann"},
+    "BotRequest": {
+        "display_name": "Builder",
+        "handle": "builder",
+        "role": "member",
+        "reason": "for the build",
+    },
+    "BotTokenRequest": {
+        "name": "ci",
+        "scopes": ["files:read"],
+        "expires_in_days": 30,
+        "reason": "for the build",
+    },
     "AvatarRequest": {"document_id": "x" * 36},
     "PreferencesRequest": {
         "theme": "dark",

@@ -3,6 +3,7 @@
 import itertools
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from libs.events.catalog import (
@@ -211,6 +212,22 @@ async def test_users_end_the_same_in_any_order(chat, order) -> None:
     )
     await publish(chat, UserDeleted(user_id=ADA, revision=6), story[2])
     assert not chat.users.users[ADA].is_active
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+async def test_a_bot_is_active_from_the_beginning(chat, order) -> None:
+    """It has nothing to verify, in whatever order it is told of."""
+    bot = new_id()
+    profile = msgspec.structs.replace(
+        STORY[2], user_id=bot, revision=2, handle="builder", is_bot=True
+    )
+    born = UserCreated(
+        user_id=bot, revision=1, display_name="B", locale="en", roles=(), is_bot=True
+    )
+    story = [born, profile]
+    await publish(chat, *(story[index] for index in order))
+    known = await chat.users.get(bot)
+    assert (known.is_bot, known.is_active, known.handle) == (True, True, "builder")
 
 
 async def test_a_deleted_user_is_erased(chat) -> None:

@@ -168,6 +168,14 @@ async def test_there_is_room_for_so_many_bans(chat) -> None:
         await chat.bans.ban(ADA, group, MALLORY)
 
 
+async def test_the_list_of_members_tells_bots(chat) -> None:
+    """A program is shown as one."""
+    group = await chat.group(GRACE)
+    chat.users.users[GRACE] = User(user_id=GRACE, is_verified=True, is_bot=True)
+    found, _ = await chat.members.page(ADA, group, after="", limit=10)
+    assert await chat.members.bots_among(found) == {GRACE}
+
+
 async def test_somebody_is_brought_in_by_handle(chat) -> None:
     """Whatever the case it is written in; an unknown one is nobody's."""
     group = await chat.group()

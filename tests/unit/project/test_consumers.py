@@ -11,6 +11,7 @@ from libs.events.catalog import (
     ProjectCollaboratorRemoved,
     ProjectDeleted,
     ProjectRoleChanged,
+    UserCreated,
     UserDeleted,
     UserSuspended,
     UserVerified,
@@ -49,6 +50,23 @@ async def test_a_verified_user_is_active(rig) -> None:
     assert not await rig.users.is_active(user)
     await deliver(rig, verified(user), verified(user))
     assert await rig.users.is_active(user)
+
+
+async def test_a_bot_is_active_from_the_beginning(rig) -> None:
+    """It verifies nothing; a person who registers does."""
+    bot, person = UserId(new_id()), UserId(new_id())
+    for user, is_bot in ((bot, True), (person, False)):
+        born = UserCreated(
+            user_id=user,
+            revision=1,
+            display_name="B",
+            locale="en",
+            roles=("member",),
+            is_bot=is_bot,
+        )
+        await deliver(rig, born)
+    assert await rig.users.is_active(bot)
+    assert not await rig.users.is_active(person)
 
 
 async def test_the_newest_suspension_counts_in_any_order(rig) -> None:

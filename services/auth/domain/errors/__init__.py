@@ -25,6 +25,7 @@ from services.auth.domain.errors.accounts import (
     UserMissingError,
 )
 from services.auth.domain.errors.administration import (
+    BotMissingError,
     GrantTooHighError,
     GuestPromotionError,
     LastAdminError,
@@ -93,6 +94,7 @@ from services.auth.domain.errors.tokens import (
 __all__ = [
     "AttemptsThrottledError",
     "AvatarUnknownError",
+    "BotMissingError",
     "ClientSettingsInvalidError",
     "CredentialsInvalidError",
     "DisplayNameInvalidError",

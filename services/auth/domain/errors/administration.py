@@ -126,3 +126,10 @@ class StatusRefusedError(ConflictError):
             before=str(before),
             after=str(after),
         )
+
+
+class BotMissingError(NotFoundError):
+    """There is no such bot; a person is none."""
+
+    def __init__(self) -> None:
+        super().__init__("bot_not_found", "There is no such bot.")

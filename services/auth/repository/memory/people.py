@@ -23,8 +23,7 @@ class MemoryUserRepository:
 
     async def add(self, user: User, session: DatabaseSession) -> None:
         """Store a new account; see `UserRepository.add`."""
-        if any(known.email.key == user.email.key for known in self._users.values()):
-            raise EmailTakenError
+        self._check_unique(user, list(self._users.values()))
         self._users[user.user_id] = user
 
     async def update(self, user: User, session: DatabaseSession) -> None:
@@ -33,10 +32,7 @@ class MemoryUserRepository:
         if stored is None or stored.revision != user.revision - 1:
             raise UserChangedError
         others = [other for other in self._users.values() if other is not stored]
-        if any(other.email.key == user.email.key for other in others):
-            raise EmailTakenError
-        if user.handle and any(other.handle == user.handle for other in others):
-            raise HandleTakenError
+        self._check_unique(user, others)
         self._users[user.user_id] = user
 
     async def get(self, user_id: UserId, session: DatabaseSession) -> User | None:
@@ -77,6 +73,14 @@ class MemoryUserRepository:
     def everyone(self) -> list[User]:
         """Return all accounts in the order of their ids."""
         return sorted(self._users.values(), key=lambda user: user.user_id)
+
+    @staticmethod
+    def _check_unique(user: User, others: list[User]) -> None:
+        address = user.email.key
+        if address and any(other.email.key == address for other in others):
+            raise EmailTakenError
+        if user.handle and any(other.handle == user.handle for other in others):
+            raise HandleTakenError
 
     def _active(self) -> list[User]:
         return [user for user in self._visible() if user.may_sign_in]

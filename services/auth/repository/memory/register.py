@@ -79,6 +79,7 @@ def _meets(user: User, wanted: UserFilter) -> bool:
         wanted.handle is None or user.handle == wanted.handle,
         wanted.status is None or user.status.value == wanted.status,
         wanted.role is None or wanted.role in user.roles,
+        wanted.is_bot is None or wanted.is_bot is user.is_bot,
         not wanted.name_key
         or any(own.startswith(wanted.name_key) for own in search_keys(user)),
     )

@@ -31,6 +31,11 @@ class MemoryUsers:
         known = [self.users.get(user_id) for user_id in user_ids]
         return {user.user_id for user in known if user and user.is_active}
 
+    async def bots_among(self, user_ids: Sequence[UserId]) -> set[UserId]:
+        """Return those of the users that are bots."""
+        known = [self.users.get(user_id) for user_id in user_ids]
+        return {user.user_id for user in known if user and user.is_bot}
+
     async def put(self, user: User, *, session: Session) -> None:
         """Store a user, new or changed."""
         del session
