@@ -24,7 +24,7 @@ def test_golden_schemas_are_written_and_checked(tmp_path):
     assert main([*schemas, "--check"]) == 1
     assert main([*schemas]) == 0
     assert main([*schemas, "--check"]) == 0
-    (tmp_path / "user.created.1.json").write_text("{}")
+    (tmp_path / "user.created.2.json").write_text("{}")
     assert main([*schemas]) == 2
     assert main([*schemas, "--force"]) == 0
 
