@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 SERVICES := gateway auth project chat media notification
-GROUPS := bootstrap $(SERVICES) embedded lint test bench dev
+GROUPS := bootstrap $(SERVICES) edge embedded lint test scan bench dev
 WORKERS := $(SERVICES:%=services.%.consumers:worker)
 SOURCES := libs services deploy tests bench scripts
 STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
@@ -14,7 +14,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
 .PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults history cov cov-events \
-	smoke image images image-smoke bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
+	smoke image images image-smoke k8s-render k8s-secrets k8s-check scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
@@ -26,7 +26,7 @@ setup: ## Make .venv with everything pinned by hash (Debian packages too, where 
 lock: setup ## Resolve pyproject.toml's groups into hashed requirements/*.txt
 	@for group in dev $(filter-out dev,$(GROUPS)); do echo "locking $$group"; \
 	  $(UV) pip compile -q --python $(PYTHON) --universal --generate-hashes --no-header --no-annotate $(UPGRADE) --group $$group \
-	    $$([ $$group = dev ] || [ $$group = bench ] || [ $$group = bootstrap ] || echo --constraint requirements/dev.txt) -o requirements/$$group.txt || exit 1; done
+	    $$([ $$group = dev ] || [ $$group = bench ] || [ $$group = scan ] || [ $$group = bootstrap ] || echo --constraint requirements/dev.txt) -o requirements/$$group.txt || exit 1; done
 
 # --- running --------------------------------------------------------------------
 up: setup ## Start the whole stack here and wait until it is ready (STACK=embedded)
@@ -91,7 +91,16 @@ image: ## Build a service's container image (S=chat)
 	@bash scripts/images/build.sh $(or $(S),$(error name a service: make image S=chat))
 
 images: ## Build the images of all services
-	@bash scripts/images/build.sh $(SERVICES)
+	@bash scripts/images/build.sh $(SERVICES) edge
+
+k8s-render: setup ## Print what an overlay of deploy/k8s applies (O=dev)
+	@.venv/bin/kubectl kustomize deploy/k8s/overlays/$(or $(O),production)
+
+k8s-secrets: setup ## Write new Secrets for a cluster into a folder (D=/safe/place)
+	@PYTHONPATH=. $(PYTHON) scripts/k8s_secrets.py $(or $(D),$(error name a folder: make k8s-secrets D=/safe/place))
+
+scan: setup ## Scan manifests and Dockerfiles by checkov, in an environment of its own
+	@bash scripts/scan.sh
 
 image-smoke: setup ## Run images as production does, on servers of their own (S=chat for one)
 	@PYTHONPATH=. $(PYTHON) -m scripts.images.smoke $(or $(S),$(SERVICES))
@@ -102,13 +111,13 @@ bench: setup ## Run a benchmark, on the running stack where it needs one (B=chat
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
 
 # --- checking -------------------------------------------------------------------
-check: setup lint types arch architecture docs-check env-check schemas-check api-check lock-check secrets-check ## Everything a tool can check
+check: setup lint types arch architecture docs-check env-check schemas-check api-check lock-check secrets-check k8s-check ## Everything a tool can check
 
 fmt: setup ## Format the code
 	@$(PYTHON) -m ruff format -q $(SOURCES) && $(PYTHON) -m ruff check -q --fix $(SOURCES)
 
 lint: setup ## Format, ruff, spelling, Dockerfile
-	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib && .venv/bin/hadolint Dockerfile
+	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib && .venv/bin/hadolint Dockerfile deploy/nginx/Dockerfile
 
 types: setup ## mypy strict
 	@$(PYTHON) -m mypy
@@ -120,10 +129,13 @@ architecture: setup ## Module and function sizes, names, one way in for each lib
 	@$(PYTHON) -m pytest -q -p no:randomly tests/unit/test_architecture.py
 
 docs-check: setup ## Links, commands and generated pages of the docs are true
-	@$(PYTHON) scripts/check_docs.py && $(PYTHON) scripts/coverage.py --check
+	@$(PYTHON) scripts/check_docs.py && $(PYTHON) scripts/coverage.py --check && $(PYTHON) scripts/network_page.py --check
 
-env-check: setup ## .env.example holds every setting of every service
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py --check
+env-check: setup ## .env.example holds every setting of every service, the manifests what they need
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py --check && $(PYTHON) -m pytest -q -p no:randomly tests/contract/k8s/test_settings.py
+
+k8s-check: setup ## The manifests are valid and keep their rules
+	@$(PYTHON) -m pytest -q -p no:randomly tests/contract/k8s
 
 schemas: setup ## Write golden files of new event versions, docs/events.md, docs/asyncapi.json
 	@$(PYTHON) -m libs.events schemas && $(PYTHON) -m libs.events docs --workers $(WORKERS)
@@ -144,10 +156,10 @@ secrets-check: setup ## No secret stands in a tracked file (tests hold false one
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) scripts/coverage.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) scripts/coverage.py && $(PYTHON) scripts/network_page.py
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"
 
 clean: down ## Remove .parley (the stack's data) and caches
-	@rm -rf .parley .smoke .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .parley .smoke .scan .mypy_cache .ruff_cache .pytest_cache .hypothesis

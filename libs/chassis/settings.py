@@ -32,6 +32,7 @@ LOWEST_PORT = 1
 HIGHEST_PORT = 65535
 
 S = TypeVar("S", bound="ServiceSettings")
+B = TypeVar("B", bound=BaseSettings)
 
 
 def _split_commas(value: object) -> object:
@@ -194,22 +195,28 @@ def load_settings(cls: type[S]) -> S:
     Raises:
         StartError: Names each variable that is missing or wrong, never a value.
     """
+    return load_plain(cls)
+
+
+def load_plain(cls: type[B]) -> B:
+    """Read settings that are no service's in the same way; see `load_settings`."""
     secrets_dir = os.environ.get(SECRETS_DIR_VARIABLE)  # noqa: TID251 - the one reader
     if secrets_dir and not Path(secrets_dir).is_dir():
         raise StartError(f"{SECRETS_DIR_VARIABLE} names no folder: {secrets_dir}")
+    name = (cls.model_config.get("env_prefix") or "service").rstrip("_").lower()
     try:
         return cls(_secrets_dir=secrets_dir or None)
     except ValidationError as error:
-        raise StartError(_describe(cls, error)) from None
+        raise StartError(_describe(cls, name, error)) from None
     except SettingsError as error:
-        raise StartError(f"settings of {cls.service_name()}: {error}") from None
+        raise StartError(f"settings of {name}: {error}") from None
 
 
-def _describe(cls: type[ServiceSettings], error: ValidationError) -> str:
+def _describe(cls: type[BaseSettings], owner: str, error: ValidationError) -> str:
     prefix = cls.model_config.get("env_prefix", "")
     parts = []
     for item in error.errors(include_input=False, include_url=False):
         name = f"{prefix}{'_'.join(str(step) for step in item['loc'])}".upper()
         reason = "missing" if item["type"] == "missing" else item["msg"]
         parts.append(f"{name.rstrip('_')}: {reason}")
-    return f"settings of {cls.service_name()} are wrong: {'; '.join(parts)}"
+    return f"settings of {owner} are wrong: {'; '.join(parts)}"

@@ -3,6 +3,7 @@
 import os
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,22 @@ class AdminSettings:
 
     @classmethod
     def from_environment(cls) -> "AdminSettings":
-        """Read EVENTS_ADMIN_AMQP_URL, EVENTS_MANAGEMENT_URL and EVENTS_MONGO_URL."""
-        environment = os.environ  # noqa: TID251 - this is the settings module
+        """Read EVENTS_ADMIN_AMQP_URL, EVENTS_MANAGEMENT_URL and EVENTS_MONGO_URL.
+
+        From the environment, or from files of these names in lower case in the folder
+        that PARLEY_SECRETS_DIR names.
+        """
         return cls(
-            amqp_url=environment.get("EVENTS_ADMIN_AMQP_URL", ""),
-            management_url=environment.get("EVENTS_MANAGEMENT_URL", ""),
-            mongo_url=environment.get("EVENTS_MONGO_URL", ""),
+            amqp_url=_read("EVENTS_ADMIN_AMQP_URL"),
+            management_url=_read("EVENTS_MANAGEMENT_URL"),
+            mongo_url=_read("EVENTS_MONGO_URL"),
         )
+
+
+def _read(name: str) -> str:
+    environment = os.environ  # noqa: TID251 - this is the settings module
+    if value := environment.get(name):
+        return value
+    folder = environment.get("PARLEY_SECRETS_DIR")
+    file = Path(folder, name.lower()) if folder else None
+    return file.read_text("utf-8").strip() if file and file.is_file() else ""

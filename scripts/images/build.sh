@@ -14,7 +14,9 @@ created=$(date --utc --date="@$epoch" +%Y-%m-%dT%H:%M:%SZ)
 
 for service in "$@"; do
     image=${IMAGE_PREFIX:-parley-}$service
-    docker build --quiet --file Dockerfile --tag "$image:$version" \
+    file=Dockerfile
+    [ "$service" != edge ] || file=deploy/nginx/Dockerfile
+    docker build --quiet --file "$file" --tag "$image:$version" \
         --build-arg "SERVICE=$service" --build-arg "SOURCE_DATE_EPOCH=$epoch" \
         --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
         --build-arg "CREATED=$created" ${PYTHON_IMAGE:+--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE"} \

@@ -137,4 +137,4 @@ def test_the_builder_sees_code_and_locks_alone() -> None:
 
     assert rules[0] == "*"
     admitted = {rule for rule in rules if rule.startswith("!")}
-    assert admitted == {"!libs", "!services", "!requirements"}
+    assert admitted == {"!libs", "!services", "!requirements", "!web"}
