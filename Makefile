@@ -48,7 +48,7 @@ seed: up ## Fill the running stack with people, projects and messages to look at
 	@$(PYTHON) -m scripts.seed
 
 # --- testing --------------------------------------------------------------------
-clients: setup ## Install what the tests of the official clients use: npm packages, chromium
+clients: setup ## Install what tests use beside the servers: npm packages, chromium, promtool
 	@$(PYTHON) -m tests.support.clients
 
 test: setup clients ## All tests, on a stack of their own (T=path narrows)
@@ -156,7 +156,7 @@ secrets-check: setup ## No secret stands in a tracked file (tests hold false one
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) scripts/coverage.py && $(PYTHON) scripts/network_page.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) -m deploy.observability.dashboards && $(PYTHON) scripts/coverage.py && $(PYTHON) scripts/network_page.py
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"

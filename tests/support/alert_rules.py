@@ -44,4 +44,5 @@ def rules(name: str = "events") -> list[Rule]:
         Rule(rule["alert"], rule["expr"], rule)
         for group in groups
         for rule in group["rules"]
+        if "alert" in rule
     ]

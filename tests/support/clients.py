@@ -1,7 +1,8 @@
 """The official JavaScript clients and a browser: what they need, and how they run.
 
-``make clients`` installs them; `make test` does so by itself. What cannot be installed
-is told in words, and the tests that need it are skipped with the same words.
+``make clients`` installs them, and promtool for the tests of the alerts; `make test`
+does so by itself. What cannot be installed is told in words, and the tests that need it
+are skipped with the same words.
 """
 
 import contextlib
@@ -40,6 +41,11 @@ NODE = (
     ),
     DebianPackage("npm", "their packages", lambda: shutil.which("npm") is not None),
 )
+PROMTOOL = DebianPackage(
+    "prometheus",
+    "promtool, which tests the alert rules",
+    lambda: shutil.which("promtool") is not None,
+)
 
 
 def install() -> list[str]:
@@ -48,7 +54,7 @@ def install() -> list[str]:
     problems: list[str] = []
     with (INSTALLED.parent / "clients.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        for needed in (NODE, (BROWSER,)):
+        for needed in (NODE, (BROWSER,), (PROMTOOL,)):
             try:
                 ensure_packages(needed)
             except PackageMissingError as error:

@@ -1,0 +1,1 @@
+"""Monitoring as code: alert rules with their tests, dashboards, the collector."""
