@@ -136,3 +136,15 @@ def test_prometheus_scrapes_every_service_under_its_name():
     assert set(jobs) == services | {"rabbitmq"}
     for service in services:
         assert jobs[service][0].startswith(f"{service}:")
+
+
+def test_a_cluster_gets_every_rule_and_every_dashboard():
+    """What kustomize hands out is what stands in the folders."""
+    text = (FOLDER.parent / "kustomization.yaml").read_text()
+    maps = yaml.safe_load(text)["configMapGenerator"]
+    handed_out = {name for generated in maps for name in generated["files"]}
+    assert handed_out == {
+        str(path.relative_to(FOLDER.parent))
+        for folder, kind in (("rules", "*.yml"), ("dashboards", "*.json"))
+        for path in (FOLDER.parent / folder).glob(kind)
+    }
