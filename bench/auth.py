@@ -157,7 +157,7 @@ async def people(door: Door, house: House) -> list[str]:
         body = {"email": email, "password": PASSWORD, "display_name": "Bench"}
         await door.post("register", body)
         token = await house.verification_token(email, 60)
-        await door.post("verify", {"token": token})
+        await door.post("verify", {"token": token, "password": PASSWORD})
         return email
 
     return list(await asyncio.gather(*(join() for _ in range(PEOPLE))))

@@ -17,6 +17,7 @@ function refusal(status, problem) {
   if (status === 422) return SHORT;
   if (problem.code === "password_invalid") return problem.detail;
   if (problem.code === "display_name_invalid") return problem.detail;
+  if (problem.code === "password_wrong") return problem.detail;
   return status < 500 && status !== 429 ? GONE : BUSY;
 }
 

@@ -139,8 +139,9 @@ class Person:
         )
 
     async def verify(self, token: str) -> None:
-        """Confirm the address with the token of the mail's link."""
-        await self.call("POST", "auth/verify", {"token": token})
+        """Confirm the address with the token of the mail's link and the password."""
+        body = {"token": token, "password": self.password}
+        await self.call("POST", "auth/verify", body)
 
     async def sign_in(self, device_name: str = "demo") -> None:
         """Sign in; the access token is kept for later calls."""

@@ -6,6 +6,8 @@ from libs.events import Context, Worker
 from libs.events.catalog import (
     AccountEmailChanged,
     AccountEmailChangeRequested,
+    AccountEmailStopOffered,
+    AccountIdentityChanged,
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
@@ -32,6 +34,8 @@ worker = Worker(
         AccountMfaChanged,
         AccountEmailChanged,
         AccountEmailChangeRequested,
+        AccountEmailStopOffered,
+        AccountIdentityChanged,
         AccountInvited,
         AccountPasswordChanged,
         AccountPasswordVoided,

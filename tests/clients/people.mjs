@@ -67,6 +67,16 @@ async function recoveryCodes(page) {
   return codes;
 }
 
+async function confirmAddress(page) {
+  await page.goto(`${given.origin}/verify.html#token=${given.token}`);
+  for (const [password, said] of [["some other words", "right password"], [given.password, "is confirmed"]]) {
+    await page.getByLabel("Password").fill(password);
+    await page.getByRole("button", { name: "Confirm" }).click();
+    await page.locator("#outcome", { hasText: said }).waitFor();
+  }
+  await done("an address is confirmed with the password of its registration");
+}
+
 async function byPasskey(page) {
   const devtools = await context.newCDPSession(page);
   await devtools.send("WebAuthn.enable");
@@ -145,6 +155,7 @@ try {
     if (/Content Security Policy|Refused to/.test(message.text())) complaints.push(message.text());
   });
   try {
+    await confirmAddress(page);
     await byPasskey(page);
     await byProvider(page);
   } catch (error) {

@@ -141,11 +141,14 @@ ACCOUNTS = [
         "verify: unknown token",
         "POST",
         "auth/verify",
-        {"token": "x" * 43},
+        {"token": "x" * 43, "password": "a long enough password"},
         (400, 401, 404, 410, 422),
     ),
     BadRequest(
-        "verify: token is an object", "POST", "auth/verify", {"token": {"$gt": ""}}
+        "verify: token is an object",
+        "POST",
+        "auth/verify",
+        {"token": {"$gt": ""}, "password": "a long enough password"},
     ),
     BadRequest(
         "refresh: unknown token",

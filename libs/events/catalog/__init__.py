@@ -8,6 +8,8 @@ from here.
 from libs.events.catalog.account import (
     AccountEmailChanged,
     AccountEmailChangeRequested,
+    AccountEmailStopOffered,
+    AccountIdentityChanged,
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
@@ -78,6 +80,8 @@ from libs.events.catalog.user import (
 __all__ = [
     "AccountEmailChangeRequested",
     "AccountEmailChanged",
+    "AccountEmailStopOffered",
+    "AccountIdentityChanged",
     "AccountInvited",
     "AccountMfaChanged",
     "AccountPasswordChanged",

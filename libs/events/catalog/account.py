@@ -63,7 +63,10 @@ class AccountPasswordChanged(
 class AccountEmailChangeRequested(
     Event, type="account.email_change_requested", version=1, key="user_id"
 ):
-    """A new address was asked for: the token goes to the new one, a word to the old."""
+    """A new address was asked for: the token goes there.
+
+    The old one is told by ``account.email_stop_offered``.
+    """
 
     user_id: str
     display_name: str
@@ -97,6 +100,35 @@ class AccountMfaChanged(Event, type="account.mfa_changed", version=1, key="user_
     locale: str
     email: Sealed
     change: str
+
+
+class AccountIdentityChanged(
+    Event, type="account.identity_changed", version=1, key="user_id"
+):
+    """An identity at a provider was linked or unlinked.
+
+    ``change`` is linked or unlinked; ``provider`` is the provider's name.
+    """
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    change: str
+    provider: str
+
+
+class AccountEmailStopOffered(
+    Event, type="account.email_stop_offered", version=1, key="user_id"
+):
+    """The former address gets a link that takes the change of the address back."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    token: Sealed
+    expires_at: datetime
 
 
 class AccountInvited(Event, type="account.invited", version=1, key="invite_id"):

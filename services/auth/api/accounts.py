@@ -6,10 +6,16 @@ from libs.chassis.security import AnyPrincipal
 from services.auth.api.client import ClientAddress
 from services.auth.api.passwords import short_password_is_malformed
 from services.auth.api.restriction import SESSIONS_ONLY
-from services.auth.api.state import AccessTokensUse, EmailChangeUse, RegistrationUse
+from services.auth.api.state import (
+    AccessTokensUse,
+    EmailChangeUse,
+    EmailStopUse,
+    RegistrationUse,
+)
 from services.auth.schemas import (
     AcceptedResponse,
     JwksResponse,
+    LinkRequest,
     RegisterRequest,
     VerificationRequest,
     VerifiedResponse,
@@ -47,8 +53,12 @@ async def verify(
     registration: RegistrationUse,
     client_address: ClientAddress = "",
 ) -> VerifiedResponse:
-    """Activate the account whose link carried this token; works once."""
-    await registration.verify(body.token, client_address)
+    """Activate the account whose link carried this token; works once.
+
+    The password has to be that of the registration: who registered somebody else's
+    address has their link followed by nobody.
+    """
+    await registration.verify(body.token, body.password, client_address)
     return VerifiedResponse()
 
 
@@ -63,7 +73,7 @@ async def request_verification(
 
 @router.post("/email")
 async def confirm_email(
-    body: VerifyRequest,
+    body: LinkRequest,
     _: AnyPrincipal,
     email_change: EmailChangeUse,
     client_address: ClientAddress = "",
@@ -71,6 +81,17 @@ async def confirm_email(
     """Make the link's address the account's; works once."""
     await email_change.confirm(token=body.token, client_address=client_address)
     return VerifiedResponse()
+
+
+@router.post("/email/stop", status_code=204)
+async def stop_email_change(
+    body: LinkRequest,
+    _: AnyPrincipal,
+    email_stop: EmailStopUse,
+    client_address: ClientAddress = "",
+) -> None:
+    """Take a change of the address back; sessions and password end. Works once."""
+    await email_stop.stop(token=body.token, client_address=client_address)
 
 
 @keys_router.get("/jwks.json")

@@ -14,6 +14,7 @@ from services.auth.service import (
     Bots,
     CustomRoles,
     EmailChange,
+    EmailStop,
     EnrolmentSignIn,
     Invitations,
     OwnPreferences,
@@ -67,6 +68,7 @@ class AccountState(TypedDict):
     password_policy: PasswordPolicy
     password_change: PasswordChange
     email_change: EmailChange
+    email_stop: EmailStop
     invitations: Invitations
 
 
@@ -111,6 +113,11 @@ def _password_change(request: Request) -> PasswordChange:
 
 def _email_change(request: Request) -> EmailChange:
     found: EmailChange = request.state.email_change
+    return found
+
+
+def _email_stop(request: Request) -> EmailStop:
+    found: EmailStop = request.state.email_stop
     return found
 
 
@@ -243,6 +250,7 @@ RegistrationUse = Annotated[AccountRegistration, Depends(_registration)]
 PasswordPolicyUse = Annotated[PasswordPolicy, Depends(_password_policy)]
 PasswordChangeUse = Annotated[PasswordChange, Depends(_password_change)]
 EmailChangeUse = Annotated[EmailChange, Depends(_email_change)]
+EmailStopUse = Annotated[EmailStop, Depends(_email_stop)]
 InvitationsUse = Annotated[Invitations, Depends(_invitations)]
 SignInUse = Annotated[SignIn, Depends(_sign_in)]
 RenewalUse = Annotated[SessionRenewal, Depends(_renewal)]

@@ -9,10 +9,12 @@ from services.auth.service import (
     AccountRegistration,
     Acts,
     EmailChange,
+    EmailStop,
     EvenAnswers,
     Invitations,
     OneTimeLinks,
     PasswordChange,
+    PasswordEnd,
     PasswordPolicy,
     PasswordVoid,
     SessionControl,
@@ -49,20 +51,36 @@ class AccountParts:
             registration=self.registration(),
             password_policy=self._policy,
             password_change=self.password_change(control),
-            email_change=self.email_change(step_up),
+            email_change=self.email_change(control, step_up),
+            email_stop=self.email_stop(control),
             invitations=self.invitations(),
         )
 
     def password_void(self, acts: Acts, control: SessionControl) -> PasswordVoid:
         """Return what administrators do to a password that others know."""
         return PasswordVoid(
-            acts=acts,
+            acts=acts, end=self._password_end(control), notices=self._notices
+        )
+
+    def _password_end(self, control: SessionControl) -> PasswordEnd:
+        return PasswordEnd(
             users=self._adapters.stores.users,
             credentials=self._adapters.stores.credentials,
             links=self._links,
             pending=self._adapters.stores.pending_sign_ins,
             control=control,
+        )
+
+    def email_stop(self, control: SessionControl) -> EmailStop:
+        """Return what takes a change of the address back."""
+        return EmailStop(
+            bus=self._adapters.bus,
+            users=self._adapters.stores.users,
+            links=self._links,
+            end=self._password_end(control),
             notices=self._notices,
+            audit=self._adapters.stores.audit,
+            clock=self._adapters.clock,
         )
 
     def registration(self) -> AccountRegistration:
@@ -99,12 +117,13 @@ class AccountParts:
             even=self._even,
         )
 
-    def email_change(self, step_up: StepUp) -> EmailChange:
+    def email_change(self, control: SessionControl, step_up: StepUp) -> EmailChange:
         """Return the change of the address."""
         return EmailChange(
             bus=self._adapters.bus,
             users=self._adapters.stores.users,
             links=self._links,
+            stop=self.email_stop(control),
             step_up=step_up,
             notices=self._notices,
             mails=self._adapters.counters.mail_throttle,

@@ -147,6 +147,7 @@ def _links(parts: ProviderParts, journey: ProviderJourney) -> ProviderLinks:
         ways_in=WaysIn(stores.credentials, stores.identities.links),
         step_up=parts.step_up,
         control=parts.control,
+        notices=AccountNotices(parts.transport),
         audit=stores.audit,
         clock=parts.adapters.clock,
     )
@@ -160,6 +161,7 @@ def _logout(parts: ProviderParts) -> ProviderLogout:
         clients=parts.configured.clients,
         links=stores.identities.links,
         sessions=stores.sessions,
+        pending=stores.pending_sign_ins,
         logouts=stores.identities.logouts,
         control=parts.control,
         clock=parts.adapters.clock,

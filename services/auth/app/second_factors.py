@@ -105,5 +105,6 @@ def _reauthentication(
         throttle=adapters.counters.guess_throttle,
         proofs=proofs,
         entrance=entrance,
+        audit=adapters.stores.audit,
         clock=adapters.clock,
     )

@@ -124,6 +124,7 @@ from services.auth.domain.one_time_link import (
     LINK_LIFETIME,
     LinkPurpose,
     OneTimeLink,
+    lifetime_of,
 )
 from services.auth.domain.passkey import (
     PASSKEY_CHALLENGE_LIFETIME,
@@ -378,6 +379,7 @@ __all__ = [
     "compared_forms",
     "custom_names",
     "hash_secret",
+    "lifetime_of",
     "new_bot",
     "new_secret",
     "normalise_password",

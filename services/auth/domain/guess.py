@@ -17,6 +17,7 @@ class GuessPurpose(StrEnum):
     RECOVERY_CODE = "recovery-code"
     VERIFICATION = "verification"
     RESET = "reset"
+    EMAIL_STOP = "email-stop"
     EMAIL_CHANGE = "email-change"
     INVITE = "invite"
     REFRESH = "refresh"

@@ -15,6 +15,7 @@ class LinkPurpose(StrEnum):
     VERIFICATION = "verification"
     RESET = "reset"
     EMAIL_CHANGE = "email_change"
+    EMAIL_STOP = "email_stop"
     INVITE = "invite"
 
     @property
@@ -27,6 +28,7 @@ _GUESSES = {
     LinkPurpose.VERIFICATION: GuessPurpose.VERIFICATION,
     LinkPurpose.RESET: GuessPurpose.RESET,
     LinkPurpose.EMAIL_CHANGE: GuessPurpose.EMAIL_CHANGE,
+    LinkPurpose.EMAIL_STOP: GuessPurpose.EMAIL_STOP,
     LinkPurpose.INVITE: GuessPurpose.INVITE,
 }
 
@@ -38,6 +40,21 @@ INVITE_LIFETIME = timedelta(days=7)
 account that exists, works once, and can be revoked."""
 
 
+STOP_LIFETIME = timedelta(days=3)
+"""Longer than PW-8's 30 minutes: whoever changed an address may have chosen the night
+for it. It opens nothing: it takes a change back and ends what came of it."""
+
+_LIFETIMES = {
+    LinkPurpose.INVITE: INVITE_LIFETIME,
+    LinkPurpose.EMAIL_STOP: STOP_LIFETIME,
+}
+
+
+def lifetime_of(purpose: LinkPurpose) -> timedelta:
+    """Return how long a link may wait to be followed."""
+    return _LIFETIMES.get(purpose, LINK_LIFETIME)
+
+
 @dataclass(frozen=True)
 class OneTimeLink:
     """A link that waits to be followed.
@@ -46,7 +63,8 @@ class OneTimeLink:
         token_hash: SHA-256 of the token, in hex; the token itself is only in the mail.
         subject_id: The user's id; of an invitation, its own.
         registration: What following a verification activates.
-        new_email: What following a change of the address makes the address.
+        new_email: What following a change of the address, or its stop, makes the
+            address.
     """
 
     token_hash: str

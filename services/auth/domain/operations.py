@@ -65,6 +65,7 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "POST /api/v1/auth/forgot": Access.ANYONE,
         "POST /api/v1/auth/reset": Access.ANYONE,
         "POST /api/v1/auth/email": Access.ANYONE,
+        "POST /api/v1/auth/email/stop": Access.ANYONE,
         "POST /api/v1/auth/invite": Access.ANYONE,
         "PUT /api/v1/me/password": Access.SIGNED_IN,
         "PUT /api/v1/me/email": Access.SIGNED_IN,

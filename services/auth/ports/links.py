@@ -22,8 +22,34 @@ class LinkRepository(Protocol):
         """Remove and return a link; of several callers one gets it (PW-8)."""
         ...
 
-    async def remove_all(self, subject_id: str, session: DatabaseSession) -> None:
-        """Void every other link of a user, or of an invitation."""
+    async def get(self, token_hash: str, purpose: LinkPurpose) -> OneTimeLink | None:
+        """Return a link that waits, expired or not."""
+        ...
+
+    async def remove_later(
+        self,
+        subject_id: str,
+        purpose: LinkPurpose,
+        expires_at: datetime,
+        session: DatabaseSession,
+    ) -> None:
+        """Void a subject's links of a purpose that expire after a moment."""
+        ...
+
+    async def remove_all(
+        self,
+        subject_id: str,
+        session: DatabaseSession,
+        *,
+        kept: LinkPurpose | None = None,
+    ) -> None:
+        """Void every other link of a user, or of an invitation.
+
+        Args:
+            subject_id: Whose.
+            session: Of the transaction that changes what they were sent for.
+            kept: Links of this purpose stay.
+        """
         ...
 
 

@@ -75,6 +75,24 @@ class PendingSignInRepository(Protocol):
         """Void all of a user's: the password changed, the account is suspended."""
         ...
 
+    async def remove_of_provider(
+        self,
+        provider_id: str,
+        session: DatabaseSession,
+        *,
+        session_hash: str = "",
+        user_id: UserId | None = None,
+    ) -> None:
+        """Void those that a provider vouched for; every given criterion has to fit.
+
+        Args:
+            provider_id: Which.
+            session: Of the transaction that ends the sessions.
+            session_hash: Of the session there.
+            user_id: Whose; None for anybody's.
+        """
+        ...
+
 
 class CeremonyRepository(Protocol):
     """Challenges of passkeys that wait for their answer."""

@@ -61,13 +61,45 @@ class MongoLinkRepository:
             document = await self._tokens.find_one_and_delete(
                 {"_id": token_hash, "purpose": purpose.value}, session=session
             )
-        # A link of the form before this one has no subject; it was good for 30 min.
-        return self._link(document) if document and "subject_id" in document else None
+        return self._link(document) if document else None
 
-    async def remove_all(self, subject_id: str, session: DatabaseSession) -> None:
-        """Void every other link of a user, or of an invitation."""
+    async def get(self, token_hash: str, purpose: LinkPurpose) -> OneTimeLink | None:
+        """Return a link that waits; see `LinkRepository.get`."""
+        with driver_errors(None):
+            document = await self._tokens.find_one(
+                {"_id": token_hash, "purpose": purpose.value}
+            )
+        return self._link(document) if document else None
+
+    async def remove_later(
+        self,
+        subject_id: str,
+        purpose: LinkPurpose,
+        expires_at: datetime,
+        session: DatabaseSession,
+    ) -> None:
+        """Void later ones; see `LinkRepository.remove_later`."""
+        query = {
+            "subject_id": subject_id,
+            "purpose": purpose.value,
+            "expires_at": {"$gt": expires_at},
+        }
         with driver_errors(session):
-            await self._tokens.delete_many({"subject_id": subject_id}, session=session)
+            await self._tokens.delete_many(query, session=session)
+
+    async def remove_all(
+        self,
+        subject_id: str,
+        session: DatabaseSession,
+        *,
+        kept: LinkPurpose | None = None,
+    ) -> None:
+        """Void every other link; see `LinkRepository.remove_all`."""
+        query: Document = {"subject_id": subject_id}
+        if kept is not None:
+            query["purpose"] = {"$ne": kept.value}
+        with driver_errors(session):
+            await self._tokens.delete_many(query, session=session)
 
     def _link(self, document: Document) -> OneTimeLink:
         registration = document.get("registration")

@@ -85,6 +85,23 @@ class MongoPendingSignInRepository:
         with driver_errors(session):
             await self._pending.delete_many({"user_id": user_id}, session=session)
 
+    async def remove_of_provider(
+        self,
+        provider_id: str,
+        session: DatabaseSession,
+        *,
+        session_hash: str = "",
+        user_id: UserId | None = None,
+    ) -> None:
+        """Void those; see `PendingSignInRepository.remove_of_provider`."""
+        query: Document = {"provider_id": provider_id}
+        if session_hash:
+            query["provider_session_hash"] = session_hash
+        if user_id is not None:
+            query["user_id"] = user_id
+        with driver_errors(session):
+            await self._pending.delete_many(query, session=session)
+
 
 def _pending(document: Document) -> PendingSignIn:
     return PendingSignIn(

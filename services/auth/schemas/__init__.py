@@ -2,6 +2,7 @@
 
 from services.auth.schemas.accounts import (
     AcceptedResponse,
+    LinkRequest,
     RegisterRequest,
     VerificationRequest,
     VerifiedResponse,
@@ -115,6 +116,7 @@ __all__ = [
     "InviteResponse",
     "JwkResponse",
     "JwksResponse",
+    "LinkRequest",
     "ListedUserResponse",
     "LoginRequest",
     "MeResponse",

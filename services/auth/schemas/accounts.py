@@ -9,6 +9,7 @@ from services.auth.schemas.fields import (
     Locale,
     MailToken,
     NewPassword,
+    Password,
 )
 
 
@@ -21,10 +22,16 @@ class RegisterRequest(RequestModel):
     locale: Locale = "en"
 
 
-class VerifyRequest(RequestModel):
+class LinkRequest(RequestModel):
     """The token from the link."""
 
     token: MailToken
+
+
+class VerifyRequest(LinkRequest):
+    """The token from the link, and the password of the registration that it is for."""
+
+    password: Password
 
 
 class VerificationRequest(RequestModel):

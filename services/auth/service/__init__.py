@@ -16,6 +16,7 @@ from services.auth.service.bots import Bots
 from services.auth.service.ceremonies import Ceremonies
 from services.auth.service.custom_roles import CustomRoles
 from services.auth.service.email_change import EmailChange
+from services.auth.service.email_stop import EmailStop
 from services.auth.service.enrolment_sign_in import EnrolledSignIn, EnrolmentSignIn
 from services.auth.service.entrance import Entered, Entrance
 from services.auth.service.evenness import EvenAnswers
@@ -30,7 +31,7 @@ from services.auth.service.passkeys import AddedPasskey, Passkeys
 from services.auth.service.password_change import PasswordChange
 from services.auth.service.password_lists import PasswordLists, PasswordStrength
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
-from services.auth.service.password_void import PasswordVoid
+from services.auth.service.password_void import PasswordEnd, PasswordVoid
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.personal_tokens import (
     NewToken,
@@ -107,6 +108,7 @@ __all__ = [
     "CustomRoles",
     "Departure",
     "EmailChange",
+    "EmailStop",
     "EnrolledSignIn",
     "EnrolmentSignIn",
     "Entered",
@@ -123,6 +125,7 @@ __all__ = [
     "PasskeyVerifier",
     "Passkeys",
     "PasswordChange",
+    "PasswordEnd",
     "PasswordHasher",
     "PasswordLists",
     "PasswordOwner",

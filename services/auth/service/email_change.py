@@ -18,6 +18,7 @@ from services.auth.domain import (
     UserMissingError,
 )
 from services.auth.ports import MailThrottle, UserRepository
+from services.auth.service.email_stop import EmailStop
 from services.auth.service.evenness import EvenAnswers
 from services.auth.service.links import IssuedLink, OneTimeLinks
 from services.auth.service.notices import AccountNotices
@@ -34,6 +35,7 @@ class EmailChange:
     bus: EventBus
     users: UserRepository
     links: OneTimeLinks
+    stop: EmailStop
     step_up: StepUp
     notices: AccountNotices
     mails: MailThrottle
@@ -44,7 +46,7 @@ class EmailChange:
     async def request(
         self, user_id: UserId, session_id: SessionId, *, email: str
     ) -> None:
-        """Send a link to the new address and a word to the old one.
+        """Send a link to the new address and one to the old that stops the change.
 
         A taken address is answered alike (EN-1): the old address gets its word, the
         new one nothing.
@@ -54,7 +56,7 @@ class EmailChange:
             EmailInvalidError: The text is no address.
             UserMissingError: The account is gone.
 
-        Emits: account.email_change_requested.
+        Emits: account.email_change_requested, account.email_stop_offered.
         """
         address = EmailAddress.parse(email)
         await self.step_up.require(user_id, session_id)
@@ -102,6 +104,7 @@ class EmailChange:
         if is_taken:
             # Nobody gets this token: the address is another account's.
             link = IssuedLink("", link.expires_at)
+        await self.stop.offer_in(transaction, user)
         entry = AuditEntry(
             action="email.change_requested",
             actor_id=user.user_id,

@@ -17,6 +17,7 @@ from services.auth.domain import (
     EmailTakenError,
     Invite,
     InviteMissingError,
+    InvitesRefusedError,
     LinkInvalidError,
     LinkPurpose,
     OneTimeLink,
@@ -149,20 +150,22 @@ class Invitations:
         Signs nobody in: the next step is an ordinary sign-in.
 
         Raises:
-            LinkInvalidError: Used, expired, revoked, invented, or the address has an
-                account by now.
+            LinkInvalidError: Used, expired, revoked, invented, the address has an
+                account by now, or who sent it may not invite any more.
             InvalidError: Password, name or locale breaks a rule; nothing is spent.
             AttemptsThrottledError: Too many invalid links from one network.
 
         Emits: user.created, user.verified.
         """
         name, tag = check_display_name(display_name), check_locale(locale)
+        await self.links.check(LinkPurpose.INVITE, token, client_address)
         registration = Registration(name, tag, await self.hasher.hash(password))
 
         async def open_account(link: OneTimeLink, transaction: Transaction) -> None:
             invite = await self.invites.get(link.subject_id, transaction.session)
             if invite is None:
                 raise LinkInvalidError
+            await self._check_inviter(invite, transaction)
             await self.policy.check(password, _owner(invite, name))
             user = await self._open(invite, registration, transaction)
             await self.invites.remove(invite.invite_id, transaction.session)
@@ -171,6 +174,16 @@ class Invitations:
             )
 
         await self.links.follow(LinkPurpose.INVITE, token, client_address, open_account)
+
+    async def _check_inviter(self, invite: Invite, transaction: Transaction) -> None:
+        """Accept an invitation whose sender could send it now as well."""
+        inviter = await self.users.get(invite.inviter_id, transaction.session)
+        if inviter is None or not inviter.may_sign_in:
+            raise LinkInvalidError
+        try:
+            self.rules.check_invites(inviter.roles)
+        except InvitesRefusedError:
+            raise LinkInvalidError from None
 
     async def _store(self, invite: Invite, transaction: Transaction) -> None:
         inviter = await self.users.get(invite.inviter_id, transaction.session)

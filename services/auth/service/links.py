@@ -8,14 +8,13 @@ from typing import Any, TypeVar
 from libs.events import EventBus, Transaction
 from libs.kernel import Clock
 from services.auth.domain import (
-    INVITE_LIFETIME,
-    LINK_LIFETIME,
     Guess,
     LinkInvalidError,
     LinkPurpose,
     OneTimeLink,
     VerificationTokenInvalidError,
     hash_secret,
+    lifetime_of,
     new_secret,
 )
 from services.auth.ports import GuessThrottle, LinkRepository
@@ -49,11 +48,8 @@ class OneTimeLinks:
         **payload: Any,  # noqa: ANN401 - OneTimeLink's own fields
     ) -> IssuedLink:
         """Store a link in a running transaction and return its token."""
-        is_invite = purpose is LinkPurpose.INVITE
         token = new_secret()
-        expires_at = self.clock.now() + (
-            INVITE_LIFETIME if is_invite else LINK_LIFETIME
-        )
+        expires_at = self.clock.now() + lifetime_of(purpose)
         link = OneTimeLink(
             hash_secret(token), purpose, subject_id, expires_at, **payload
         )
@@ -90,9 +86,29 @@ class OneTimeLinks:
         async with counted(self.throttle, guess, wrong=LinkInvalidError):
             return await self.bus.run_transaction(spend)
 
+    async def check(
+        self, purpose: LinkPurpose, token: str, client_address: str
+    ) -> OneTimeLink:
+        """Return a link that waits, without spending it; a try that is counted (LT-5).
+
+        For what costs a hash: who invents links makes nobody compute any.
+
+        Raises:
+            LinkInvalidError: See `follow`, which asks again.
+            AttemptsThrottledError: See `follow`.
+        """
+        guess = Guess.of_bearer(purpose.guess, client_address)
+        async with counted(self.throttle, guess, wrong=LinkInvalidError):
+            found = await self.links.get(hash_secret(token), purpose)
+            if found is None or found.is_expired(self.clock.now()):
+                raise invalid_link(purpose)
+            return found
+
     async def void(self, transaction: Transaction, subject_id: str) -> None:
-        """Void every link of a subject."""
-        await self.links.remove_all(subject_id, transaction.session)
+        """Void every link of a subject, but not those that stop what was done to it."""
+        await self.links.remove_all(
+            subject_id, transaction.session, kept=LinkPurpose.EMAIL_STOP
+        )
 
     async def _take(
         self, purpose: LinkPurpose, token: str, transaction: Transaction

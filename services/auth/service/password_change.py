@@ -136,6 +136,7 @@ class PasswordChange:
 
         Emits: account.password_changed, session.revoked.
         """
+        await self.links.check(LinkPurpose.RESET, token, client_address)
         renewed = await self.hasher.hash(password)
 
         async def store(link: OneTimeLink, transaction: Transaction) -> list[Session]:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from libs.events import Transaction
 from libs.events.catalog import AccountPasswordVoided
 from libs.kernel import UserId
 from services.auth.domain import (
@@ -30,6 +31,55 @@ _WITHOUT: Final = frozenset({UserStatus.PENDING, UserStatus.DELETED})
 
 
 @dataclass(frozen=True)
+class Voided:
+    """What came of it.
+
+    Attributes:
+        had_password: Whether there was a password at all.
+        ended: Sessions, to be announced after the commit.
+    """
+
+    had_password: bool
+    ended: list[Session]
+
+
+@dataclass(frozen=True)
+class PasswordEnd:
+    """Makes a password worthless, and ends what may have come by it."""
+
+    users: UserRepository
+    credentials: CredentialRepository
+    links: OneTimeLinks
+    pending: PendingSignInRepository
+    control: SessionControl
+
+    async def void_in(
+        self, transaction: Transaction, user: User, *, actor_id: str = ""
+    ) -> Voided:
+        """Do so in a running transaction.
+
+        Args:
+            transaction: The action's.
+            user: Whose password.
+            actor_id: Who does it; the user if left out.
+        """
+        session = transaction.session
+        # Pinned, as by sign-ins: none begins beside this, whatever it rests on.
+        await self.users.pin(user.user_id, session)
+        had_password = await self.credentials.void(user.user_id, session)
+        await self.links.void(transaction, user.user_id)
+        await self.pending.remove_all(user.user_id, session)
+        ended = await self.control.end_others_in(
+            transaction,
+            user.user_id,
+            None,
+            RevokeReason.PASSWORD_VOIDED,
+            actor_id=actor_id,
+        )
+        return Voided(had_password, ended)
+
+
+@dataclass(frozen=True)
 class PasswordVoid:
     """The use case for a password that is known to others.
 
@@ -38,11 +88,7 @@ class PasswordVoid:
     """
 
     acts: Acts
-    users: UserRepository
-    credentials: CredentialRepository
-    links: OneTimeLinks
-    pending: PendingSignInRepository
-    control: SessionControl
+    end: PasswordEnd
     notices: AccountNotices
 
     async def order(self, actor: Actor, user_id: UserId, reason: str) -> User:
@@ -62,27 +108,26 @@ class PasswordVoid:
         async def void(scene: Scene) -> tuple[User, list[Session]]:
             if scene.target.status in _WITHOUT:
                 raise StatusRefusedError(scene.target.status, scene.target.status)
-            return scene.target, await self.void_in(scene)
+            return scene.target, await self._void(scene)
 
         order = Order(
             actor, Permission.RESET_PASSWORDS, "password.voided", user_id, reason
         )
         user, ended = await self.acts.on_account(order, void)
-        await self.control.announce(ended)
+        await self.end.control.announce(ended)
         return user
 
-    async def void_in(self, scene: Scene) -> list[Session]:
-        """Void it in a running transaction; return what goes to `announce`."""
+    async def _void(self, scene: Scene) -> list[Session]:
         transaction, user = scene.transaction, scene.target
-        session = transaction.session
-        # Pinned, as by sign-ins: none begins beside this, whatever it rests on.
-        await self.users.pin(user.user_id, session)
-        if not await self.credentials.void(user.user_id, session):
+        voided = await self.end.void_in(
+            transaction, user, actor_id=scene.acting.user_id
+        )
+        if not voided.had_password:
             raise PasswordMissingError
-        await self.links.void(transaction, user.user_id)
-        await self.pending.remove_all(user.user_id, session)
         if user.may_sign_in:
-            link = await self.links.issue(transaction, LinkPurpose.RESET, user.user_id)
+            link = await self.end.links.issue(
+                transaction, LinkPurpose.RESET, user.user_id
+            )
             self.notices.tell(
                 transaction,
                 AccountPasswordVoided,
@@ -90,10 +135,4 @@ class PasswordVoid:
                 {"email": user.email.written, "token": link.token},
                 expires_at=link.expires_at,
             )
-        return await self.control.end_others_in(
-            transaction,
-            user.user_id,
-            None,
-            RevokeReason.PASSWORD_VOIDED,
-            actor_id=scene.acting.user_id,
-        )
+        return voided.ended

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import EventBus, Transaction
+from libs.events.catalog import AccountIdentityChanged
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     FlowPurpose,
@@ -18,12 +19,14 @@ from services.auth.domain import (
     ProviderLink,
     RevokeReason,
     Session,
+    UserMissingError,
 )
 from services.auth.ports import (
     ProviderLinkRepository,
     SecondFactorRepository,
     UserRepository,
 )
+from services.auth.service.notices import AccountNotices
 from services.auth.service.provider_accounts import linked_entry
 from services.auth.service.provider_journey import ProviderJourney
 from services.auth.service.sessions import SessionControl
@@ -43,6 +46,7 @@ class ProviderLinks:
     ways_in: WaysIn
     step_up: StepUp
     control: SessionControl
+    notices: AccountNotices
     audit: AuditTrail
     clock: Clock
 
@@ -66,6 +70,8 @@ class ProviderLinks:
             AttemptsThrottledError: Too many codes were tried.
             IdentityUnverifiedError: The provider did not check the address.
             IdentityTakenError: It is linked, or the caller has one at this provider.
+
+        Emits: account.identity_changed.
         """
         await self.step_up.require(user_id, session_id)
         guess = Guess(GuessPurpose.PROVIDER_LINK, user_id, source)
@@ -79,6 +85,7 @@ class ProviderLinks:
             await self.links.add(link, transaction.session)
             entry = linked_entry(user_id, identity.provider_id, source)
             await self.audit.record(entry, transaction.session)
+            await self._tell(transaction, user_id, identity.provider_id, "linked")
 
         await self.bus.run_transaction(store)
         return identity.provider_id
@@ -94,7 +101,7 @@ class ProviderLinks:
             LastWayInError: There is no password, no other identity and no passkey that
                 signs in alone.
 
-        Emits: session.revoked.
+        Emits: account.identity_changed, session.revoked.
         """
 
         async def store(transaction: Transaction) -> list[Session]:
@@ -116,6 +123,7 @@ class ProviderLinks:
                 details={"provider": provider_id},
             )
             await self.audit.record(entry, session)
+            await self._tell(transaction, user_id, provider_id, "unlinked")
             return await self._end_in(transaction, user_id, session_id, provider_id)
 
         await self.control.announce(await self.bus.run_transaction(store))
@@ -137,6 +145,22 @@ class ProviderLinks:
                     transaction, session, RevokeReason.REVOKED
                 )
         return ended
+
+    async def _tell(
+        self, transaction: Transaction, user_id: UserId, provider_id: str, change: str
+    ) -> None:
+        user = await self.users.get(user_id, transaction.session)
+        if user is None or not user.may_sign_in:
+            raise UserMissingError
+        names = {one.provider_id: one.name for one in self.journey.providers}
+        self.notices.tell(
+            transaction,
+            AccountIdentityChanged,
+            user,
+            {"email": user.email.written},
+            change=change,
+            provider=names.get(provider_id, provider_id),
+        )
 
     def _link(self, user_id: UserId, identity: ProviderIdentity) -> ProviderLink:
         return ProviderLink(

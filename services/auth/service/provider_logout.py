@@ -23,6 +23,7 @@ from services.auth.domain import (
 )
 from services.auth.ports import (
     LogoutRepository,
+    PendingSignInRepository,
     ProviderClients,
     ProviderLinkRepository,
     SessionRepository,
@@ -49,6 +50,7 @@ class ProviderLogout:
     clients: ProviderClients
     links: ProviderLinkRepository
     sessions: SessionRepository
+    pending: PendingSignInRepository
     logouts: LogoutRepository
     control: SessionControl
     clock: Clock
@@ -107,22 +109,31 @@ class ProviderLogout:
     async def _named(
         self, provider: Provider, notice: LogoutNotice, transaction: Transaction
     ) -> Sequence[Session]:
-        """Return the live sessions that a notice is about.
+        """Return the live sessions that a notice is about; void what waits of it.
 
         A ``sid`` is enough by itself; with a ``sub`` beside it both have to fit.
         """
-        provider_id, found = provider.provider_id, None
+        provider_id, found, session_hash = provider.provider_id, None, ""
         if notice.session:
             session_hash = session_hash_of(provider, notice.session)
             found = await self.sessions.list_of_provider(
                 provider_id, session_hash, transaction.session
             )
             if not notice.subject:
+                await self.pending.remove_of_provider(
+                    provider_id, transaction.session, session_hash=session_hash
+                )
                 return found
         subject = (provider.issuer, notice.subject)
         owner = await self.links.find(*subject, transaction.session)
         if owner is None:
             return []
+        await self.pending.remove_of_provider(
+            provider_id,
+            transaction.session,
+            session_hash=session_hash,
+            user_id=owner,
+        )
         if found is None:
             found = await self.sessions.list_live(
                 owner, at=self.clock.now(), after=None, limit=SESSIONS_PER_USER_MAX

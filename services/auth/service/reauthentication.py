@@ -5,6 +5,7 @@ The session gets a new id: what was stolen before the proof is worth nothing aft
 
 from dataclasses import dataclass
 
+from libs.chassis.audit import AuditEntry, AuditResult, AuditTrail
 from libs.events import EventBus, Transaction
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
@@ -44,6 +45,7 @@ class Reauthentication:
     throttle: GuessThrottle
     proofs: SecondFactorProofs
     entrance: Entrance
+    audit: AuditTrail
     clock: Clock
 
     async def prove_password(
@@ -68,7 +70,19 @@ class Reauthentication:
         await self._session(user_id, session_id)
         if (await self.factors.get(user_id, None)).is_enrolled:
             raise SecondFactorNeededError
-        await self._check(user_id, password, client_address)
+        try:
+            await self._check(user_id, password, client_address)
+        except CredentialsInvalidError as refused:
+            entry = AuditEntry(
+                action="step_up.refused",
+                actor_id=user_id,
+                session_id=session_id,
+                source=client_address,
+                result=AuditResult.FAILURE,
+                reason=refused.code,
+            )
+            await self.audit.record(entry, None)
+            raise
 
         async def renew(transaction: Transaction) -> Started:
             user = await self.users.get(user_id, transaction.session)

@@ -14,8 +14,11 @@ from libs.kernel import Clock, UserId, new_id
 from services.auth.domain import (
     EmailAddress,
     EmailTakenError,
+    Guess,
+    GuessPurpose,
     LinkPurpose,
     OneTimeLink,
+    PasswordWrongError,
     Registration,
     RegistrationRules,
     User,
@@ -25,6 +28,7 @@ from services.auth.domain import (
 )
 from services.auth.ports import CredentialRepository, MailThrottle, UserRepository
 from services.auth.service.evenness import EvenAnswers
+from services.auth.service.guesses import counted
 from services.auth.service.links import OneTimeLinks, invalid_link
 from services.auth.service.notices import AccountNotices
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
@@ -124,20 +128,41 @@ class AccountRegistration:
                 return
             await self.bus.run_transaction(send)
 
-    async def verify(self, token: str, client_address: str = "") -> UserId:
+    async def verify(
+        self, token: str, password: str, client_address: str = ""
+    ) -> UserId:
         """Activate the registration that a link was sent for, once (PW-8).
+
+        Args:
+            token: As in the mail.
+            password: Of that registration. The owner of an address who follows the
+                link of a stranger's registration does not know it: nobody gets an
+                account at another's address by their click (pre-hijacking).
+            client_address: Where it comes from.
 
         Raises:
             VerificationTokenInvalidError: Used, expired, replaced or invented.
+            PasswordWrongError: Another registration's; the link is not spent.
             AttemptsThrottledError: Too many of those from one network.
 
         Emits: user.verified.
         """
+        link = await self.links.check(LinkPurpose.VERIFICATION, token, client_address)
+        await self._check_password(link, password, client_address)
         user_id = await self.links.follow(
             LinkPurpose.VERIFICATION, token, client_address, self._activate
         )
         _log.info("user_verified", user_id=user_id)
         return user_id
+
+    async def _check_password(
+        self, link: OneTimeLink, password: str, client_address: str
+    ) -> None:
+        digest = link.registration.password_hash if link.registration else None
+        guess = Guess(GuessPurpose.VERIFICATION, link.subject_id, client_address)
+        async with counted(self.links.throttle, guess, wrong=PasswordWrongError):
+            if not await self.hasher.verify(password, digest):
+                raise PasswordWrongError
 
     async def _activate(self, link: OneTimeLink, transaction: Transaction) -> UserId:
         user = await self.users.get(UserId(link.subject_id), transaction.session)

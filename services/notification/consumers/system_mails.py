@@ -6,6 +6,8 @@ from libs.events import Context, Event
 from libs.events.catalog import (
     AccountEmailChanged,
     AccountEmailChangeRequested,
+    AccountEmailStopOffered,
+    AccountIdentityChanged,
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
@@ -39,13 +41,14 @@ _LETTERS: dict[type[Event], tuple[_Letter, ...]] = {
     AccountPasswordChanged: (_Letter(NoticeKind.PASSWORD_CHANGED),),
     AccountEmailChangeRequested: (
         _Letter(NoticeKind.EMAIL_CHANGE, "new_email", is_linked=True),
-        _Letter(NoticeKind.EMAIL_CHANGE_NOTICE, "old_email"),
     ),
     AccountEmailChanged: (
         _Letter(NoticeKind.EMAIL_CHANGED, "new_email"),
         _Letter(NoticeKind.EMAIL_CHANGED, "old_email"),
     ),
     AccountMfaChanged: (_Letter(NoticeKind.MFA_CHANGED),),
+    AccountIdentityChanged: (_Letter(NoticeKind.IDENTITY_CHANGED),),
+    AccountEmailStopOffered: (_Letter(NoticeKind.EMAIL_STOP, is_linked=True),),
     AccountInvited: (_Letter(NoticeKind.INVITATION, is_linked=True),),
 }
 
@@ -106,5 +109,5 @@ def _notice(
         event.locale,  # type: ignore[attr-defined]  # as above
         token=opened("token") if letter.is_linked else None,
         valid_until=getattr(event, "expires_at", None) if letter.is_linked else None,
-        change=event.change if isinstance(event, AccountMfaChanged) else None,
+        change=getattr(event, "change", None),
     )

@@ -32,14 +32,13 @@ ENGLISH: Mapping[str, str] = {
     ),
     "password_voided.button": "Choose a new password",
     "password_changed.subject": "Your password was changed",
-    "password_changed.body": "the password of your account was changed.",
+    "password_changed.body": (
+        "the password of your account was changed. Other sessions have ended; access "
+        "tokens that you made for programs still work until you end them."
+    ),
     "email_change.subject": "Confirm your new mail address",
     "email_change.body": "please confirm that this is your new mail address.",
     "email_change.button": "Confirm new address",
-    "email_change_notice.subject": "A new mail address was asked for",
-    "email_change_notice.body": (
-        "somebody, probably you, asked to change the mail address of your account."
-    ),
     "email_changed.subject": "Your mail address was changed",
     "email_changed.body": "the mail address of your account was changed.",
     "mfa_changed.subject": "Your second factor was changed",
@@ -49,6 +48,21 @@ ENGLISH: Mapping[str, str] = {
     "mfa_changed.body.reset": "the second factors of your account were reset.",
     "mfa_changed.body.recovery_used": "a recovery code of your account was used.",
     "mfa_changed.body.recovery_renewed": "your account has new recovery codes.",
+    "identity_changed.subject": "Your linked identities were changed",
+    "identity_changed.body": "a linked identity of your account was changed.",
+    "identity_changed.body.linked": (
+        "an identity at another provider was linked to your account and can sign in."
+    ),
+    "identity_changed.body.unlinked": (
+        "an identity at another provider was unlinked from your account."
+    ),
+    "email_stop.subject": "Was it you who changed the mail address?",
+    "email_stop.body": (
+        "the mail address of your account is another one now, or is about to be. If "
+        "it was you, ignore this mail. If not, the button makes this your address "
+        "again, ends every session and makes the password invalid."
+    ),
+    "email_stop.button": "It was not me",
     "invitation.subject": "{name} invites you to Parley",
     "invitation.body": "{name} invites you to talk on Parley.",
     "invitation.button": "Accept the invitation",

@@ -22,6 +22,7 @@ _LINKS = {
     NoticeKind.RESET: "/reset.html#token={token}",
     NoticeKind.PASSWORD_VOIDED: "/reset.html#token={token}",
     NoticeKind.EMAIL_CHANGE: "/confirm-email.html#token={token}",
+    NoticeKind.EMAIL_STOP: "/stop-email-change.html#token={token}",
     NoticeKind.INVITATION: "/invite.html#token={token}",
 }
 _IGNORABLE = frozenset(
@@ -35,9 +36,9 @@ _NAMELESS = frozenset(
 _ALARMING = frozenset(
     {
         NoticeKind.PASSWORD_CHANGED,
-        NoticeKind.EMAIL_CHANGE_NOTICE,
         NoticeKind.EMAIL_CHANGED,
         NoticeKind.MFA_CHANGED,
+        NoticeKind.IDENTITY_CHANGED,
     }
 )
 

@@ -50,7 +50,11 @@ GERMAN: Mapping[str, str] = {
     ),
     "password_voided.button": "Neues Passwort wählen",
     "password_changed.subject": "Ihr Passwort wurde geändert",
-    "password_changed.body": ("das Passwort Ihres Kontos wurde geändert."),
+    "password_changed.body": (
+        "das Passwort Ihres Kontos wurde geändert. Andere Sitzungen "
+        "sind beendet; Zugriffstoken für Programme gelten, "
+        "bis Sie sie beenden."  # codespell:ignore
+    ),
     "email_change.subject": (
         "Bestätigen Sie Ihre neue E-Mail-Adresse"  # codespell:ignore
     ),
@@ -59,11 +63,6 @@ GERMAN: Mapping[str, str] = {
         "ist."  # codespell:ignore
     ),
     "email_change.button": "Neue Adresse bestätigen",  # codespell:ignore
-    "email_change_notice.subject": ("Eine neue E-Mail-Adresse wurde angefragt"),
-    "email_change_notice.body": (
-        "jemand, wohl Sie selbst, möchte die E-Mail-Adresse "  # codespell:ignore
-        "Ihres Kontos ändern."
-    ),
     "email_changed.subject": "Ihre E-Mail-Adresse wurde geändert",
     "email_changed.body": ("die E-Mail-Adresse Ihres Kontos wurde geändert."),
     "mfa_changed.subject": "Ihr zweiter Faktor wurde geändert",  # codespell:ignore
@@ -83,6 +82,24 @@ GERMAN: Mapping[str, str] = {
     "mfa_changed.body.recovery_renewed": (
         "Ihr Konto hat neue Wiederherstellungscodes."  # codespell:ignore
     ),
+    "identity_changed.subject": "Ihre verknüpften Identitäten wurden geändert",
+    "identity_changed.body": "eine verknüpfte Identität wurde geändert.",
+    "identity_changed.body.linked": (
+        "eine Identität bei einem anderen Anbieter "
+        "wurde mit Ihrem Konto verknüpft und meldet daran an."
+    ),
+    "identity_changed.body.unlinked": (
+        "eine Identität bei einem anderen Anbieter wurde von Ihrem Konto gelöst."
+    ),
+    "email_stop.subject": "Haben Sie die Adresse geändert?",  # codespell:ignore
+    "email_stop.body": (
+        "die E-Mail-Adresse Ihres Kontos ist geändert "  # codespell:ignore
+        "oder soll es werden. Waren Sie das, müssen "  # codespell:ignore
+        "Sie nichts tun. Wenn nicht, macht der Knopf "  # codespell:ignore
+        "dies wieder zu Ihrer Adresse, beendet jede "  # codespell:ignore
+        "Sitzung und macht das Passwort ungültig."
+    ),
+    "email_stop.button": "Das war ich nicht",
     "invitation.subject": "{name} lädt Sie zu Parley ein",  # codespell:ignore
     "invitation.body": (
         "{name} lädt Sie ein, bei Parley mitzureden."  # codespell:ignore

@@ -47,9 +47,10 @@ class NoticeKind(StrEnum):
     PASSWORD_VOIDED = "password_voided"  # noqa: S105  # pragma: allowlist secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # pragma: allowlist secret
     EMAIL_CHANGE = "email_change"
-    EMAIL_CHANGE_NOTICE = "email_change_notice"
     EMAIL_CHANGED = "email_changed"
     MFA_CHANGED = "mfa_changed"
+    IDENTITY_CHANGED = "identity_changed"
+    EMAIL_STOP = "email_stop"
     INVITATION = "invitation"
 
 
@@ -62,7 +63,8 @@ class Notice:
         name: Whom it greets; for an invitation, who invites.
         token: Secret of the link in the mail, or None.
         valid_until: When the link ends.
-        change: For `NoticeKind.MFA_CHANGED`: what happened, as the event says it.
+        change: What happened, for kinds that tell of several things, as the event
+            says it.
     """
 
     kind: NoticeKind

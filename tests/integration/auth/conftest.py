@@ -223,6 +223,7 @@ async def join(client, mailbox, email, name="Ann"):
     status, answer, _ = await client.post("register", body)
     assert status == 202, answer
     token = await mailbox.token(email)
-    status, answer, _ = await client.post("verify", {"token": token})
+    body = {"token": token, "password": PASSWORD}
+    status, answer, _ = await client.post("verify", body)
     assert status == 200, answer
     return email

@@ -196,11 +196,12 @@ async def test_en_2_time_does_not_tell_who_has_an_account(
     with running_auth(stack, tmp_path, **limits) as process:
         async with aiohttp.ClientSession() as http:
             client = Client(process, http)
-            # Two of each: no account meets its own limit of failures or of mails.
-            emails = {"known": [f"a-{email}", f"b-{email}"]}
+            # Four of each: no account meets its own limit of failures or of mails, nor
+            # does it in the repeat.
+            emails = {"known": [f"{name}-{email}" for name in "abcd"]}
             for address in emails["known"]:
                 await join(client, mailbox, address)
-            emails["unknown"] = [f"c-{email}", f"d-{email}"]
+            emails["unknown"] = [f"{name}-{email}" for name in "efgh"]
             extra = {"password": WRONG} if route == "login" else {}
             bodies = {
                 kind: [{"email": address} | extra for address in addresses]

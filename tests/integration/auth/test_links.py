@@ -5,6 +5,7 @@ import json
 import time
 
 import pytest
+from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
 from libs.chassis.security import Principal
@@ -59,9 +60,14 @@ async def test_pw_8_race_of_one_address_link_has_one_winner(client, mailbox, ann
     await client.login(new_email)
 
 
-async def test_pw_8_race_of_one_invitation_has_one_winner(client, mailbox, ann, email):
+async def test_pw_8_race_of_one_invitation_has_one_winner(
+    client, mailbox, ann, email, stack
+):
     """PW-8: the same for an invitation; it opens one account, verified."""
     _, who = await client.login(ann)
+    async with AsyncMongoClient(stack.admin_mongo_url) as mongo:
+        users, given = mongo["parley_auth"]["users"], {"$set": {"roles": ["admin"]}}
+        await users.update_one({"_id": who.user_id}, given)
     admin = Principal(who.user_id, who.session_id, ("admin", "member"))
     invited = f"bob-{email}"
     status, made, _ = await client.call(

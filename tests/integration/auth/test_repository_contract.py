@@ -312,6 +312,58 @@ async def test_pw_8_link_is_taken_once(store):
         assert await store.links.take(link.token_hash, link.purpose, None) == link
 
 
+async def test_links_that_stop_something_are_voided_apart(store):
+    """A kept purpose stays; of one purpose those that expire later go."""
+    user_id, other = new_id(), new_id()
+    stop, reset = LinkPurpose.EMAIL_STOP, LinkPurpose.RESET
+    late = NOW + timedelta(days=1_000)
+    stops = [
+        OneTimeLink(new_id(), stop, subject, late + SECOND * n)
+        for subject, n in ((user_id, 0), (user_id, 1), (other, 1))
+    ]
+    plain = OneTimeLink(new_id(), reset, user_id, late)
+    for link in (*stops, plain):
+        await store.links.add(link, None)
+    assert await store.links.get(plain.token_hash, reset) == plain
+    assert await store.links.get(plain.token_hash, stop) is None
+    await store.links.remove_all(user_id, None, kept=stop)
+    assert await store.links.get(plain.token_hash, reset) is None
+    await store.links.remove_later(user_id, stop, stops[0].expires_at, None)
+    found = [await store.links.get(link.token_hash, stop) for link in stops]
+    assert found == [stops[0], None, stops[2]]
+
+
+async def test_pending_sign_ins_of_a_provider_are_voided(store):
+    """By provider, its session and the user: every criterion has to fit."""
+    ann, bob = new_id(), new_id()
+    device = ClientDevice("phone", "", has_cookie=False, provider_id="acme")
+    device = replace(device, provider_session_hash="one")
+    ends = NOW + timedelta(days=1_000)
+    waiting = [
+        PendingSignIn(new_id(), user_id, replace(device, **changed), (), ends)
+        for user_id, changed in (
+            (ann, {}),
+            (ann, {"provider_session_hash": "two"}),
+            (bob, {}),
+            (ann, {"provider_id": "beta"}),
+        )
+    ]
+    for pending in waiting:
+        await store.pending.add(pending, None)
+
+    async def left():
+        found = [await store.pending.get(one.token_hash) for one in waiting]
+        return [one is not None for one in found]
+
+    remove = store.pending.remove_of_provider
+    await remove("acme", None, session_hash="one", user_id=ann)
+    assert await left() == [False, True, True, True]
+    await remove("acme", None, session_hash="one")
+    assert await left() == [False, True, False, True]
+    await remove("acme", None, user_id=ann)
+    assert await left() == [False, False, False, True]
+
+
 async def test_invitations_are_listed_until_they_expire(store):
     """One inviter's or everybody's, in pages, in the order of their ids."""
     ann, bob = new_id(), new_id()

@@ -12,7 +12,7 @@ import pytest
 from deploy.embedded.servers.nginx import edge_form, nginx_file
 from deploy.nginx.form import Door
 from deploy.nginx.rendering import render
-from tests.integration.auth.conftest import PASSWORD, Client, join, running_auth
+from tests.integration.auth.conftest import PASSWORD, Client, running_auth
 from tests.integration.auth.gateway_process import running_gateway
 from tests.integration.auth.provider_rig import NAME, ProviderRig, free_port
 from tests.support import clients
@@ -20,6 +20,7 @@ from tests.support import clients
 pytestmark = pytest.mark.integration
 
 STEPS = [
+    "an address is confirmed with the password of its registration",
     "a passkey is enrolled where one is required",
     "the passkey alone signs in",
     "the passkey is the second factor",
@@ -101,9 +102,11 @@ async def test_mf_3_two_people_sign_in_with_a_browser(stack, tmp_path, mailbox, 
     if missing := clients.missing_for_browser():
         pytest.skip(missing)
     async with _rig(stack, tmp_path) as (process, origin):
+        body = {"email": email, "password": PASSWORD, "display_name": "Ann"}
         async with aiohttp.ClientSession() as http:
-            await join(Client(process, http), mailbox, email)
+            assert (await Client(process, http).post("register", body))[0] == 202
         given = {
+            "token": await mailbox.token(email),
             "executable": str(clients.CHROMIUM),
             "origin": origin,
             "email": email,

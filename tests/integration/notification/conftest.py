@@ -65,6 +65,7 @@ class Outside:
             "inviter_id": new_id(),
             "expires_at": datetime.now(UTC) + timedelta(minutes=30),
             "change": "added",
+            "provider": "Acme",
         }
         secrets = {
             name: self.account_sealer.seal(text, event_id, kind, name, subject)

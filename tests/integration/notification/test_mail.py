@@ -11,9 +11,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from libs.events.catalog import (
     AccountEmailChanged,
     AccountEmailChangeRequested,
+    AccountEmailStopOffered,
+    AccountIdentityChanged,
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
+    AccountPasswordVoided,
     AccountResetRequested,
 )
 from tests.integration.notification.conftest import TRACE, Outside, final_state
@@ -48,7 +51,15 @@ ACCOUNT_MAILS = [
         "Confirm",
         "neue",
     ),
-    (AccountEmailChangeRequested, "old_email", None, "A new mail address", "Eine neue"),
+    (
+        AccountEmailStopOffered,
+        "email",
+        "/stop-email-change.html",
+        "Was it you",
+        "Haben Sie",
+    ),
+    (AccountPasswordVoided, "email", "/reset.html", "Choose a new", "Wählen Sie"),
+    (AccountIdentityChanged, "email", None, "Your linked", "Ihre verknüpften"),
     (AccountEmailChanged, "new_email", None, "Your mail address was", "Ihre E-Mail"),
     (AccountEmailChanged, "old_email", None, "Your mail address was", "Ihre E-Mail"),
     (
@@ -94,7 +105,7 @@ async def test_every_account_event_is_mailed_in_both_languages(
                 assert link in mail["text"]
                 assert link in mail["html"]
             else:
-                assert "token" not in mail["text"]
+                assert "#token" not in mail["text"]
 
 
 async def test_verified_user_is_welcomed(

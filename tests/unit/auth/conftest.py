@@ -15,6 +15,8 @@ from libs.events import Worker
 from libs.events.catalog import (
     AccountEmailChanged,
     AccountEmailChangeRequested,
+    AccountEmailStopOffered,
+    AccountIdentityChanged,
     AccountInvited,
     AccountPasswordChanged,
     AccountPasswordVoided,
@@ -68,6 +70,8 @@ from tests.support.identity_provider import StubProvider
 MAILED = (
     AccountEmailChanged,
     AccountEmailChangeRequested,
+    AccountEmailStopOffered,
+    AccountIdentityChanged,
     AccountInvited,
     AccountPasswordChanged,
     AccountPasswordVoided,
@@ -130,7 +134,7 @@ class House:
     async def join(self, email=EMAIL, *, password=PASSWORD, name="Ann"):
         """Register and verify; return the user's id."""
         token = await self.register(email, password=password, name=name)
-        return await self.state["registration"].verify(token)
+        return await self.state["registration"].verify(token, password)
 
     async def login(self, email=EMAIL, *, password=PASSWORD, address=ADDRESS):
         """Sign in."""

@@ -22,7 +22,7 @@ from services.auth.domain import (
     UserStatus,
 )
 from services.auth.service import DEACTIVATE, REACTIVATE, REINSTATE, SUSPEND
-from tests.unit.auth.conftest import EMAIL
+from tests.unit.auth.conftest import EMAIL, PASSWORD
 
 WHY = "asked for by the works council"
 
@@ -278,7 +278,7 @@ async def test_operator_appoints_the_first_admin(house):
     appoint = house.state["appointment"].appoint
     with pytest.raises(StatusRefusedError):
         await appoint(EMAIL)
-    await house.state["registration"].verify(house.token())
+    await house.state["registration"].verify(house.token(), PASSWORD)
     admin = await appoint(EMAIL.upper())
     assert admin.roles == ("admin",)
     assert (await appoint(EMAIL)).revision == admin.revision

@@ -109,10 +109,13 @@ async def test_registration_and_verification(api, house):
     answer = await api("POST", f"{AUTH}/verification", {"email": EMAIL})
     assert (answer.status, answer.json()) == (202, {"status": "accepted"})
     await house.bus.settled()
-    token = {"token": house.token()}
-    answer = await api("POST", f"{AUTH}/verify", token)
+    link = {"token": house.token(), "password": "another sentence it was"}
+    answer = await api("POST", f"{AUTH}/verify", link)
+    assert (answer.status, answer.json()["code"]) == (403, "password_wrong")
+    link["password"] = PASSWORD
+    answer = await api("POST", f"{AUTH}/verify", link)
     assert (answer.status, answer.json()) == (200, {"is_verified": True})
-    answer = await api("POST", f"{AUTH}/verify", token)
+    answer = await api("POST", f"{AUTH}/verify", link)
     assert (answer.status, answer.json()["code"]) == (400, "verification_token_invalid")
 
 

@@ -30,8 +30,10 @@ MEMBER = ("member",)
 
 @pytest.fixture
 async def ann(house):
-    """An active user who invites."""
-    return await house.join()
+    """An administrator who invites."""
+    ann = await house.join()
+    await house.change(ann, roles=("admin",))
+    return ann
 
 
 async def _invite(house, ann, email=BOB, roles=ADMIN, **fields):
@@ -50,6 +52,49 @@ def _accept(house, token, *, password=PASSWORD, name="Bob", address="10.0.0.1"):
         locale="de",
         client_address=address,
     )
+
+
+async def _suspended(house, ann):
+    await house.change(ann, status=UserStatus.SUSPENDED)
+
+
+async def _closed(house, ann):
+    closed = RegistrationRules(RegistrationMode.CLOSED)
+    invitations = house.state["invitations"]
+    house.state["invitations"] = replace(invitations, rules=closed)
+
+
+async def _demoted(house, ann):
+    await house.change(ann, roles=("guest",))
+
+
+@pytest.mark.parametrize("then", [_suspended, _closed, _demoted])
+async def test_an_invitation_does_not_outlast_the_right_to_send_it(house, ann, then):
+    """Who could not invite any more lets nobody in by what they sent before."""
+    await _invite(house, ann)
+    token = house.token()
+    await then(house, ann)
+    with pytest.raises(LinkInvalidError):
+        await _accept(house, token)
+    assert (
+        await house.adapters.stores.users.find_by_email(EmailAddress.parse(BOB), None)
+        is None
+    )
+
+
+async def test_pw_6_an_invented_link_costs_no_hash(house, ann, monkeypatch):
+    """PW-6: nobody keeps the threads busy with what is in no mail."""
+
+    async def hashed(_):
+        raise AssertionError("a hash was computed")
+
+    monkeypatch.setattr(house.adapters.hasher, "hash", hashed)
+    with pytest.raises(LinkInvalidError):
+        await _accept(house, "invented")
+    with pytest.raises(LinkInvalidError):
+        await house.state["password_change"].reset(
+            token="invented", password=PASSWORD, client_address="10.0.0.1"
+        )
 
 
 async def test_invited_person_opens_a_verified_account(house, ann):
@@ -89,7 +134,7 @@ async def test_invitation_takes_over_an_account_that_only_waited(house, ann):
     await _accept(house, house.token())
     assert await house.login(BOB)
     with pytest.raises(AppError):
-        await house.state["registration"].verify(pending)
+        await house.state["registration"].verify(pending, PASSWORD)
 
 
 async def test_pw_8_invitation_expires_after_seven_days(house, ann):

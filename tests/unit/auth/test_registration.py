@@ -9,12 +9,14 @@ from libs.crypto import DecryptError
 from libs.events.catalog import AccountVerificationRequested, UserCreated, UserVerified
 from libs.kernel import AppError
 from services.auth.domain import (
+    AttemptsThrottledError,
     CredentialsInvalidError,
     EmailAddress,
+    PasswordWrongError,
     UserStatus,
     VerificationTokenInvalidError,
 )
-from tests.unit.auth.conftest import EMAIL, PASSWORD
+from tests.unit.auth.conftest import ADDRESS, EMAIL, PASSWORD
 
 
 async def test_registration_opens_a_pending_account_and_sends_a_link(house):
@@ -48,11 +50,11 @@ async def test_link_is_sealed_for_its_event_alone(house):
 async def test_verification_activates_the_account_once(house):
     """PW-8: a link works once; the account then signs in."""
     token = await house.register()
-    user_id = await house.state["registration"].verify(token)
+    user_id = await house.state["registration"].verify(token, PASSWORD)
     [verified] = house.bus.published_of(UserVerified)
     assert (verified.user_id, verified.revision) == (user_id, 2)
     with pytest.raises(VerificationTokenInvalidError):
-        await house.state["registration"].verify(token)
+        await house.state["registration"].verify(token, PASSWORD)
     assert (await house.login()).user_id == user_id
 
 
@@ -61,7 +63,7 @@ async def test_pw_8_race_of_one_link_has_one_winner(house):
     token = await house.register()
     verify = house.state["registration"].verify
     results = await asyncio.gather(
-        *(verify(token) for _ in range(50)), return_exceptions=True
+        *(verify(token, PASSWORD) for _ in range(50)), return_exceptions=True
     )
     assert sum(isinstance(result, str) for result in results) == 1
     assert len(house.bus.published_of(UserVerified)) == 1
@@ -71,7 +73,7 @@ async def test_pw_8_race_of_one_link_has_one_winner(house):
 async def test_invented_token_is_refused(house, token):
     """Any text is answered with the same error."""
     with pytest.raises(VerificationTokenInvalidError):
-        await house.state["registration"].verify(token)
+        await house.state["registration"].verify(token, PASSWORD)
 
 
 async def test_pw_8_link_expires_after_thirty_minutes(house):
@@ -79,7 +81,7 @@ async def test_pw_8_link_expires_after_thirty_minutes(house):
     token = await house.register()
     house.clock.advance(timedelta(minutes=30))
     with pytest.raises(VerificationTokenInvalidError):
-        await house.state["registration"].verify(token)
+        await house.state["registration"].verify(token, PASSWORD)
 
 
 async def test_en_1_existing_account_is_left_alone(house):
@@ -98,14 +100,39 @@ async def test_each_link_activates_the_registration_it_was_sent_for(house):
     theirs = await house.register(password="password of a stranger", name="Mallory")
     mine = await house.register(password=PASSWORD, name="Ann")
     assert theirs != mine
-    await house.state["registration"].verify(mine)
+    await house.state["registration"].verify(mine, PASSWORD)
     with pytest.raises(VerificationTokenInvalidError):
-        await house.state["registration"].verify(theirs)
+        await house.state["registration"].verify(theirs, PASSWORD)
     signed_in = await house.login()
     user = await house.adapters.stores.users.get(signed_in.user_id, None)
     assert user.display_name == "Ann"
     with pytest.raises(CredentialsInvalidError):
         await house.login(password="password of a stranger")
+
+
+async def test_nobody_activates_a_strangers_registration_by_a_click(house):
+    """The owner of an address does not know the password that a stranger chose."""
+    theirs = await house.register(password="password of a stranger", name="Mallory")
+    with pytest.raises(PasswordWrongError):
+        await house.state["registration"].verify(theirs, PASSWORD)
+    with pytest.raises(CredentialsInvalidError):
+        await house.login(password="password of a stranger")
+    mine = await house.register(password=PASSWORD, name="Ann")
+    await house.state["registration"].verify(mine, PASSWORD)
+    assert await house.login()
+
+
+async def test_lt_5_passwords_of_a_registration_are_guessed_as_slowly(house):
+    """LT-5: who has the link still tries five, and a wrong one does not spend it."""
+    token = await house.register()
+    verify = house.state["registration"].verify
+    for _ in range(5):
+        with pytest.raises(PasswordWrongError):
+            await verify(token, "wrong password here", ADDRESS)
+    with pytest.raises(AttemptsThrottledError):
+        await verify(token, PASSWORD, ADDRESS)
+    house.clock.advance(timedelta(seconds=2))
+    assert await verify(token, PASSWORD, ADDRESS)
 
 
 async def test_second_registration_makes_no_second_account(house):
@@ -123,7 +150,7 @@ async def test_link_can_be_asked_for_again(house):
     await house.bus.settled()
     second = house.token()
     assert second != first
-    await house.state["registration"].verify(second)
+    await house.state["registration"].verify(second, PASSWORD)
     assert await house.login()
 
 
@@ -136,7 +163,7 @@ async def test_a_resend_activates_no_strangers_password(house):
     await house.bus.settled()
     assert len(house.mails) == before
     again = await house.register(password=PASSWORD, name="Ann")
-    await house.state["registration"].verify(again)
+    await house.state["registration"].verify(again, PASSWORD)
     assert await house.login()
 
 

@@ -31,7 +31,8 @@ GOOD = {
         "display_name": "Ann",
         "locale": "en",
     },
-    "VerifyRequest": {"token": "x" * 43},
+    "VerifyRequest": {"token": "x" * 43, "password": "correct horse battery"},
+    "LinkRequest": {"token": "x" * 43},
     "VerificationRequest": {"email": "ann@example.test"},
     "LoginRequest": {
         "email": "ann@example.test",

@@ -310,6 +310,17 @@ async def test_lt_5_a_password_at_step_up_has_the_budget_of_sign_ins(house, ann)
         await house.login()
 
 
+async def test_a_refused_step_up_is_recorded(house, ann):
+    """Section 3: a wrong password there, as one at sign-in."""
+    with pytest.raises(CredentialsInvalidError):
+        await ann.step_up("wrong password here")
+    [entry] = house.adapters.stores.audit.of("step_up.refused")
+    assert (entry.actor_id, entry.reason) == (
+        ann.session.user_id,
+        "credentials_invalid",
+    )
+
+
 @pytest.fixture
 def enforced(house, settings):
     """Auth where every member must have a second factor."""

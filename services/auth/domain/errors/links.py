@@ -19,10 +19,10 @@ class VerificationTokenInvalidError(LinkInvalidError):
 
 
 class PasswordWrongError(ForbiddenError):
-    """The current password that a signed-in user typed is not theirs."""
+    """The password that was to prove who asks is another one."""
 
     def __init__(self) -> None:
-        super().__init__("password_wrong", "This is not your current password.")
+        super().__init__("password_wrong", "This is not the right password.")
 
 
 class RegistrationClosedError(ForbiddenError):

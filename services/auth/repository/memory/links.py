@@ -28,12 +28,38 @@ class MemoryLinkRepository:
             return None
         return self._links.pop(token_hash)
 
-    async def remove_all(self, subject_id: str, session: DatabaseSession) -> None:
-        """Void every other link of a user, or of an invitation."""
+    async def get(self, token_hash: str, purpose: LinkPurpose) -> OneTimeLink | None:
+        """Return a link that waits; see `LinkRepository.get`."""
+        found = self._links.get(token_hash)
+        return found if found and found.purpose is purpose else None
+
+    async def remove_later(
+        self,
+        subject_id: str,
+        purpose: LinkPurpose,
+        expires_at: datetime,
+        session: DatabaseSession,
+    ) -> None:
+        """Void later ones; see `LinkRepository.remove_later`."""
         self._links = {
             key: link
             for key, link in self._links.items()
-            if link.subject_id != subject_id
+            if (link.subject_id, link.purpose) != (subject_id, purpose)
+            or link.expires_at <= expires_at
+        }
+
+    async def remove_all(
+        self,
+        subject_id: str,
+        session: DatabaseSession,
+        *,
+        kept: LinkPurpose | None = None,
+    ) -> None:
+        """Void every other link; see `LinkRepository.remove_all`."""
+        self._links = {
+            key: link
+            for key, link in self._links.items()
+            if link.subject_id != subject_id or link.purpose is kept
         }
 
 

@@ -94,6 +94,30 @@ class MemoryPendingSignInRepository:
             if pending.user_id != user_id
         }
 
+    async def remove_of_provider(
+        self,
+        provider_id: str,
+        session: DatabaseSession,
+        *,
+        session_hash: str = "",
+        user_id: UserId | None = None,
+    ) -> None:
+        """Void those; see `PendingSignInRepository.remove_of_provider`."""
+
+        def is_meant(one: PendingSignIn) -> bool:
+            device = one.device
+            return (
+                device.provider_id == provider_id
+                and session_hash in ("", device.provider_session_hash)
+                and user_id in (None, one.user_id)
+            )
+
+        self._pending = {
+            token_hash: pending
+            for token_hash, pending in self._pending.items()
+            if not is_meant(pending)
+        }
+
 
 class MemoryCeremonyRepository:
     """Challenges in a dictionary."""
