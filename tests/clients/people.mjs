@@ -114,6 +114,8 @@ async function stepUp(page) {
   await page.getByRole("button", { name: "Make new ones" }).click();
   await page.locator("#prove-passkey").click();
   await page.getByText("the old ones are void").waitFor();
+  await page.reload(); // the cookie is that of the session's new id
+  await home(page);
   await done("a passkey steps up, and what asked for it goes on");
 }
 

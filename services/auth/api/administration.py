@@ -10,7 +10,12 @@ from libs.kernel import SessionId, UserId
 from services.auth.api.actor import CurrentActor
 from services.auth.api.restriction import ADMINISTRATION
 from services.auth.api.sessions import Cursor, cursor_of
-from services.auth.api.state import AdministrationUse, LookupUse, PasswordVoidUse
+from services.auth.api.state import (
+    AdministrationUse,
+    FactorResetUse,
+    LookupUse,
+    PasswordVoidUse,
+)
 from services.auth.domain import (
     UserFilter,
     UserMissingError,
@@ -149,6 +154,14 @@ async def void_password(
 ) -> AccountResponse:
     """Void the password; a link by mail leads to a new one, every session ends."""
     return AccountResponse.of(await void.order(actor, user_id, body.reason))
+
+
+@router.post("/{user_id}/mfa/reset")
+async def reset_second_factors(
+    user_id: UserPath, body: ReasonRequest, actor: CurrentActor, reset: FactorResetUse
+) -> AccountResponse:
+    """Take the second factors of somebody who has lost them; every session ends."""
+    return AccountResponse.of(await reset.order(actor, user_id, body.reason))
 
 
 @router.get("/{user_id}/sessions")

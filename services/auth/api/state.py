@@ -16,6 +16,7 @@ from services.auth.service import (
     EmailChange,
     EmailStop,
     EnrolmentSignIn,
+    FactorReset,
     Invitations,
     OwnPreferences,
     Passkeys,
@@ -55,6 +56,7 @@ class AdministrationState(TypedDict):
     administration: AccountAdministration
     lookup: AccountLookup
     password_void: PasswordVoid
+    factor_reset: FactorReset
     second_factor_rule: SecondFactorRule
     custom_roles: CustomRoles
     bots: Bots
@@ -206,6 +208,11 @@ def _password_void(request: Request) -> PasswordVoid:
     return found
 
 
+def _factor_reset(request: Request) -> FactorReset:
+    found: FactorReset = request.state.factor_reset
+    return found
+
+
 def _second_factor_rule(request: Request) -> SecondFactorRule:
     found: SecondFactorRule = request.state.second_factor_rule
     return found
@@ -267,6 +274,7 @@ AvatarsUse = Annotated[Avatars, Depends(_avatars)]
 PreferencesUse = Annotated[OwnPreferences, Depends(_preferences)]
 AdministrationUse = Annotated[AccountAdministration, Depends(_administration)]
 LookupUse = Annotated[AccountLookup, Depends(_lookup)]
+FactorResetUse = Annotated[FactorReset, Depends(_factor_reset)]
 PasswordVoidUse = Annotated[PasswordVoid, Depends(_password_void)]
 SecondFactorRuleUse = Annotated[SecondFactorRule, Depends(_second_factor_rule)]
 BotsUse = Annotated[Bots, Depends(_bots)]

@@ -12,10 +12,13 @@ from services.auth.service import (
     Bots,
     CustomRoles,
     Entrance,
+    FactorReset,
     PersonalTokens,
+    SecondFactorNotice,
     SecondFactorRule,
     SessionControl,
     StepUp,
+    WaysIn,
 )
 
 
@@ -25,6 +28,8 @@ def administration_state(
     accounts: AccountParts,
     step_up: StepUp,
     tokens: PersonalTokens,
+    *,
+    notice: SecondFactorNotice,
 ) -> AdministrationState:
     """Return the part of the state that administrators' routes use."""
     stores, control = adapters.stores, entrance.control
@@ -34,6 +39,7 @@ def administration_state(
         administration=_administration(adapters, acts, control),
         lookup=_lookup(adapters, acts, control),
         password_void=accounts.password_void(acts, control),
+        factor_reset=_factor_reset(adapters, acts, control, notice),
         second_factor_rule=_second_factor_rule(adapters, acts, entrance),
         custom_roles=_custom_roles(adapters, acts),
         bots=_bots(adapters, acts, tokens),
@@ -62,6 +68,25 @@ def _lookup(adapters: Adapters, acts: Acts, control: SessionControl) -> AccountL
         register=adapters.stores.register,
         control=control,
         trail=adapters.stores.audit_reader,
+    )
+
+
+def _factor_reset(
+    adapters: Adapters,
+    acts: Acts,
+    control: SessionControl,
+    notice: SecondFactorNotice,
+) -> FactorReset:
+    stores = adapters.stores
+    return FactorReset(
+        acts=acts,
+        users=stores.users,
+        factors=stores.second_factors,
+        pending=stores.pending_sign_ins,
+        links=stores.identities.links,
+        ways_in=WaysIn(stores.credentials, stores.identities.links),
+        control=control,
+        notice=notice,
     )
 
 

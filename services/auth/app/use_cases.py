@@ -21,6 +21,7 @@ from services.auth.service import (
     PasswordPolicy,
     RefreshTokens,
     SecondFactorGate,
+    SecondFactorNotice,
     SecondFactorPolicies,
     SessionControl,
     SessionRenewal,
@@ -42,10 +43,10 @@ def auth_state(
     entrance = _entrance(adapters, control, access, refresh, required)
     step_up = StepUp(adapters.stores.sessions, adapters.clock)
     policy = PasswordPolicy(adapters.password_lists, required.binds)
-    parts = ProviderParts(
-        adapters, configured, entrance, control, step_up, _transport(settings)
-    )
-    accounts = AccountParts(settings, adapters, policy, _transport(settings))
+    transport = _transport(settings)
+    parts = ProviderParts(adapters, configured, entrance, control, step_up, transport)
+    accounts = AccountParts(settings, adapters, policy, transport)
+    notice = SecondFactorNotice(transport)
     tokens = personal_tokens(settings, adapters, entrance, step_up)
     return AuthState(
         sign_in=_sign_in(adapters, entrance),
@@ -58,7 +59,9 @@ def auth_state(
         **accounts.state(control, step_up),
         **provider_state(settings, parts),
         personal_tokens=tokens,
-        **administration_state(adapters, entrance, accounts, step_up, tokens),
+        **administration_state(
+            adapters, entrance, accounts, step_up, tokens, notice=notice
+        ),
         **second_factor_state(settings, adapters, entrance, step_up),
     )
 

@@ -99,6 +99,7 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "POST /api/v1/admin/users/{user_id}/password-reset": (
             Permission.RESET_PASSWORDS
         ),
+        "POST /api/v1/admin/users/{user_id}/mfa/reset": Permission.RESET_FACTORS,
         "GET /api/v1/admin/users/{user_id}/sessions": Permission.READ_SESSIONS,
         "POST /api/v1/admin/users/{user_id}/sessions/end": Permission.END_SESSIONS,
         "GET /api/v1/admin/users/{user_id}/audit": Permission.READ_AUDIT,

@@ -47,6 +47,7 @@ class Permission(StrEnum):
     DEACTIVATE_USERS = "users.deactivate"
     CHANGE_ROLES = "users.change_roles"
     RESET_PASSWORDS = "users.reset_password"  # pragma: allowlist secret
+    RESET_FACTORS = "users.reset_factors"
     READ_SESSIONS = "sessions.read"
     END_SESSIONS = "sessions.end"
     READ_AUDIT = "audit.read"

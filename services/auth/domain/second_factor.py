@@ -205,6 +205,10 @@ class SecondFactors:
         left = tuple(own for own in self.passkeys if own is not gone)
         return self._changed(passkeys=left)
 
+    def without_any(self) -> "SecondFactors":
+        """Return none at all."""
+        return self._changed(totp=None, totp_candidate=None, passkeys=())
+
     def with_recovery_codes(self, hashes: Iterable[str]) -> "SecondFactors":
         """Return them with new spare codes; the old ones are void."""
         return self._changed(recovery_hashes=tuple(hashes))

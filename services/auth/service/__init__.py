@@ -20,6 +20,7 @@ from services.auth.service.email_stop import EmailStop
 from services.auth.service.enrolment_sign_in import EnrolledSignIn, EnrolmentSignIn
 from services.auth.service.entrance import Entered, Entrance
 from services.auth.service.evenness import EvenAnswers
+from services.auth.service.factor_reset import FactorReset
 from services.auth.service.guesses import counted
 from services.auth.service.invitations import Invitations, InvitePage
 from services.auth.service.links import OneTimeLinks
@@ -116,6 +117,7 @@ __all__ = [
     "EvenAnswers",
     "FactorChange",
     "FactorOverview",
+    "FactorReset",
     "Invitations",
     "InvitePage",
     "NewToken",

@@ -56,9 +56,9 @@ ACCOUNT_MAILS = [
         "email",
         "/stop-email-change.html",
         "Was it you",
-        "Haben Sie",
+        "Adresse geändert?",  # codespell:ignore
     ),
-    (AccountPasswordVoided, "email", "/reset.html", "Choose a new", "Wählen Sie"),
+    (AccountPasswordVoided, "email", "/reset.html", "Choose a new", "ein neues"),
     (AccountIdentityChanged, "email", None, "Your linked", "Ihre verknüpften"),
     (AccountEmailChanged, "new_email", None, "Your mail address was", "Ihre E-Mail"),
     (AccountEmailChanged, "old_email", None, "Your mail address was", "Ihre E-Mail"),
