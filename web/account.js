@@ -10,6 +10,7 @@ const SIGN_IN = "/sign-in";
 const byId = (id) => document.getElementById(id);
 const outcome = byId("outcome");
 const factors = { has_totp: false, passkeys: [] };
+const identities = [];
 let proofGiven = () => {};
 
 function listed(text, label, act) {
@@ -32,7 +33,10 @@ function askForProof() {
   byId("proof-form").elements.proof.type = hasFactor ? "text" : "password";
   byId("proof-form").elements.proof.value = "";
   byId("proof-label").textContent = hasFactor ? "Code of your app" : "Your password";
-  byId("proof-none").hidden = hasFactor;
+  const anew = hasFactor ? [] : identities;
+  byId("proof-providers").replaceChildren(
+    ...anew.map((one) => leading(`Prove it with ${one.name}`, one.provider_id, "step_up")),
+  );
   byId("proof").hidden = false;
   outcome.textContent = "";
   for (const control of byId("proof").querySelectorAll("button")) control.disabled = false;
@@ -132,25 +136,38 @@ async function unlink(id) {
   return "The identity is unlinked.";
 }
 
-function linkTo(provider) {
+function leading(text, providerId, purpose) {
   const anchor = document.createElement("a");
-  anchor.href = `/api/v1/auth/oidc/${provider.provider_id}/start?purpose=link&return_to=/account`;
-  anchor.textContent = `Link ${provider.name}`;
+  anchor.href = `/api/v1/auth/oidc/${providerId}/start?purpose=${purpose}&return_to=/account`;
+  anchor.textContent = text;
   const item = document.createElement("li");
   item.append(anchor);
   return item;
 }
 
+// What a provider's redirect brought home: an error, an identity to link, or a proof.
+async function take(brought) {
+  for (const name of ["oidc_link_error", "oidc_step_up_error"]) {
+    if (brought.has(name)) return `The provider did not do it (${brought.get(name)}).`;
+  }
+  if (brought.has("oidc_step_up_code")) {
+    keep(await call("POST", "/auth/step-up", { oidc_code: brought.get("oidc_step_up_code") }));
+    return "You have proved it. Do now what you wanted to.";
+  }
+  return brought.has("oidc_link_code") ? link(brought.get("oidc_link_code")) : "";
+}
+
 // ---- the page
 
 async function refreshPage() {
-  const [me, own, identities, all] = await Promise.all([
+  const [me, own, mine, all] = await Promise.all([
     call("GET", "/me"),
     call("GET", "/me/mfa"),
     call("GET", "/me/identities"),
     call("GET", "/auth/oidc"),
   ]);
   Object.assign(factors, own);
+  identities.splice(0, Infinity, ...mine.items);
   byId("name").textContent = me.display_name;
   byId("passkeys").replaceChildren(
     ...own.passkeys.map((key) => listed(key.name, "Remove", () => removePasskey(key.passkey_id))),
@@ -159,12 +176,14 @@ async function refreshPage() {
   byId("add-app").hidden = own.has_totp;
   byId("remove-app").hidden = !own.has_totp;
   byId("codes-left").textContent = `${own.recovery_codes_left} are left.`;
-  const linked = new Set(identities.items.map((one) => one.provider_id));
+  const linked = new Set(identities.map((one) => one.provider_id));
   byId("identities").replaceChildren(
-    ...identities.items.map((one) => listed(one.name, "Unlink", () => unlink(one.provider_id))),
+    ...identities.map((one) => listed(one.name, "Unlink", () => unlink(one.provider_id))),
   );
   byId("providers").replaceChildren(
-    ...all.providers.filter((one) => !linked.has(one.provider_id)).map(linkTo),
+    ...all.providers
+      .filter((one) => !linked.has(one.provider_id))
+      .map((one) => leading(`Link ${one.name}`, one.provider_id, "link")),
   );
   byId("account").hidden = false;
 }
@@ -185,8 +204,7 @@ async function begin() {
     return "";
   }
   await refreshPage();
-  if (brought.has("oidc_link_error")) return `Nothing was linked (${brought.get("oidc_link_error")}).`;
-  return brought.has("oidc_link_code") ? link(brought.get("oidc_link_code")) : "";
+  return take(brought);
 }
 
 byId("add-passkey").hidden = !passkey.isSupported;

@@ -6,9 +6,11 @@ from libs.chassis.security import AnyPrincipal, CurrentPrincipal
 from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
 from services.auth.api.cookie import enrolled_response, is_web_client, token_response
+from services.auth.api.flow_cookie import holder_of
 from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import (
     EnrolmentSignInUse,
+    ProviderStepUpUse,
     ReauthenticationUse,
     SecondFactorSettingsUse,
     SecondFactorSignInUse,
@@ -86,10 +88,13 @@ async def enrol_while_signing_in(
 
 @router.post("/auth/step-up")
 async def step_up(
+    *,
     body: StepUpRequest,
+    request: Request,
     response: Response,
     principal: CurrentPrincipal,
     reauthentication: ReauthenticationUse,
+    by_provider: ProviderStepUpUse,
     client_address: ClientAddress = "",
 ) -> TokenResponse:
     """Prove who one is once more; the session goes on under a new id."""
@@ -97,6 +102,14 @@ async def step_up(
     if body.password is not None:
         renewed = await reauthentication.prove_password(
             user_id, session_id, body.password, client_address=client_address
+        )
+    elif body.oidc_code is not None:
+        renewed = await by_provider.prove(
+            user_id,
+            session_id,
+            body.oidc_code,
+            holder_of(request, body.code_verifier),
+            client_address=client_address,
         )
     else:
         proof = body.proof(CeremonyPurpose.STEP_UP, session_id)

@@ -29,6 +29,7 @@ from services.auth.service import (
     ProviderLinks,
     ProviderLogout,
     ProviderSignIn,
+    ProviderStepUp,
     Reauthentication,
     SecondFactorRule,
     SecondFactorSettings,
@@ -94,6 +95,7 @@ class AuthState(AccountState, SecondFactorState, AdministrationState, ProfileSta
     provider_sign_in: ProviderSignIn
     provider_links: ProviderLinks
     provider_logout: ProviderLogout
+    provider_step_up: ProviderStepUp
     public_origin: str
     personal_tokens: PersonalTokens
 
@@ -248,6 +250,11 @@ def _provider_links(request: Request) -> ProviderLinks:
     return found
 
 
+def _provider_step_up(request: Request) -> ProviderStepUp:
+    found: ProviderStepUp = request.state.provider_step_up
+    return found
+
+
 def _provider_logout(request: Request) -> ProviderLogout:
     found: ProviderLogout = request.state.provider_logout
     return found
@@ -283,4 +290,5 @@ AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
 ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]
 ProviderSignInUse = Annotated[ProviderSignIn, Depends(_provider_sign_in)]
 ProviderLinksUse = Annotated[ProviderLinks, Depends(_provider_links)]
+ProviderStepUpUse = Annotated[ProviderStepUp, Depends(_provider_step_up)]
 ProviderLogoutUse = Annotated[ProviderLogout, Depends(_provider_logout)]

@@ -29,7 +29,8 @@ from services.auth.service import (
     ProviderLinks,
     ProviderLogout,
     ProviderSignIn,
-    SessionControl,
+    ProviderStepUp,
+    Reauthentication,
     StepUp,
     WaysIn,
 )
@@ -51,6 +52,7 @@ class ProviderState(TypedDict):
     provider_sign_in: ProviderSignIn
     provider_links: ProviderLinks
     provider_logout: ProviderLogout
+    provider_step_up: ProviderStepUp
 
 
 async def open_providers(
@@ -94,8 +96,8 @@ class ProviderParts:
     adapters: Adapters
     configured: ConfiguredProviders
     entrance: Entrance
-    control: SessionControl
     step_up: StepUp
+    reauthentication: Reauthentication
     transport: FieldSealer
 
 
@@ -119,6 +121,9 @@ def provider_state(settings: AuthSettings, parts: ProviderParts) -> ProviderStat
         provider_sign_in=ProviderSignIn(journey, accounts, parts.entrance),
         provider_links=_links(parts, journey),
         provider_logout=_logout(parts),
+        provider_step_up=ProviderStepUp(
+            journey, parts.adapters.stores.identities.links, parts.reauthentication
+        ),
     )
 
 
@@ -146,7 +151,7 @@ def _links(parts: ProviderParts, journey: ProviderJourney) -> ProviderLinks:
         factors=stores.second_factors,
         ways_in=WaysIn(stores.credentials, stores.identities.links),
         step_up=parts.step_up,
-        control=parts.control,
+        control=parts.entrance.control,
         notices=AccountNotices(parts.transport),
         audit=stores.audit,
         clock=parts.adapters.clock,
@@ -163,7 +168,7 @@ def _logout(parts: ProviderParts) -> ProviderLogout:
         sessions=stores.sessions,
         pending=stores.pending_sign_ins,
         logouts=stores.identities.logouts,
-        control=parts.control,
+        control=parts.entrance.control,
         clock=parts.adapters.clock,
     )
 

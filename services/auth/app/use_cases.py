@@ -44,7 +44,9 @@ def auth_state(
     step_up = StepUp(adapters.stores.sessions, adapters.clock)
     policy = PasswordPolicy(adapters.password_lists, required.binds)
     transport = _transport(settings)
-    parts = ProviderParts(adapters, configured, entrance, control, step_up, transport)
+    factors = second_factor_state(settings, adapters, entrance, step_up)
+    again = factors["reauthentication"]
+    parts = ProviderParts(adapters, configured, entrance, step_up, again, transport)
     accounts = AccountParts(settings, adapters, policy, transport)
     notice = SecondFactorNotice(transport)
     tokens = personal_tokens(settings, adapters, entrance, step_up)
@@ -62,7 +64,7 @@ def auth_state(
         **administration_state(
             adapters, entrance, accounts, step_up, tokens, notice=notice
         ),
-        **second_factor_state(settings, adapters, entrance, step_up),
+        **factors,
     )
 
 

@@ -24,6 +24,7 @@ class FlowPurpose(StrEnum):
 
     SIGN_IN = "sign_in"
     LINK = "link"
+    STEP_UP = "step_up"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from services.auth.schemas.passkeys import (
     PasskeyResponse,
     PendingToken,
 )
+from services.auth.schemas.providers import OneTimeCode, Verifier
 from services.auth.schemas.sessions import TokenResponse
 from services.auth.service import (
     FactorOverview,
@@ -39,7 +40,7 @@ class ProofRequest(RequestModel):
         return self
 
     def _given(self) -> list[str]:
-        names = ("totp_code", "recovery_code", "passkey", "password")
+        names = ("totp_code", "recovery_code", "passkey", "password", "oidc_code")
         return [name for name in names if getattr(self, name, None) is not None]
 
     def proof(self, purpose: CeremonyPurpose, binding: str) -> Proof:
@@ -63,9 +64,16 @@ class FinishRequest(ProofRequest):
 
 
 class StepUpRequest(ProofRequest):
-    """Proves who the caller is once more; a password for who has no second factor."""
+    """Proves who the caller is once more.
+
+    A password or a provider's one-time code for who has no second factor.
+    """
 
     password: Password | None = None
+    oidc_code: OneTimeCode | None = None
+    code_verifier: Verifier | None = Field(
+        default=None, description="Of a native client, beside its one-time code."
+    )
 
 
 class PendingRequest(RequestModel):

@@ -54,6 +54,7 @@ from services.auth.service.provider_keys import provider_keys
 from services.auth.service.provider_links import ProviderLinks
 from services.auth.service.provider_logout import ProviderLogout
 from services.auth.service.provider_sign_in import ProviderSignIn
+from services.auth.service.provider_step_up import ProviderStepUp
 from services.auth.service.reauthentication import Reauthentication
 from services.auth.service.registration import AccountRegistration
 from services.auth.service.renewal import SessionRenewal
@@ -143,6 +144,7 @@ __all__ = [
     "ProviderLinks",
     "ProviderLogout",
     "ProviderSignIn",
+    "ProviderStepUp",
     "Reauthentication",
     "RecoveryProof",
     "RefreshToken",

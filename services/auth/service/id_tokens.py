@@ -19,6 +19,7 @@ from libs.chassis.payloads import JsonLimits, parse_json
 from libs.chassis.tokens import TokenInvalidError, check_times
 from libs.kernel import InvalidError
 from services.auth.domain import (
+    STEP_UP_FRESH,
     Provider,
     ProviderIdentity,
     ProviderTokenInvalidError,
@@ -80,6 +81,21 @@ async def check_id_token(
         raise ProviderTokenInvalidError("at_hash")
     subject_of(claims)
     return claims
+
+
+def check_fresh(claims: Claims, now: float) -> None:
+    """Accept a token of somebody who proved who they are at the provider just now.
+
+    Raises:
+        ProviderTokenInvalidError: ``auth_time`` is missing, though it was asked for, or
+            older than a step-up may be.
+    """
+    proved_at = claims.get("auth_time")
+    if isinstance(proved_at, bool) or not isinstance(proved_at, int):
+        raise ProviderTokenInvalidError("auth_time")
+    age = now - proved_at
+    if not -_LEEWAY_SECONDS <= age <= STEP_UP_FRESH.total_seconds():
+        raise ProviderTokenInvalidError("auth_time")
 
 
 async def check_logout_token(

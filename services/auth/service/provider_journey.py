@@ -40,9 +40,24 @@ from services.auth.ports import (
     ProviderFlowRepository,
 )
 from services.auth.service.guesses import counted
-from services.auth.service.id_tokens import check_id_token, identity_of, subject_of
+from services.auth.service.id_tokens import (
+    check_fresh,
+    check_id_token,
+    identity_of,
+    subject_of,
+)
 
 _log = structlog.get_logger(__name__)
+
+
+# What the fragment calls what a browser brings home, by what it was sent for.
+_BROUGHT = {
+    FlowPurpose.SIGN_IN: "oidc_",
+    FlowPurpose.LINK: "oidc_link_",
+    FlowPurpose.STEP_UP: "oidc_step_up_",
+}
+# A provider that knows its user still asks them to prove it once more (Core, 3.1.2.1).
+_ANEW = {"prompt": "login", "max_age": "0"}
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ class Arrival:
         """
         name = "code" if self.code else "error"
         if self.destination.challenge is None:
-            kind = "oidc_link_" if self.purpose is FlowPurpose.LINK else "oidc_"
+            kind = _BROUGHT[self.purpose]
             fragment = urlencode({f"{kind}{name}": self.code or self.error})
             return f"{self.destination.address}#{fragment}"
         values = {name: self.code or self.error}
@@ -137,6 +152,7 @@ class ProviderJourney:
                 "nonce": secrets.nonce,
                 "code_challenge": challenge_of(secrets.verifier),
                 "code_challenge_method": "S256",
+                **(_ANEW if purpose is FlowPurpose.STEP_UP else {}),
             }
         )
         flow = ProviderFlow(
@@ -168,7 +184,7 @@ class ProviderJourney:
             _log.warning("provider_state_refused", provider=provider_id)
             raise ProviderSignInInvalidError
         try:
-            identity = await self._identity(provider, answer)
+            identity = await self._identity(provider, answer, flow.purpose)
         except AppError as error:
             _log.warning(
                 "provider_sign_in_failed",
@@ -197,7 +213,9 @@ class ProviderJourney:
                 raise ProviderSignInInvalidError
         return proof.identity
 
-    async def _identity(self, provider: Provider, answer: Answer) -> ProviderIdentity:
+    async def _identity(
+        self, provider: Provider, answer: Answer, purpose: FlowPurpose
+    ) -> ProviderIdentity:
         client = self.clients[provider.provider_id]
         await self._check_sender(provider, answer)
         if answer.error or not answer.code:
@@ -216,6 +234,8 @@ class ProviderJourney:
             nonce=secrets.nonce,
             now=self.clock.now().timestamp(),
         )
+        if purpose is FlowPurpose.STEP_UP:
+            check_fresh(claims, self.clock.now().timestamp())
         if provider.claims.email not in claims and tokens.access_token:
             more = await client.userinfo(tokens.access_token)
             claims = _joined(claims, more)

@@ -25,7 +25,7 @@ from services.auth.ports import (
     SessionRepository,
     UserRepository,
 )
-from services.auth.service.entrance import Entrance, Started
+from services.auth.service.entrance import Check, Entrance, Started
 from services.auth.service.guesses import counted
 from services.auth.service.passwords import PasswordHasher
 from services.auth.service.second_factor_proof import Proof, SecondFactorProofs
@@ -67,9 +67,7 @@ class Reauthentication:
 
         Emits: session.revoked, session.started.
         """
-        await self._session(user_id, session_id)
-        if (await self.factors.get(user_id, None)).is_enrolled:
-            raise SecondFactorNeededError
+        await self.require_first(user_id, session_id)
         try:
             await self._check(user_id, password, client_address)
         except CredentialsInvalidError as refused:
@@ -84,11 +82,42 @@ class Reauthentication:
             await self.audit.record(entry, None)
             raise
 
+        return await self.renew_by(user_id, session_id, AuthMethod.PASSWORD)
+
+    async def require_first(self, user_id: UserId, session_id: SessionId) -> None:
+        """Accept a first factor as the proof of somebody who has no second one.
+
+        Raises:
+            SecondFactorNeededError: They have.
+            SessionMissingError: The session is over.
+        """
+        await self._session(user_id, session_id)
+        if (await self.factors.get(user_id, None)).is_enrolled:
+            raise SecondFactorNeededError
+
+    async def renew_by(
+        self,
+        user_id: UserId,
+        session_id: SessionId,
+        method: AuthMethod,
+        check: Check | None = None,
+    ) -> SignedIn:
+        """Renew the session of somebody who showed a first factor just now.
+
+        Args:
+            user_id: Who.
+            session_id: Ends; it goes on under another id.
+            method: What they showed.
+            check: Raises where the proof is worth nothing any more.
+        """
+
         async def renew(transaction: Transaction) -> Started:
+            if check is not None:
+                await check(transaction)
             user = await self.users.get(user_id, transaction.session)
             if user is None or not user.may_sign_in:
                 raise CredentialsInvalidError
-            return await self._renew(transaction, user, session_id, AuthMethod.PASSWORD)
+            return await self._renew(transaction, user, session_id, method)
 
         return await self.entrance.announce(await self.bus.run_transaction(renew))
 

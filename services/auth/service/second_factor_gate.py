@@ -73,9 +73,10 @@ class SecondFactorGate:
         if proves_two_factors(methods):
             return None
         own = await self.factors.get(user.user_id, session)
-        must_enrol = is_weak or await self.policy.requires(user, session)
-        if not own.is_enrolled and not must_enrol:
-            return None
+        if not own.is_enrolled:
+            must_enrol = is_weak or await self.policy.requires(user, session)
+            if not must_enrol:
+                return None
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         waiting = PendingSignIn(
             token_hash=hash_pending_token(token),

@@ -130,6 +130,7 @@ async def test_person_signs_in_links_and_is_signed_out_by_a_real_provider(
         assert (status, me["email"]) == (200, f"{name}@acme.test")
         assert (me["display_name"], me["locale"]) == (f"The {name}", "de")
         await _again_it_is_the_same_user(ann, name, me["user_id"])
+        token = await _steps_up(ann, name, token)
         await ann.sign_out_there()
         await _refused_within_a_second(ann, token)
         await _links(rig, http, mailbox, email)
@@ -151,6 +152,16 @@ async def _again_it_is_the_same_user(person, name, user_id):
     token = await _sign_in(person, name)
     _, me, _ = await person.call("GET", "/api/v1/me", token=token)
     assert me["user_id"] == user_id
+
+
+async def _steps_up(person, name, token):
+    """Prove it again there, though the provider knows the browser still."""
+    found = await person.code(name, "?purpose=step_up")
+    body = {"oidc_code": found["oidc_step_up_code"]}
+    path = "/api/v1/auth/step-up"
+    status, renewed, _ = await person.call("POST", path, body, token=token)
+    assert status == 200, renewed
+    return renewed["access_token"]
 
 
 async def _refused_within_a_second(person, token):
