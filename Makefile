@@ -14,7 +14,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
 .PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults history cov cov-events \
-	smoke image images image-smoke k8s-render k8s-secrets k8s-check scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
+	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
@@ -93,11 +93,17 @@ image: ## Build a service's container image (S=chat)
 images: ## Build the images of all services
 	@bash scripts/images/build.sh $(SERVICES) edge
 
+image-twice: ## Build an image twice from nothing and compare the layers (S=chat)
+	@bash scripts/images/twice.sh $(or $(S),$(SERVICES) edge)
+
 k8s-render: setup ## Print what an overlay of deploy/k8s applies (O=dev)
 	@.venv/bin/kubectl kustomize deploy/k8s/overlays/$(or $(O),production)
 
 k8s-secrets: setup ## Write new Secrets for a cluster into a folder (D=/safe/place)
 	@PYTHONPATH=. $(PYTHON) scripts/k8s_secrets.py $(or $(D),$(error name a folder: make k8s-secrets D=/safe/place))
+
+k8s-play: setup ## Run manifests by podman with production's security context (S="auth chat")
+	@PYTHONPATH=. $(PYTHON) -m scripts.images.play $(S)
 
 scan: setup ## Scan manifests and Dockerfiles by checkov, in an environment of its own
 	@bash scripts/scan.sh

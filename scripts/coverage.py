@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 ROWS = ROOT / "docs" / "security" / "rows.json"
 PAGE = ROOT / "docs" / "security" / "coverage.md"
-IN_TEXT = re.compile(r"\b([A-Z]{2})-(\d+)\b(?: to \1-(\d+)\b)?")
-IN_NAME = re.compile(r"(?<=_)([a-z]{2})_(\d+)(?=_)")
+IN_TEXT = re.compile(r"\b([A-Z][A-Z8])-(\d+)\b(?: to \1-(\d+)\b)?")
+IN_NAME = re.compile(r"(?<=_)([a-z][a-z8])_(\d+)(?=_)")
 SHOWN = 6
 
 HEAD = """# What holds each row

@@ -3,6 +3,7 @@
 # Versions and times come from the checkout, so the same commit gives the same layers.
 #
 #   IMAGE_PREFIX    before the service's name, with a registry if there is one  (parley-)
+#   BUILD_OPTIONS   more options of docker build, for example --no-cache
 #   PYTHON_IMAGE    base image; by digest for a release                   (the Dockerfile's)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -16,7 +17,8 @@ for service in "$@"; do
     image=${IMAGE_PREFIX:-parley-}$service
     file=Dockerfile
     [ "$service" != edge ] || file=deploy/nginx/Dockerfile
-    docker build --quiet --file "$file" --tag "$image:$version" \
+    # shellcheck disable=SC2086 # options are words
+    docker build ${BUILD_OPTIONS:-} --quiet --file "$file" --tag "$image:$version" \
         --build-arg "SERVICE=$service" --build-arg "SOURCE_DATE_EPOCH=$epoch" \
         --build-arg "VERSION=$version" --build-arg "REVISION=$revision" \
         --build-arg "CREATED=$created" ${PYTHON_IMAGE:+--build-arg "PYTHON_IMAGE=$PYTHON_IMAGE"} \

@@ -17,20 +17,20 @@ def policies(overlay: str) -> list[dict]:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_what_arrives_is_what_is_documented(overlay: str) -> None:
-    """No pod takes a connection that the graph has not."""
+    """No pod takes a connection that the graph has not (K8-1)."""
     assert allowed(policies(overlay), GRAPH, "ingress") == GRAPH.arriving()
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_what_leaves_is_what_is_documented(overlay: str) -> None:
-    """No pod opens a connection that the graph has not."""
+    """No pod opens a connection that the graph has not (K8-1)."""
     assert allowed(policies(overlay), GRAPH, "egress") == GRAPH.leaving()
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 @pytest.mark.parametrize("namespace", ["parley", "parley-data"])
 def test_what_is_not_named_is_denied(overlay: str, namespace: str) -> None:
-    """One policy of each namespace selects every pod and lets nothing through."""
+    """One policy a namespace selects every pod and lets nothing through (K8-1)."""
     denials = [
         policy["spec"]
         for policy in policies(overlay)

@@ -30,7 +30,7 @@ every_overlay = pytest.mark.parametrize("overlay", OVERLAYS)
 
 @every_pod
 def test_it_keeps_to_the_restricted_standard(pod: Pod) -> None:
-    """Kubernetes' Pod Security Standard "restricted", line by line."""
+    """Kubernetes' Pod Security Standard "restricted", line by line (K8-1)."""
     context = pod.spec["securityContext"]
 
     assert context["runAsNonRoot"] is True
@@ -50,7 +50,7 @@ def test_it_keeps_to_the_restricted_standard(pod: Pod) -> None:
 
 @every_pod
 def test_it_writes_where_it_may(pod: Pod) -> None:
-    """The root is read-only, the user has a high number, scratch space is bounded."""
+    """Read-only root, a user with a high number, bounded scratch space (K8-1)."""
     assert pod.spec["securityContext"]["runAsUser"] > LEAST_USER
     for container in pod.containers():
         assert container["securityContext"]["readOnlyRootFilesystem"] is True
@@ -61,7 +61,7 @@ def test_it_writes_where_it_may(pod: Pod) -> None:
 
 @every_pod
 def test_it_has_no_account_at_the_cluster(pod: Pod) -> None:
-    """No token is mounted, and its account is its own, without one either."""
+    """No token is mounted, and its account has none either (K8-1)."""
     assert pod.spec["automountServiceAccountToken"] is False
     account = of_kind("production", "ServiceAccount")[pod.spec["serviceAccountName"]]
     assert account["automountServiceAccountToken"] is False
@@ -69,7 +69,7 @@ def test_it_has_no_account_at_the_cluster(pod: Pod) -> None:
 
 @every_pod
 def test_it_is_bounded(pod: Pod) -> None:
-    """Every container asks for something and may have so much."""
+    """Every container asks for something and may have so much (K8-1)."""
     for container in pod.containers():
         for kind in ("requests", "limits"):
             assert set(container["resources"][kind]) == {"cpu", "memory"}
@@ -77,7 +77,7 @@ def test_it_is_bounded(pod: Pod) -> None:
 
 @every_pod
 def test_secrets_are_files(pod: Pod) -> None:
-    """No variable holds one: a variable is in every dump of a process."""
+    """No variable holds one: a variable is in every dump of a process (SE-1)."""
     for container in pod.containers():
         assert "envFrom" not in container
         for variable in container.get("env", []):
@@ -98,7 +98,7 @@ def test_secrets_are_not_for_everybody(pod: Pod) -> None:
 
 @every_service
 def test_no_outage_of_another_ends_it(pod: Pod) -> None:
-    """Alive asks nothing outside; ready does; both wait a while."""
+    """Alive asks nothing outside; ready does; both wait a while (K8-1)."""
     (container,) = pod.containers()
 
     for probe in ("startupProbe", "livenessProbe"):
@@ -139,7 +139,7 @@ def test_it_is_spread(pod: Pod) -> None:
 
 @every_overlay
 def test_a_node_can_be_drained(overlay: str) -> None:
-    """Each Deployment gives away one pod at a time, and never none."""
+    """Each Deployment gives away one pod at a time, and never none (K8-1)."""
     budgets = of_kind(overlay, "PodDisruptionBudget")
 
     for name, deployment in of_kind(overlay, "Deployment").items():
@@ -152,7 +152,7 @@ def test_a_node_can_be_drained(overlay: str) -> None:
 
 
 def test_production_names_images_by_digest() -> None:
-    """A tag can be moved; what was tested cannot."""
+    """A tag can be moved; what was tested cannot (K8-1)."""
     for pod in pods("production"):
         for container in pod.containers():
             assert re.search(r"@sha256:[0-9a-f]{64}$", container["image"])

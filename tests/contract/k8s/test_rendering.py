@@ -4,7 +4,7 @@ import kubernetes_validate
 import pytest
 
 from libs.chassis.audit.rights import _RIGHTS, ROLE
-from tests.support.manifests import OVERLAYS, of_kind, pods, rendered
+from tests.support.manifests import OVERLAYS, ROOT, of_kind, pods, rendered
 
 VERSIONS = ("1.32.0", "1.36.0")
 FOREIGN = {
@@ -69,6 +69,14 @@ def test_one_scaler_a_deployment() -> None:
     assert sorted(targets) == sorted(set(deployments) - {"edge"})
     for target in targets:
         assert "replicas" not in deployments[target]["spec"]
+
+
+def test_every_rule_is_shipped() -> None:
+    """Prometheus gets each file of alert rules that there is."""
+    shipped = of_kind("production", "ConfigMap")["parley-alert-rules"]["data"]
+    files = (ROOT / "deploy/observability/rules").glob("*.yml")
+
+    assert shipped == {file.name: file.read_text("utf-8") for file in files}
 
 
 @every_overlay

@@ -99,7 +99,7 @@ def test_the_result_holds_no_layer_of_the_builder() -> None:
 
 
 def test_packages_are_wheels_of_the_lock() -> None:
-    """Each is checked by its hash, and nothing is compiled."""
+    """Each is checked by its hash, and nothing is compiled (SU-1)."""
     (install,) = [
         rest for word, rest in stage("build") if "pip" in rest and word == "RUN"
     ]
