@@ -7,8 +7,7 @@ more than the script, and an idle process still asks at once.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import structlog
 from redis.asyncio import Redis
@@ -62,14 +61,11 @@ return answers
 _log = structlog.get_logger()
 
 
-@dataclass(frozen=True)
-class _Waiting:
+class _Waiting(NamedTuple):
     """A request that waits for its decision."""
 
     charges: Sequence[Charge]
-    decision: "asyncio.Future[Decision]" = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    decision: "asyncio.Future[Decision]"
 
 
 class RedisBuckets:
@@ -94,7 +90,7 @@ class RedisBuckets:
         """
         if not charges:
             return Decision()
-        waiting = _Waiting(charges)
+        waiting = _Waiting(charges, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         if self._asking is None:
             self._asking = asyncio.create_task(self._ask(), name="rate-limits")

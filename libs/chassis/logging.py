@@ -11,6 +11,8 @@ import logging.handlers
 import os
 import sys
 from contextlib import nullcontext
+from datetime import UTC, datetime
+from functools import partial
 from io import TextIOWrapper
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
     from structlog.typing import ExcInfo
 
 _RENDERED = "parley.rendered"
+_LEVEL_NAMES = {"warn": "warning", "exception": "error"}
+_OFFSET_LENGTH = len("+00:00")
+_now = partial(datetime.now, UTC)  # noqa: TID251 - a line's time is the machine's
 _NOISY = ("aiormq", "aio_pika", "pymongo", "asyncio", "urllib3", "botocore", "PIL")
 # `libs.events` tells once that a connection is lost; aiormq tells it ten times, and
 # picows tells every frame of every socket.
@@ -42,13 +47,13 @@ def configure_logging(settings: ServiceSettings) -> None:
     May be called again; the handler before is closed.
     """
     handler = _handler(settings)
-    shared = _shared_processors(settings)
+    complete = _completing(settings)
     render = _renderer(settings, handler)
-    handler.setFormatter(_Formatter([*shared, render]))
+    handler.setFormatter(_Formatter([complete, render]))
     _install(handler, settings.log_level)
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, *shared, render],
+        processors=[structlog.contextvars.merge_contextvars, complete, render],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=_SinkFactory(handler),
         cache_logger_on_first_use=True,
@@ -113,41 +118,33 @@ class _Formatter(logging.Formatter):
         return str(rendered)
 
 
-def _shared_processors(settings: ServiceSettings) -> list[Processor]:
-    return [
-        _service_fields(settings),
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _trace_fields,
-        _exception_fields,
-        redact,
-    ]
+def _completing(settings: ServiceSettings) -> Processor:
+    """Return the one step that adds what every line has, and cleans it.
 
-
-def _service_fields(settings: ServiceSettings) -> Processor:
+    One and not six: the line of a request is a tenth of what the gateway spends on it.
+    """
     fields = {
         "service": settings.service_name(),
         "instance_id": settings.instance_id,
         "environment": settings.environment,
     }
 
-    def add(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-        return {**fields, **event}
+    def complete(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
+        event = {**fields, **event}
+        event["level"] = _LEVEL_NAMES.get(method, method)
+        event["timestamp"] = f"{_now().isoformat()[:-_OFFSET_LENGTH]}Z"
+        context = trace.get_current_span().get_span_context()
+        if context.is_valid:
+            event.setdefault("trace_id", f"{context.trace_id:032x}")
+            event.setdefault("span_id", f"{context.span_id:016x}")
+        if "exc_info" in event:
+            event = _exception_fields(event)
+        return redact(logger, method, event)
 
-    return add
+    return complete
 
 
-def _trace_fields(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        event.setdefault("trace_id", f"{context.trace_id:032x}")
-        event.setdefault("span_id", f"{context.span_id:016x}")
-    return event
-
-
-def _exception_fields(
-    _logger: WrappedLogger, _method: str, event: EventDict
-) -> EventDict:
+def _exception_fields(event: EventDict) -> EventDict:
     error = _exception_of(event.pop("exc_info", None))
     if error is not None:
         event["exception"] = describe_exception(error)
@@ -208,14 +205,15 @@ class _LogFile(logging.handlers.RotatingFileHandler):
             self.handleError(record)
 
     def _write(self, line: str) -> None:
-        self._next_line = len(line.encode()) + 1
+        encoded = f"{line}\n".encode(errors="replace")
+        self._next_line = len(encoded)
         self._size += self._next_line
         if self._size > self.maxBytes:
             self.doRollover()
         if self.stream is None:
             self.stream = self._open()
-        self.stream.write(f"{line}\n")
-        self.stream.flush()
+        self.stream.buffer.write(encoded)
+        self.stream.buffer.flush()
 
     def _open(self) -> TextIOWrapper:
         stream = super()._open()

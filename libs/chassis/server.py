@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import structlog
 import uvloop
@@ -157,13 +157,17 @@ class _Service:
             await asyncio.wait(running, timeout=_LEAST_STOP_SECONDS)
 
     def _with_state(self, app: ASGIApp, state: dict[str, Any]) -> ASGIApp:
+        loop = asyncio.get_running_loop()
+
         async def stateful(scope: Scope, receive: Receive, send: Send) -> None:
             scope["state"] = dict(state)
-            task = asyncio.current_task()
-            if task is not None:
-                self._requests.add(task)
-                task.add_done_callback(self._requests.discard)
-            await app(scope, receive, send)
+            # granian makes a task for each request.
+            task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
+            self._requests.add(task)
+            try:
+                await app(scope, receive, send)
+            finally:
+                self._requests.discard(task)
 
         return stateful
 

@@ -7,6 +7,7 @@ conforming request. ``accepted <= burst + rate * t`` holds in every window.
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 KEYS_MAX = 10_000
 _ROUNDING_SECONDS = 1e-6
@@ -30,8 +31,7 @@ class Limit:
         return 1 / self.rate_per_second
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(NamedTuple):
     """One limit that a request has to pass.
 
     Attributes:
@@ -51,8 +51,7 @@ class Charge:
         return self.limit.interval_seconds * min(self.cost, self.limit.burst)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """Whether a request may pass.
 
     Attributes:

@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         answer = self._answer = Answer(self._read_on, is_bodiless=is_bodiless)
         self._head_bytes = 0
         self._seconds, self._active_at = seconds, self._loop.time()
-        self._timer = self._loop.call_later(seconds, self._on_timer)
+        self._watch(seconds)
         if isinstance(body, bytes):
             self._transport.write(head + body)
         else:
@@ -90,8 +90,6 @@ class Connection(asyncio.Protocol):
     def release(self) -> bool:
         """End the request; tell whether the connection can take another one."""
         answer, self._answer = self._answer, None
-        if self._timer is not None:
-            self._timer.cancel()
         is_clean = answer is not None and answer.is_complete and answer.is_reusable
         if not is_clean or self._upload is not None or not self.is_open:
             self.abort()
@@ -217,15 +215,27 @@ class Connection(asyncio.Protocol):
             if self.is_open:
                 self._transport.resume_reading()
 
+    def _watch(self, seconds: float) -> None:
+        """Look at the time so much later; an earlier look does as well.
+
+        Requests follow each other faster than they run out of time: a timer for each
+        would be made and unmade for nothing.
+        """
+        if self._timer is not None:
+            if self._timer.when() <= self._loop.time() + seconds:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_later(seconds, self._on_timer)
+
     def _on_timer(self) -> None:
-        answer = self._answer
+        answer, self._timer = self._answer, None
         if answer is None:
             return
         idle = self._loop.time() - self._active_at
         if self._is_paused or (self._upload is not None and not answer.status):
             idle = 0.0  # the client is waited for, under limits of its own
         if idle < self._seconds - _PRECISION_SECONDS:
-            self._timer = self._loop.call_later(self._seconds - idle, self._on_timer)
+            self._watch(self._seconds - idle)
             return
         answer.fail(TimeoutError())
         self.abort()

@@ -17,7 +17,7 @@ from services.gateway.proxy.trust import Caller
 logger = structlog.get_logger()
 
 
-@dataclass
+@dataclass(slots=True)
 class Exchange:
     """One request and its answer.
 

@@ -2,8 +2,8 @@
 
 import ipaddress
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from libs.chassis.asgi import Scope
 from services.gateway.domain.headers import first
@@ -13,8 +13,7 @@ _REQUEST_ID_PATTERN = re.compile(rb"[0-9A-Za-z\-]{16,64}")
 _IPV6_PREFIX_BITS = 64
 
 
-@dataclass(frozen=True)
-class Caller:
+class Caller(NamedTuple):
     """Where a request comes from.
 
     Attributes:
