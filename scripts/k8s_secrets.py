@@ -86,7 +86,7 @@ def _of_steps(passwords: Passwords) -> dict[str, dict[str, str]]:
                 ADMIN, passwords.of("mongodb", ADMIN), "admin"
             )
         },
-        "broker-observer": {"host": f"http://{_OBSERVER}:{observer}@{management}/%2F"},
+        "broker-observer": {"host": f"http://{_OBSERVER}:{observer}@{management}/"},
     }
 
 
@@ -114,9 +114,7 @@ def _mongo_url(user: str, password: str, database: str) -> str:
 def _observer_password(passwords: Passwords) -> str:
     """Return the scaler's password, which follows from the administrator's."""
     admin = passwords.of("rabbitmq", ADMIN).encode()
-    return base64.urlsafe_b64encode(
-        blake2b(admin, person=b"observer").digest()
-    ).decode()
+    return blake2b(admin, person=b"observer").hexdigest()
 
 
 def _write(folder: Path, namespace: str, name: str, values: dict[str, str]) -> None:
