@@ -26,6 +26,8 @@ class Action(StrEnum):
     DELETE_OWN = "delete_own"
     DELETE_ANY = "delete_any"
     REACT = "react"
+    DRAFT = "draft"
+    BOOKMARK = "bookmark"
     PIN = "pin"
     MENTION_ALL = "mention_all"
     UPDATE = "update"
@@ -42,7 +44,15 @@ class Action(StrEnum):
 
 
 _TALK = frozenset(
-    {Action.READ, Action.SEND, Action.EDIT_OWN, Action.DELETE_OWN, Action.REACT}
+    {
+        Action.READ,
+        Action.SEND,
+        Action.EDIT_OWN,
+        Action.DELETE_OWN,
+        Action.REACT,
+        Action.DRAFT,
+        Action.BOOKMARK,
+    }
 )
 _PAIR = _TALK | {Action.PIN, Action.MENTION_ALL}
 _GUEST = _TALK | {Action.LEAVE}
@@ -84,7 +94,11 @@ PERMISSIONS: dict[ConversationKind, dict[Role, frozenset[Action]]] = {
 WHEN_ARCHIVED = frozenset(
     {Action.READ, Action.LEAVE, Action.ARCHIVE, Action.TRANSFER, Action.DELETE}
 )
-"""What an archived conversation still allows to those whose role allows it."""
+"""What an archived conversation still allows to those whose role allows it (AZ-6).
+
+It takes no more than it has: also no draft and no bookmark. Those that are there may
+be thrown away.
+"""
 
 WHEN_MANAGED = frozenset(Action) - {
     Action.ADD_MEMBER,

@@ -15,6 +15,7 @@ from services.chat.domain.errors import (
     MessageNotFoundError,
 )
 from services.chat.domain.message import Message
+from services.chat.domain.permissions import Action
 from services.chat.domain.personal import Bookmark, checked_note
 from services.chat.ports import (
     BookmarkRepository,
@@ -80,6 +81,7 @@ class Bookmarks:
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
+            ConversationIsArchivedError: It is read-only.
             MessageNotFoundError: The conversation holds no such message.
             MessageIsDeletedError: It is a tombstone.
             TextTooLongError: The note is too long.
@@ -88,7 +90,7 @@ class Bookmarks:
         """
         checked = checked_note(note)
         conversation, member = await require_access(
-            self._conversations, user_id, conversation_id
+            self._conversations, user_id, conversation_id, Action.BOOKMARK
         )
         message = await self._messages.get(conversation_id, message_id)
         if message is None or message.seq < visible_from(conversation, member):

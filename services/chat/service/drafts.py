@@ -4,6 +4,7 @@ from libs.events import EventBus, Transaction
 from libs.events.catalog.personal import DraftCleared, DraftSaved
 from libs.kernel import Clock, ConversationId, UserId
 from services.chat.domain.errors import DraftInvalidError
+from services.chat.domain.permissions import Action
 from services.chat.domain.personal import SavedDraft, check_draft_text
 from services.chat.ports import ConversationRepository, DraftRepository
 from services.chat.service.access import require_access
@@ -49,6 +50,7 @@ class Drafts:
 
         Raises:
             ConversationNotFoundError: Missing, or the user is not a member.
+            ConversationIsArchivedError: It is read-only.
             DraftInvalidError: ``text_invalid`` or ``thread_not_found``.
             TextTooLongError: It is too long.
 
@@ -58,7 +60,7 @@ class Drafts:
             return await self.clear(user_id, conversation_id, thread_seq=thread_seq)
         check_draft_text(text)
         conversation, _ = await require_access(
-            self._conversations, user_id, conversation_id
+            self._conversations, user_id, conversation_id, Action.DRAFT
         )
         if thread_seq > conversation.last_seq:
             raise DraftInvalidError("thread_not_found", "There is no such message.")

@@ -1,18 +1,25 @@
 """The gateway with the real auth, project and notification behind it."""
 
 import asyncio
+import json
+import re
 import secrets
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import aiohttp
+import pyotp
 import pytest
 from redis.asyncio import Redis
 
+from libs.kernel import new_id
 from scripts.demo.client import ApiError, Person
 from scripts.demo.house import House
 
 pytestmark = pytest.mark.integration
+METHODS = {"get", "post", "put", "patch", "delete"}
+DESCRIPTION = Path("services/gateway/openapi.json")
 NEEDED = ("auth", "project", "notification", "gateway")
 
 
@@ -169,3 +176,38 @@ async def test_a_bots_socket_token_is_restricted_over_rest_too(ann) -> None:
     ann.access_token = short["access_token"]
     assert await _answer(ann, "GET", "projects") == (403, "insufficient_scope")
     assert await _answer(ann, "GET", "me/sessions") == (403, "insufficient_scope")
+
+
+async def test_az_1_a_sign_in_that_waits_opens_nothing_but_its_own_routes(
+    ann, door
+) -> None:
+    """AZ-1, MF-3: the caller ``pre_mfa`` at every operation that asks for a token."""
+    offer = await ann.call("POST", "me/mfa/totp")
+    code = pyotp.TOTP(offer["setup_key"]).now()
+    await ann.call("POST", "me/mfa/totp/confirm", {"code": code})
+    body = {"email": ann.email, "password": ann.password}
+    told = await ann.call("POST", "auth/login", body)
+    assert told["mfa_required"]
+    pending = told["pending_token"]
+    document = json.loads(await asyncio.to_thread(DESCRIPTION.read_text))
+    wrong = {}
+    asked = 0
+    async with aiohttp.ClientSession(door.url) as http:
+        for path, methods in document["paths"].items():
+            filled = re.sub(r"\{[a-z_]+\}", new_id(), path)
+            for method in METHODS & set(methods):
+                security = methods[method].get("security") or [{}]
+                if {} in security:  # a token is not asked for
+                    continue
+                asked += 1
+                headers = {"Authorization": f"Bearer {pending}"}
+                async with http.request(method, filled, headers=headers) as answer:
+                    problem = await answer.json(content_type=None)
+                    if (answer.status, problem["code"]) != (401, "token_invalid"):
+                        wrong[method, path] = (answer.status, problem)
+    assert wrong == {}
+    assert asked > 100
+    guess = {"pending_token": pending, "totp_code": "000000"}
+    with pytest.raises(ApiError) as refused:
+        await ann.call("POST", "auth/mfa/verify", guess)
+    assert refused.value.code == "second_factor_invalid"

@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 from PIL import Image
+from yarl import URL
 
 from libs.crypto import Sealed
 from libs.events.catalog.conversation import (
@@ -116,7 +118,7 @@ async def test_share_a_picture(someone, conversation):
 
 
 async def test_membership_decides_at_every_moment(someone, conversation, emit):
-    """Who joins may read, who is removed may not, neither may write when archived."""
+    """AZ-5, AZ-6: who joins may read; removed nobody reads, archived nobody writes."""
     ada, ben = someone(), someone()
     home = await conversation(ada)
     document_id = await ada.upload(
@@ -259,6 +261,37 @@ async def test_tickets_are_for_one_upload(someone):
     await ada.settled(document_id)
     assert await ada.send(announced, content) == 412
     assert (await ada.ask("POST", complete)).body["status"] == "ready"
+
+
+async def test_az_2_a_link_is_for_its_own_object(someone, database):
+    """AZ-2: the key of another's object in one's own link or ticket opens nothing."""
+    ada, eve = someone(), someone()
+    secret = b"canary of somebody else"
+    theirs = await ada.upload(secret, "a.txt", "text/plain")
+    mine = await eve.upload(b"hello", "b.txt", "text/plain")
+    assert (await ada.settled(theirs))["status"] == "ready"
+    assert (await eve.settled(mine))["status"] == "ready"
+    stored = database["documents"]
+    keys = [
+        (await stored.find_one({"_id": one}))["storage_key"] for one in (mine, theirs)
+    ]
+    link = (await eve.ask("GET", f"documents/{mine}/content")).body["url"]
+    ticket = (await eve.announce(b"hello", "c.txt", "text/plain")).body
+    announced = await stored.find_one({"_id": ticket["document_id"]})
+    assert keys[0] in link
+    swapped = URL(link.replace(keys[0], keys[1]), encoded=True)
+    async with aiohttp.ClientSession() as http, http.get(swapped) as got:
+        assert got.status == 403
+        assert secret not in await got.read()
+    upload = ticket["upload"]
+    assert announced["storage_key"] in upload["url"]
+    for kind in ("quarantine", "documents"):
+        url = upload["url"].replace(
+            f"quarantine/{announced['storage_key']}", f"{kind}/{keys[1]}"
+        )
+        assert await eve.send({"upload": upload | {"url": url}}, b"hello") == 403
+    status, _, content = await ada.fetch(f"documents/{theirs}/content")
+    assert (status, content) == (200, secret)
 
 
 BAD_REQUESTS = [

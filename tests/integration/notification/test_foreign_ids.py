@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from libs.chassis.pagination import encode_cursor
 from libs.kernel import new_id
 from tests.integration.notification.conftest import Outside, eventually
 from tests.integration.notification.test_api import Client
@@ -29,10 +30,10 @@ async def entry_of(client: Client) -> str:
     return str(entry["id"])
 
 
-async def test_anothers_entry_is_not_found(
+async def test_az_2_anothers_entry_is_not_found(
     service: RunningStack, outside: Outside, address: str
 ) -> None:
-    """Ticked off by its owner alone; a foreign id answers as an unknown one."""
+    """AZ-2: ticked off by its owner alone; a foreign id answers as an unknown one."""
     ada = await outside.verified("ada-" + address, "Ada")
     bob = await outside.verified(address, "Bob")
     conversation = await outside.conversation(ada, bob)
@@ -47,7 +48,8 @@ async def test_anothers_entry_is_not_found(
         up_to = await other.call(
             "POST", "/api/v1/notifications/read", {"until_id": entry_id}
         )
-        _, seen = await other.call("GET", "/api/v1/notifications")
+        cursor = encode_cursor({"before": new_id()})  # newer than the entry
+        _, seen = await other.call("GET", f"/api/v1/notifications?cursor={cursor}")
         _, kept = await owner.call("GET", "/api/v1/notifications?is_unread=true")
 
     foreign, unknown, malformed = map(without_trace, answers)
@@ -58,8 +60,8 @@ async def test_anothers_entry_is_not_found(
     assert [entry["id"] for entry in kept["items"]] == [entry_id]
 
 
-async def test_anothers_device_is_not_found(service: RunningStack) -> None:
-    """Neither listed nor removed; a foreign id answers as an unknown one."""
+async def test_az_2_anothers_device_is_not_found(service: RunningStack) -> None:
+    """AZ-2, AZ-9: neither listed nor removed; answered as an unknown one."""
     device = {"token": f"device-{new_id()}", "platform": "web", "name": "Browser"}
     async with Client(service, new_id()) as owner, Client(service, new_id()) as other:
         _, registered = await owner.call("POST", "/api/v1/devices", device)
@@ -77,8 +79,8 @@ async def test_anothers_device_is_not_found(service: RunningStack) -> None:
     assert [one["id"] for one in kept["items"]] == [registered["id"]]
 
 
-async def test_preferences_are_the_callers_alone(service: RunningStack) -> None:
-    """No id of another user gets there: the route has none, and a query is not one."""
+async def test_az_2_preferences_are_the_callers_alone(service: RunningStack) -> None:
+    """AZ-2: no id of another gets there: the route has none, a query is not one."""
     bob = new_id()
     async with Client(service, bob) as owner, Client(service, new_id()) as other:
         _, before = await other.call("GET", "/api/v1/notification-preferences")

@@ -4,6 +4,7 @@ Nothing is shared by token yet; a provider's logout token stands in that place.
 """
 
 import json
+import secrets
 
 import pytest
 
@@ -103,3 +104,11 @@ async def test_jw_2_only_the_diagonal_is_taken(kinds, kind, reader):
     else:
         with pytest.raises(REFUSALS):
             await readers[reader](tokens[kind])
+
+
+@pytest.mark.parametrize("reader", KINDS)
+async def test_az_1_a_sign_in_that_waits_passes_for_no_token(kinds, reader):
+    """AZ-1, MF-3: the caller ``pre_mfa``: what it holds is taken by no reader."""
+    _, readers = kinds
+    with pytest.raises(REFUSALS):
+        await readers[reader](secrets.token_urlsafe(32))

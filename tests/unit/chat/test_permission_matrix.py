@@ -162,7 +162,11 @@ def test_no_row_says_a_thing_twice() -> None:
     "operation", CHECKED, ids=lambda one: f"{one.name} {one.variant}".strip()
 )
 async def test_every_cell_is_as_the_table_says(app, operation) -> None:
-    """The operation in every kind and state, by every role; what is hidden is alike."""
+    """AZ-1, AZ-5, AZ-6: in every kind and state, by every role.
+
+    The role is that of now, whatever the caller was; what is archived takes nothing;
+    and what is hidden is alike.
+    """
     wrong, hidden = {}, []
     for kind, state in PLACES:
         for role in ROLES:
@@ -192,8 +196,8 @@ NAMED = [
 @pytest.mark.parametrize(
     "operation", NAMED, ids=lambda one: f"{one.name} {one.variant}".strip()
 )
-async def test_what_is_of_another_place_is_missing(app, operation) -> None:
-    """A message, invite, member or ban of elsewhere is answered like none."""
+async def test_az_3_what_is_of_another_place_is_missing(app, operation) -> None:
+    """AZ-3: a message, invite, member or ban of elsewhere is answered like none."""
     here, there = [
         await build(app, ConversationKind.GROUP, "normal", Role.OWNER) for _ in "12"
     ]

@@ -32,30 +32,33 @@ from services.chat.domain.permissions import (
 from tests.unit.chat.support import ADA
 
 CLOCK = FrozenClock()
+KEEP = "draft bookmark "
+"""What everybody does for themselves."""
+
 ALLOWED = {
     "direct": dict.fromkeys(
-        Role, "read send edit_own delete_own react pin mention_all"
+        Role, KEEP + "read send edit_own delete_own react pin mention_all"
     ),
     "group": {
-        "owner": "react pin mention_all "
+        "owner": KEEP + "react pin mention_all "
         "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban change_role transfer archive delete leave",
-        "admin": "react pin mention_all "
+        "admin": KEEP + "react pin mention_all "
         "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban archive leave",
-        "member": "react pin mention_all "
+        "member": KEEP + "react pin mention_all "
         "read send edit_own delete_own add_member leave",
-        "guest": "react read send edit_own delete_own leave",
+        "guest": KEEP + "react read send edit_own delete_own leave",
     },
     "channel": {
-        "owner": "react pin mention_all "
+        "owner": KEEP + "react pin mention_all "
         "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban change_role transfer archive delete leave",
-        "admin": "react pin mention_all "
+        "admin": KEEP + "react pin mention_all "
         "read send edit_own delete_own delete_any update configure "
         "add_member remove_member invite ban archive leave",
-        "member": "react pin mention_all read send edit_own delete_own leave",
-        "guest": "react read send edit_own delete_own leave",
+        "member": KEEP + "react pin mention_all read send edit_own delete_own leave",
+        "guest": KEEP + "react read send edit_own delete_own leave",
     },
 }
 CELLS = list(itertools.product(ConversationKind, Role, Action))

@@ -52,11 +52,11 @@ def ada(client):
     return client(Principal(new_id(), new_id()))
 
 
-async def uploaded(media, person, name="a.png", content=PNG):
+async def uploaded(media, person, name="a.png", content=PNG, **where):
     """Upload a file to the end; return its id."""
     declared = "application/octet-stream"
     body = {"file_name": name, "content_type": declared, "size_bytes": len(content)}
-    status, answer = await person.ask("POST", "/uploads", body)
+    status, answer = await person.ask("POST", "/uploads", body | where)
     assert status == 201
     document_id = answer["document_id"]
     document = await media.repository.get(document_id)

@@ -87,8 +87,8 @@ async def test_refused_announcements(idle_media, options, error):
 
 
 @pytest.mark.parametrize("scope", [conversation_scope("c"), project_scope("p")])
-async def test_members_upload_until_it_is_archived(idle_media, scope):
-    """A member may put something there, unless it is read-only."""
+async def test_az_6_members_upload_until_it_is_archived(idle_media, scope):
+    """AZ-6: a member may put something there, unless it is read-only."""
     ada = new_id()
     where = {"conversation_id": scope.conversation_id, "project_id": scope.project_id}
     await idle_media.access.apply([MembershipChange(scope, ada, 1, "member")], [])

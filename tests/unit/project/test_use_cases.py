@@ -63,7 +63,7 @@ async def test_an_update_changes_what_is_given(rig) -> None:
 
 
 async def test_archiving_is_idempotent_and_makes_read_only(rig) -> None:
-    """Archived: no update, no newcomer, no new role; leaving goes on."""
+    """AZ-6: archived: no update, no newcomer, no new role; leaving goes on."""
     project_id, [owner, bob] = await rig.project_with(Role.COLLABORATOR)
     for _ in range(2):
         await rig.projects.archive_project(owner, project_id, is_archived=True)
@@ -100,7 +100,7 @@ async def test_a_deleted_project_is_gone_for_everybody(rig) -> None:
 
 
 async def test_who_is_not_in_it_finds_no_project(rig) -> None:
-    """AZ: a foreign project answers exactly like a missing one, on every use case."""
+    """AZ-2: a foreign project answers exactly like a missing one, on every use case."""
     project_id, [owner] = await rig.project_with()
     stranger = await rig.user()
     for target in (project_id, ProjectId(new_id())):
