@@ -1,6 +1,8 @@
 """The settings of every service of a stack: one table, and the secret files."""
 
+import json
 from collections.abc import Callable
+from pathlib import Path
 
 from deploy.embedded.keys import (
     FCM_PROJECT,
@@ -53,12 +55,24 @@ def write_secret_files(stack: Stack) -> None:
         if service in STORES:
             secrets["mongo_url"] = database_url(stack, service)
         if service == "media":
-            secrets["s3_access_key"] = access_key("media")
-            secrets["s3_secret_key"] = passwords.of("s3", "media")
+            _write_store_keys(stack, passwords)
         if service == "notification":
             secrets["smtp_password"] = passwords.of("smtp", SMTP_USER)
         for name, value in secrets.items():
             write_private(stack.secrets / service / f"{service}_{name}", value)
+
+
+def store_keys_file(stack: Stack) -> Path:
+    """Return the keys of media's identity at the object store."""
+    return stack.secrets / "media" / "s3-credentials.json"
+
+
+def _write_store_keys(stack: Stack, passwords: Passwords) -> None:
+    keys = {
+        "access_key": access_key("media"),
+        "secret_key": passwords.of("s3", "media"),
+    }
+    write_private(store_keys_file(stack), json.dumps(keys))
 
 
 def _shared(stack: Stack, service: str) -> dict[str, str]:
@@ -110,6 +124,7 @@ def _chat(stack: Stack) -> dict[str, str]:
 
 def _media(stack: Stack) -> dict[str, str]:
     return {
+        "S3_CREDENTIALS_FILE": str(store_keys_file(stack)),
         "S3_ENDPOINT_URL": stack.url("s3"),
         "S3_PUBLIC_URL": stack.url("files"),
         "S3_BUCKET": BUCKET,

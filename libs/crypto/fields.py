@@ -12,7 +12,7 @@ class FieldSealer:
 
     def __init__(self, ring: KeyRing) -> None:
         self._ring = ring
-        self._ciphers: dict[str, Cipher] = {}
+        self._ciphers: dict[bytes, Cipher] = {}
 
     def seal(self, text: str, *context: str) -> Sealed:
         """Encrypt a text and bind it to its place.
@@ -48,8 +48,13 @@ class FieldSealer:
         return sealed.key_id != self._ring.current_id
 
     def _cipher(self, key_id: str) -> Cipher:
-        """Return a key of the ring, ready to use; the ring keeps it anyway."""
-        cipher = self._ciphers.get(key_id)
+        """Return a key of the ring, ready to use.
+
+        The ring is asked each time: what is under a key that was taken off it opens
+        no more (SE-1).
+        """
+        key = self._ring.key(key_id)
+        cipher = self._ciphers.get(key)
         if cipher is None:
-            cipher = self._ciphers[key_id] = Cipher(self._ring.key(key_id))
+            cipher = self._ciphers[key] = Cipher(key)
         return cipher

@@ -71,13 +71,17 @@ class FileKeyWrapper:
 
     def holds(self, key_id: str) -> bool:
         """Tell whether the key is on the ring."""
-        return key_id in self._ring.key_ids
+        try:
+            self._ring.key(key_id)
+        except KeyUnknownError:
+            return False
+        return True
 
     async def wrap(self, key: bytes, context: Sequence[str]) -> WrappedKey:
         """Wrap under the ring's current key."""
         key_id = self._ring.current_id
         bound = additional_data(_PURPOSE, key_id, *context)
-        return WrappedKey(key_id, encrypt(self._ring.current_key, key, bound))
+        return WrappedKey(key_id, encrypt(self._ring.key(key_id), key, bound))
 
     async def unwrap(self, wrapped: WrappedKey, context: Sequence[str]) -> bytes:
         """Unwrap with the key that the wrapped one names."""

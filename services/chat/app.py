@@ -25,7 +25,7 @@ from libs.chassis.security import (
 )
 from libs.chassis.sessions import RevokedSession, SessionWatch
 from libs.chassis.tasks import CoroutineFunction, TaskSupervisor
-from libs.crypto import FieldSealer, KeyRing
+from libs.crypto import FieldSealer, WatchedKeyRing
 from libs.events.rabbitmq import RabbitBus, open_bus
 from libs.kernel import SystemClock
 from services.chat import api
@@ -166,7 +166,7 @@ async def _open_adapters(
     settings: ChatSettings, health: Health, stack: AsyncExitStack
 ) -> _Adapters:
     clock, rooms = SystemClock(), LocalRooms()
-    sealer = FieldSealer(KeyRing.from_file(settings.message_transport_keys_file))
+    sealer = FieldSealer(WatchedKeyRing(settings.message_transport_keys_file))
     vault = await stack.enter_async_context(open_vault(settings))
     database = await open_database(settings, health, stack)
     redis = await open_cache(settings, health, stack)

@@ -18,7 +18,7 @@ from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
 from libs.chassis.tasks import TaskSupervisor
-from libs.crypto import FieldSealer, KeyRing
+from libs.crypto import FieldSealer, WatchedKeyRing
 from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
@@ -114,7 +114,7 @@ async def _open(
 async def _open_adapters(
     settings: MediaSettings, health: Health, stack: AsyncExitStack
 ) -> Adapters:
-    sealer = FieldSealer(KeyRing.from_file(settings.storage_keys_file))
+    sealer = FieldSealer(WatchedKeyRing(settings.storage_keys_file))
     folder = await stack.enter_async_context(_open_folder(settings))
     database = await stack.enter_async_context(open_mongo(settings))
     documents = MongoDocumentRepository(database, sealer)
@@ -216,8 +216,7 @@ def _s3_options(settings: MediaSettings) -> S3Options:
         public_url=settings.s3_public_url,
         bucket=settings.s3_bucket,
         region=settings.s3_region,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
+        credentials_file=settings.s3_credentials_file,
         threads=settings.s3_threads,
     )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from libs.chassis.settings import AmqpSettings, AuditedServiceSettings, Port
@@ -39,11 +39,9 @@ class MediaSettings(AuditedServiceSettings, AmqpSettings):
         description="Bucket of this service.",
     )
     s3_region: str = Field(default="us-east-1", description="Region of the bucket.")
-    s3_access_key: SecretStr = Field(
-        description="Access key of this service's own S3 identity."
-    )
-    s3_secret_key: SecretStr = Field(
-        description="Secret key of this service's own S3 identity."
+    s3_credentials_file: Path = Field(
+        description="Keys of this service's own S3 identity (JSON: access_key, "
+        "secret_key); followed when the file is replaced."
     )
     s3_threads: int = Field(
         default=8, ge=1, le=64, description="Calls to the store at the same time."

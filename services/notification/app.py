@@ -13,7 +13,7 @@ from libs.chassis.health import Check, Health, bus_check
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.tasks import TaskSupervisor
-from libs.crypto import FieldSealer, KeyRing
+from libs.crypto import FieldSealer, WatchedKeyRing
 from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
@@ -125,7 +125,7 @@ async def _dispatching(
 
 
 def _mongo_stores(settings: NotificationSettings, database: Database) -> Stores:
-    vault = Vault(KeyRing.from_file(settings.storage_keys_file))
+    vault = Vault(WatchedKeyRing(settings.storage_keys_file))
     return Stores(
         people=MongoPeopleRepository(database, vault),
         conversations=MongoConversationRepository(database, vault),
@@ -213,10 +213,10 @@ def inbound(settings: NotificationSettings, stores: Stores, clock: Clock) -> Inb
         people=stores.people,
         conversations=stores.conversations,
         message_sealer=FieldSealer(
-            KeyRing.from_file(settings.message_transport_keys_file)
+            WatchedKeyRing(settings.message_transport_keys_file)
         ),
         account_sealer=FieldSealer(
-            KeyRing.from_file(settings.account_transport_keys_file)
+            WatchedKeyRing(settings.account_transport_keys_file)
         ),
     )
 

@@ -11,7 +11,7 @@ from libs.chassis.audit.opening import open_audit
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
 from libs.chassis.mongo import open_mongo, ping
-from libs.crypto import FieldSealer, KeyRing
+from libs.crypto import FieldSealer, WatchedKeyRing
 from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
@@ -61,8 +61,8 @@ def project_state(
 def _lifespan(settings: ProjectSettings, health: Health) -> Lifespan:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[ProjectState]:
-        storage = FieldSealer(KeyRing.from_file(settings.storage_keys_file))
-        transport = FieldSealer(KeyRing.from_file(settings.project_transport_keys_file))
+        storage = FieldSealer(WatchedKeyRing(settings.storage_keys_file))
+        transport = FieldSealer(WatchedKeyRing(settings.project_transport_keys_file))
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(open_mongo(settings))
             health.add("mongodb", lambda: ping(database))

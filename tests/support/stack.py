@@ -86,6 +86,14 @@ class RunningStack:
         """Return the content of one of a service's secret files."""
         return (self.stack.secrets / service / name).read_text()
 
+    def store_keys(self) -> dict[str, str]:
+        """Return what the SDK calls the keys of media's S3 identity."""
+        keys = json.loads(self.secret("media", "s3-credentials.json"))
+        return {
+            "aws_access_key_id": keys["access_key"],
+            "aws_secret_access_key": keys["secret_key"],
+        }
+
     def database_url(self, name: str) -> str:
         """Return MongoDB's connection string of a service's own account."""
         return database_url(self.stack, name)

@@ -164,7 +164,7 @@ async def open_adapters(
     health.add("mongodb", lambda: ping_mongo(database))
     health.add("redis", lambda: ping_redis(redis), is_critical=False)
     health.add("rabbitmq", bus_check(bus), is_critical=False)
-    ring = KeyRing.from_file(settings.storage_keys_file)
+    ring = WatchedKeyRing(settings.storage_keys_file)
     audit = await open_audit(settings, database, stack)
     return Adapters(
         bus=bus,

@@ -12,8 +12,14 @@ class EmailVault:
 
     def __init__(self, ring: KeyRing) -> None:
         self._sealer = FieldSealer(ring)
-        keys = {key_id: ring.key(key_id) for key_id in ring.key_ids}
-        self._index = BlindIndex(current_id=ring.current_id, keys=keys, purpose="email")
+        self._ring = ring
+
+    @property
+    def _index(self) -> BlindIndex:
+        """The index over the keys of now: the ring may follow its file (SE-1)."""
+        current_id = self._ring.current_id
+        keys = {key_id: self._ring.key(key_id) for key_id in self._ring.key_ids}
+        return BlindIndex(current_id=current_id, keys=keys, purpose="email")
 
     def seal(self, email: EmailAddress, kind: str, owner_id: str) -> dict[str, Any]:
         """Return the document field of an address that is only to be read back.

@@ -14,7 +14,13 @@ from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.redis import open_redis
 from libs.chassis.redis import ping as ping_redis
-from libs.crypto import DataKeys, FileKeyWrapper, JoinedKeyWrapper, KeyRing, KeyWrapper
+from libs.crypto import (
+    DataKeys,
+    FileKeyWrapper,
+    JoinedKeyWrapper,
+    KeyWrapper,
+    WatchedKeyRing,
+)
 from libs.kernel import SystemClock
 from services.chat.repository import ConversationVault, RenewalLimits, Schema
 from services.chat.settings import ChatSettings
@@ -48,7 +54,7 @@ async def open_data_keys(settings: ChatSettings) -> AsyncIterator[DataKeys]:
     async with AsyncExitStack() as stack:
         wrappers: dict[str, KeyWrapper] = {}
         if settings.storage_keys_file is not None:
-            ring = KeyRing.from_file(settings.storage_keys_file)
+            ring = WatchedKeyRing(settings.storage_keys_file)
             wrappers["file"] = FileKeyWrapper(ring)
         if settings.storage_kms_key_id is not None:
             opening = _open_kms(settings, settings.storage_kms_key_id)

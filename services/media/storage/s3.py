@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -17,6 +17,7 @@ from urllib3.exceptions import HTTPError
 
 from libs.kernel import UnavailableError
 from services.media.ports import StoredObject, UploadTicket
+from services.media.storage.credentials import FileCredentials, session_with
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -39,8 +40,7 @@ class S3Options:
         public_url: Where clients reach it; the address that tickets are signed for.
         bucket: The one bucket of this service.
         region: Part of every signature; self-hosted stores take any.
-        access_key: Of this service's own identity.
-        secret_key: Of this service's own identity.
+        credentials_file: Keys of this service's own identity; see `FileCredentials`.
         threads: Calls at the same time.
         call_seconds: Deadline of a call without a body.
         transfer_seconds: Deadline of a call that moves a file.
@@ -50,8 +50,7 @@ class S3Options:
     public_url: str
     bucket: str
     region: str
-    access_key: str = field(repr=False)
-    secret_key: str = field(repr=False)
+    credentials_file: Path
     threads: int = 8
     call_seconds: float = 5.0
     transfer_seconds: float = 40.0
@@ -62,9 +61,13 @@ async def open_s3(options: S3Options) -> AsyncIterator["S3ObjectStore"]:
     """Open the store's clients; leaving the block closes them.
 
     Opens no connection: whether the store answers is `S3ObjectStore.ping`'s matter.
+
+    Raises:
+        StartError: There are no keys to sign with.
     """
-    client = await asyncio.to_thread(_client, options, options.endpoint_url)
-    signer = await asyncio.to_thread(_client, options, options.public_url)
+    keys = FileCredentials(options.credentials_file)
+    client = await asyncio.to_thread(_client, options, keys, options.endpoint_url)
+    signer = await asyncio.to_thread(_client, options, keys, options.public_url)
     pool = ThreadPoolExecutor(options.threads, thread_name_prefix="s3")
     try:
         yield S3ObjectStore(client, signer, pool, options)
@@ -232,13 +235,11 @@ class S3ObjectStore:
             )
 
 
-def _client(options: S3Options, url: str) -> "S3Client":
-    session = boto3.session.Session()
+def _client(options: S3Options, keys: FileCredentials, url: str) -> "S3Client":
+    session = boto3.session.Session(botocore_session=session_with(keys))
     return session.client(
         "s3",
         endpoint_url=url,
-        aws_access_key_id=options.access_key,
-        aws_secret_access_key=options.secret_key,
         region_name=options.region,
         config=Config(
             signature_version="s3v4",

@@ -22,14 +22,7 @@ class Vault:
 
     def __init__(self, ring: KeyRing) -> None:
         self._sealer = FieldSealer(ring)
-        current_first = sorted(
-            ring.key_ids, key=lambda key_id: key_id != ring.current_id
-        )
-        # A key of its own for each purpose: the ring's key encrypts, this one hashes.
-        self._blind_keys = [
-            hmac.digest(ring.key(key_id), _BLIND_PURPOSE, "sha256")
-            for key_id in current_first
-        ]
+        self._ring = ring
 
     def seal(self, text: str, *context: str) -> dict[str, Any]:
         """Return the document form of a sealed text; `context` names its place."""
@@ -59,5 +52,17 @@ class Vault:
         message = f"{purpose}\x00{text}".encode()
         return [
             hmac.new(key, message, hashlib.sha256).hexdigest()
-            for key in self._blind_keys
+            for key in self._blind_keys()
+        ]
+
+    def _blind_keys(self) -> list[bytes]:
+        """Return a key for hashing of each of the ring's, the current one first.
+
+        One of its own for each purpose: the ring's key encrypts, this one hashes.
+        """
+        current_id = self._ring.current_id
+        others = [key_id for key_id in self._ring.key_ids if key_id != current_id]
+        return [
+            hmac.digest(self._ring.key(key_id), _BLIND_PURPOSE, "sha256")
+            for key_id in (current_id, *others)
         ]

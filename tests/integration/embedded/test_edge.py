@@ -230,8 +230,7 @@ def links(edge):
     client = boto3.client(
         "s3",
         endpoint_url=settings["MEDIA_S3_PUBLIC_URL"],
-        aws_access_key_id=edge.secret("media", "media_s3_access_key"),
-        aws_secret_access_key=edge.secret("media", "media_s3_secret_key"),
+        **edge.store_keys(),
         region_name="us-east-1",
         config=Config(signature_version="s3v4", s3={"addressing_style": "path"}),
     )

@@ -100,8 +100,7 @@ def test_foreign_bucket_is_refused(stack):
     client = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{stack.port('s3')}",
-        aws_access_key_id=stack.secret("media", "media_s3_access_key"),
-        aws_secret_access_key=stack.secret("media", "media_s3_secret_key"),
+        **stack.store_keys(),
         region_name="us-east-1",
         config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
     )
@@ -122,8 +121,7 @@ def test_stored_bytes_are_not_on_the_disk_in_clear(stack):
     client = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{stack.port('s3')}",
-        aws_access_key_id=stack.secret("media", "media_s3_access_key"),
-        aws_secret_access_key=stack.secret("media", "media_s3_secret_key"),
+        **stack.store_keys(),
         region_name="us-east-1",
         config=Config(retries={"max_attempts": 0}, s3={"addressing_style": "path"}),
     )

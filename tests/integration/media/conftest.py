@@ -49,8 +49,7 @@ def s3_options(settings):
         public_url=settings.s3_public_url,
         bucket=settings.s3_bucket,
         region=settings.s3_region,
-        access_key=settings.s3_access_key.get_secret_value(),
-        secret_key=settings.s3_secret_key.get_secret_value(),
+        credentials_file=settings.s3_credentials_file,
     )
 
 

@@ -1,11 +1,15 @@
 """One contract for the object stores, on S3 and in memory; S3's refusals."""
 
+import asyncio
+import json
 import time
+from dataclasses import replace
 from datetime import timedelta
 
 import aiohttp
 import pytest
 
+from deploy.embedded.layout import write_private
 from libs.kernel import UnavailableError, new_id
 from services.media.ports import StoredObject
 from services.media.storage import MemoryObjectStore, S3Options, open_s3
@@ -166,29 +170,46 @@ async def test_download_answers_as_signed(s3, tmp_path):
 @pytest.mark.integration
 async def test_other_buckets_are_refused(s3_options):
     """The service's identity opens its own bucket alone (IN-2)."""
-    options = S3Options(
-        endpoint_url=s3_options.endpoint_url,
-        public_url=s3_options.public_url,
-        bucket="parley-other",
-        region=s3_options.region,
-        access_key=s3_options.access_key,
-        secret_key=s3_options.secret_key,
-    )
+    options = replace(s3_options, bucket="parley-other")
     async with open_s3(options) as store:
         with pytest.raises(UnavailableError):
             await store.blank("x")
 
 
-async def test_store_that_is_away(unused_tcp_port):
+@pytest.mark.integration
+async def test_se_1_new_keys_are_used_within_a_second(s3_options, tmp_path):
+    """SE-1: of what is signed from then on, without a restart."""
+    good = s3_options.credentials_file.read_text()
+    keys = tmp_path / "s3.json"
+    write_private(keys, json.dumps({"access_key": "media", "secret_key": "old"}))
+    async with open_s3(replace(s3_options, credentials_file=keys)) as store:
+        with pytest.raises(UnavailableError):
+            await store.blank("se-1")
+        write_private(keys, good)
+        async with asyncio.timeout(3):
+            while not await _takes(store):  # noqa: ASYNC110 - it looks once a second
+                await asyncio.sleep(0.05)
+
+
+async def _takes(store):
+    try:
+        await store.blank("se-1")
+    except UnavailableError:
+        return False
+    return True
+
+
+async def test_store_that_is_away(unused_tcp_port, tmp_path):
     """A store that does not answer is unavailable within six seconds."""
+    keys = tmp_path / "s3.json"
+    write_private(keys, json.dumps({"access_key": "a", "secret_key": "b"}))
     url = f"http://127.0.0.1:{unused_tcp_port}"
     options = S3Options(
         endpoint_url=url,
         public_url=url,
         bucket="parley-media",
         region="us-east-1",
-        access_key="a",
-        secret_key="b",
+        credentials_file=keys,
     )
     async with open_s3(options) as store:
         start = time.monotonic()

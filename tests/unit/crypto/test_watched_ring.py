@@ -4,6 +4,7 @@ import pytest
 
 from libs.crypto import (
     FieldSealer,
+    FileKeyWrapper,
     KeyRing,
     KeyRingError,
     KeyUnknownError,
@@ -96,3 +97,34 @@ def test_a_missing_file_is_told_at_once(tmp_path):
     """A process does not start without its keys."""
     with pytest.raises(KeyRingError):
         WatchedKeyRing(tmp_path / "none.json")
+
+
+def test_se_1_what_is_under_a_key_that_was_taken_away_opens_no_more(path, clock):
+    """SE-1: not from what the process remembers either."""
+    sealer = FieldSealer(WatchedKeyRing(path, clock))
+    old = sealer.seal("a", "place")
+    rotated = KeyRing.from_file(path).rotated()
+    _write(path, rotated)
+    clock.now += 1
+    assert sealer.open(old, "place") == "a"
+    _write(path, rotated.without(old.key_id))
+    clock.now += 1
+    with pytest.raises(KeyUnknownError):
+        sealer.open(old, "place")
+
+
+async def test_se_1_data_keys_follow_the_ring(path, clock):
+    """SE-1: a new key wraps within a second; one that another process has unwraps."""
+    here, there = (FileKeyWrapper(WatchedKeyRing(path, clock)) for _ in "12")
+    old = await here.wrap(b"k" * 32, ("place",))
+    _write(path, KeyRing.from_file(path).rotated())
+    there._ring._read_if_changed()
+    new = await there.wrap(b"k" * 32, ("place",))
+    assert new.key_id != old.key_id
+    assert here.current_id == old.key_id
+    assert here.holds(new.key_id)
+    assert await here.unwrap(new, ("place",)) == b"k" * 32
+    clock.now += 1
+    assert here.current_id == new.key_id
+    assert await here.unwrap(old, ("place",)) == b"k" * 32
+    assert not here.holds("unknown")

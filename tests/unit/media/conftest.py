@@ -80,8 +80,7 @@ def settings(tmp_path):
         audit_keys_file=tmp_path / "audit-keys.json",
         s3_endpoint_url=url,
         s3_public_url=url,
-        s3_access_key="a",
-        s3_secret_key="b",
+        s3_credentials_file=tmp_path / "s3.json",
         max_document_bytes=MAX_BYTES,
     )
 
