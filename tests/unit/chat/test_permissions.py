@@ -167,3 +167,19 @@ def test_nobody_removes_their_equal_but_owners() -> None:
     require_outranks(Role.OWNER, Role.OWNER)
     with pytest.raises(NotPermittedError):
         require_outranks(Role.ADMIN, Role.ADMIN)
+
+
+REFUSED_WHEN_ARCHIVED = (
+    "send edit_own delete_own delete_any react pin mention_all draft bookmark update "
+    "configure add_member remove_member invite ban change_role"
+)
+
+
+def test_az_6_an_archived_conversation_takes_nothing() -> None:
+    """AZ-6: by a second list, written by hand; and not from an owner either."""
+    refused = set(Action) - WHEN_ARCHIVED
+    assert {str(action) for action in refused} == set(REFUSED_WHEN_ARCHIVED.split())
+    archived = conversation(ConversationKind.CHANNEL, is_archived=True)
+    for action in refused:
+        with pytest.raises(ConversationIsArchivedError):
+            require(archived, member(Role.OWNER), action)

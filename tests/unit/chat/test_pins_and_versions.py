@@ -15,6 +15,7 @@ from services.chat.domain.errors import (
     TooManyPinsError,
 )
 from services.chat.domain.limits import Limits
+from services.chat.domain.message import MentionKind
 from services.chat.service.messages import Edit
 from tests.unit.chat.support import ADA, GRACE, Chat, draft
 
@@ -125,14 +126,24 @@ async def test_only_so_many_versions_are_kept(chat) -> None:
     assert edited.edit_count == 4
 
 
-async def test_an_edit_comes_in_time(chat) -> None:
-    """Where the installation says so."""
-    group = await chat.group()
+@pytest.mark.parametrize(
+    "edit",
+    [
+        Edit(text="new"),
+        Edit(text="old", mentions=(GRACE,)),
+        Edit(text="old", mention_kinds=(MentionKind.ALL,)),
+    ],
+)
+async def test_az_5_an_edit_of_any_field_comes_in_time(chat, edit) -> None:
+    """AZ-5: where the installation says so, of the text and of whom it calls."""
+    group = await chat.group(GRACE)
     (message,) = await said(chat, group, "old")
     chat.messages._limits = Limits(edit_window_seconds=60)
     chat.clock.advance(timedelta(seconds=61))
     with pytest.raises(EditWindowClosedError):
-        await chat.messages.edit(ADA, group, message.message_id, Edit(text="new"))
+        await chat.messages.edit(ADA, group, message.message_id, edit)
+    chat.messages._limits = Limits(edit_window_seconds=62)
+    await chat.messages.edit(ADA, group, message.message_id, edit)
 
 
 @pytest.mark.parametrize(
