@@ -12,6 +12,7 @@ import sys
 from hashlib import blake2b
 from pathlib import Path
 
+from deploy.embedded.environment import store_keys
 from deploy.embedded.keys import ensure_keys
 from deploy.embedded.layout import Stack, write_private
 from deploy.embedded.passwords import ADMIN, SERVICES, SMTP_USER, STORES, Passwords
@@ -61,8 +62,7 @@ def _of_service(stack: Stack, passwords: Passwords, service: str) -> dict[str, s
             service, passwords.of("mongodb", service), f"parley_{service}"
         )
     if service == "media":
-        values["media_s3_access_key"] = "media"
-        values["media_s3_secret_key"] = passwords.of("s3", "media")
+        values["s3-credentials.json"] = store_keys("media", passwords)
     if service == "notification":
         values["notification_smtp_password"] = passwords.of("smtp", SMTP_USER)
     for path in (stack.secrets / service).glob("*.json"):

@@ -55,7 +55,9 @@ def write_secret_files(stack: Stack) -> None:
         if service in STORES:
             secrets["mongo_url"] = database_url(stack, service)
         if service == "media":
-            _write_store_keys(stack, passwords)
+            write_private(
+                store_keys_file(stack), store_keys(access_key("media"), passwords)
+            )
         if service == "notification":
             secrets["smtp_password"] = passwords.of("smtp", SMTP_USER)
         for name, value in secrets.items():
@@ -67,12 +69,10 @@ def store_keys_file(stack: Stack) -> Path:
     return stack.secrets / "media" / "s3-credentials.json"
 
 
-def _write_store_keys(stack: Stack, passwords: Passwords) -> None:
-    keys = {
-        "access_key": access_key("media"),
-        "secret_key": passwords.of("s3", "media"),
-    }
-    write_private(store_keys_file(stack), json.dumps(keys))
+def store_keys(name: str, passwords: Passwords) -> str:
+    """Return the text of that file for media's identity under a name."""
+    keys = {"access_key": name, "secret_key": passwords.of("s3", "media")}
+    return json.dumps(keys)
 
 
 def _shared(stack: Stack, service: str) -> dict[str, str]:
