@@ -16,6 +16,7 @@ from libs.events.bus import (
     Transaction,
     Worker,
 )
+from libs.events.envelope import EventHead
 from libs.events.errors import PermanentError, RetryAfter, WriteConflictError
 from libs.events.event import Event, upcast
 from libs.events.settings import BusSettings
@@ -27,6 +28,7 @@ __all__ = [
     "Context",
     "Event",
     "EventBus",
+    "EventHead",
     "KillSwitch",
     "LiveSubscription",
     "PermanentError",

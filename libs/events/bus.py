@@ -12,6 +12,7 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 import msgspec
 
+from libs.events.envelope import EventHead
 from libs.events.event import Event
 from libs.kernel import EventId
 
@@ -147,11 +148,17 @@ class LiveSubscription:
     Bound to an exclusive queue ``<service>.live.<instance>-<name>``: what passes
     while the process is away is not seen. The handler is called in arrival order
     and must not block; it never fails a delivery.
+
+    Attributes:
+        wanted: Tells of an event, before its payload is decoded, whether the handler
+            is to have it; called once with ``app`` and the event's `EventHead` as its
+            frame arrives, it must not block or raise. None: all of them.
     """
 
     name: str
     events: tuple[type[Event], ...]
     handler: Callable[..., Awaitable[None]]
+    wanted: Callable[[Any, EventHead], bool] | None = None
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -341,14 +348,18 @@ class Worker:
         return self.subscribe(*events, name=name, max_batch=max_size, **options)
 
     def subscribe_live(
-        self, *events: type[Event], name: str
+        self,
+        *events: type[Event],
+        name: str,
+        wanted: Callable[[Any, EventHead], bool] | None = None,
     ) -> Callable[[Callable[..., Awaitable[None]]], Callable[..., Awaitable[None]]]:
         """Subscribe this process to events from now on; see `LiveSubscription`."""
 
         def register(
             handler: Callable[..., Awaitable[None]],
         ) -> Callable[..., Awaitable[None]]:
-            self.live_subscriptions.append(LiveSubscription(name, events, handler))
+            live = LiveSubscription(name, events, handler, wanted)
+            self.live_subscriptions.append(live)
             return handler
 
         return register

@@ -60,6 +60,7 @@ from services.chat.service.core import Core, build_core
 from services.chat.service.directory import Directory
 from services.chat.service.erasure import Erasure
 from services.chat.service.feed import LiveFeed
+from services.chat.service.first_hand import FirstHand
 from services.chat.service.live import LiveLimits
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_feed import OwnFeed
@@ -269,6 +270,9 @@ async def _start(
         core.own.feed,
         identity.sessions,
     )
+    first_hand = FirstHand(core.live, adapters.rooms, adapters.sharing)
+    adapters.sharing.on_stored(first_hand.stored)
+    adapters.sharing.on_news(first_hand.told)
     bus.on_live_change(core.live.live_changed)
     core.live.watch_unconfirmed(lambda: bus.health()["outbox"]["in_memory"])
     await stack.enter_async_context(bus.run_worker(worker, app))

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from libs.events import Context, Event, Worker
+from libs.events import Context, Event, EventHead, Worker
 from libs.events.catalog import (
     BookmarkAdded,
     BookmarkRemoved,
@@ -222,6 +222,11 @@ async def close_channels(
         )
 
 
+def is_news(app: ChatUseCases, head: EventHead) -> bool:
+    """Tell whether an event of the stream is to be opened."""
+    return app.feed.awaits(head)
+
+
 @worker.subscribe_live(
     MessageSent,
     MessageEdited,
@@ -238,6 +243,7 @@ async def close_channels(
     ConversationMemberRemoved,
     ConversationRoleChanged,
     name="stream",
+    wanted=is_news,
 )
 async def deliver(event: Event, context: Context) -> None:
     """Deliver what has a revision; one queue, so that it mostly comes in order."""

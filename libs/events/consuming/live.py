@@ -1,7 +1,9 @@
 """Live subscriptions: events from now on, in arrival order, never failing."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Sequence
+from itertools import compress
 from typing import NoReturn
 
 import structlog
@@ -11,7 +13,12 @@ from libs.events.bus import Context, LiveSubscription
 from libs.events.consuming.context import make_context
 from libs.events.consuming.outcome import error_text
 from libs.events.consuming.ports import Delivery
-from libs.events.envelope import Received, Undecodable, decode_frame
+from libs.events.envelope import (
+    Received,
+    Undecodable,
+    decode_frame,
+    read_heads,
+)
 from libs.events.errors import DecodeError
 from libs.events.event import Event
 from libs.events.tracing import caused_by
@@ -75,12 +82,34 @@ class LiveRunner:
             self._task = None
 
     async def _handle_frame(self, body: bytes) -> None:
+        wants = self._wants(body)
+        metrics.of(metrics.received, self._label).inc(len(wants))
+        if wants and not any(wants):
+            return
         try:
             parts = decode_frame(body)
         except DecodeError as err:
             _log.error("event_undecodable", subscription=self._label, reason=err.reason)
             return
-        metrics.of(metrics.received, self._label).inc(len(parts))
+        if wants:
+            parts = list(compress(parts, wants))
+        else:
+            metrics.of(metrics.received, self._label).inc(len(parts))
+        await self._handle_parts(parts)
+
+    def _wants(self, body: bytes) -> list[bool]:
+        """Tell of each event whether it is wanted; nothing: all of them are."""
+        wanted = self._subscription.wanted
+        heads = None if wanted is None else read_heads(body)
+        if wanted is None or heads is None:
+            return []
+        wants = [wanted(self._app, head) for head in heads]
+        passed = compress(heads, [not is_wanted for is_wanted in wants])
+        for event_type, count in Counter(head.type for head in passed).items():
+            metrics.of(metrics.handled, self._label, event_type, "unwanted").inc(count)
+        return wants
+
+    async def _handle_parts(self, parts: Sequence[Received | Undecodable]) -> None:
         for number, part in enumerate(parts, start=1):
             if number % _TURN == 0:  # others wait for the loop while a frame is handled
                 await asyncio.sleep(0)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -18,15 +18,19 @@ from services.chat.peers.wire import (
     MESSAGES_MAX,
     PATH,
     Asked,
-    decode_answered,
+    News,
+    decode_told,
     encode,
 )
-from services.chat.ports.partitions import Peer, PeerLostError
+from services.chat.ports.partitions import Peer, PeerLostError, ToldMessage
 
 _CONNECT_SECONDS = 2.0
 _ANSWER_SECONDS = 3.0
+_PACE_SECONDS = 0.004
 _WAITING_MAX = 4_000
 _log = structlog.get_logger()
+
+OnNews = Callable[[Sequence[ToldMessage]], None]
 
 
 class PeerLinks:
@@ -40,6 +44,7 @@ class PeerLinks:
     def __init__(self, token: Callable[[], str], clock: Clock) -> None:
         self._token = token
         self._clock = clock
+        self._on_news: OnNews = lambda _: None
         self._links: dict[str, _Link] = {}
         self._opening: dict[str, asyncio.Task[None]] = {}
 
@@ -70,6 +75,13 @@ class PeerLinks:
             raise PeerLostError
         return await link.ask(draft)
 
+    def on_news(self, callback: OnNews) -> None:
+        """Call back with the messages that another process has just committed."""
+        self._on_news = callback
+
+    def _news(self, messages: Sequence[ToldMessage]) -> None:
+        self._on_news(messages)
+
     async def aclose(self) -> None:
         """Close every link; who waits writes itself."""
         for process_id in [*self._links, *self._opening]:
@@ -88,7 +100,7 @@ class PeerLinks:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 _, link = await ws_connect(
-                    lambda: _Link(self._clock),
+                    lambda: _Link(self._clock, self._news),
                     f"ws://{peer.address}{PATH}",
                     extra_headers={"Authorization": f"Bearer {self._token()}"},
                     max_frame_size=FRAME_BYTES,
@@ -113,13 +125,15 @@ class _Waiting(NamedTuple):
 class _Link(WSListener):
     """One connection to an owner."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, on_news: OnNews) -> None:
         self._clock = clock
+        self._on_news = on_news
         self._transport: WSTransport | None = None
         self._asked: list[Asked] = []
         self._waiting: dict[int, asyncio.Future[Message]] = {}
         self._by_age: deque[_Waiting] = deque()
         self._last = 0
+        self._flushed_at = float("-inf")
 
     @property
     def is_open(self) -> bool:
@@ -138,7 +152,7 @@ class _Link(WSListener):
         self._waiting[self._last] = answer
         self._by_age.append(_Waiting(self._last, self._clock.monotonic(), answer))
         if not self._asked:
-            loop.call_soon(self._flush)
+            self._flush_soon(loop)
         self._asked.append(Asked(self._last, draft, current_cause()))
         return await answer
 
@@ -172,12 +186,16 @@ class _Link(WSListener):
         if frame.msg_type != WSMsgType.BINARY:
             return
         try:
-            answers = decode_answered(frame.get_payload_as_memoryview())
+            told = decode_told(frame.get_payload_as_memoryview())
         except msgspec.DecodeError:
             _log.error("peer_frame_undecodable")
             transport.disconnect()
             return
-        for answered in answers:
+        if isinstance(told, News):
+            # Answers that came before it wake their senders first.
+            asyncio.get_running_loop().call_soon(self._on_news, told.messages)
+            return
+        for answered in told.answers:
             future = self._waiting.pop(answered.number, None)
             if future is None or future.done():
                 continue
@@ -186,7 +204,20 @@ class _Link(WSListener):
             elif answered.refused is not None:
                 future.set_exception(answered.refused.error())
 
+    def _flush_soon(self, loop: asyncio.AbstractEventLoop) -> None:
+        """At once after a pause; else what comes meanwhile shares a frame.
+
+        What a frame costs both sides is a turn of the loop and a system call or two,
+        several times what is in it; the owner gathers for longer than this anyway.
+        """
+        wait_seconds = self._flushed_at + _PACE_SECONDS - loop.time()
+        if wait_seconds > 0:
+            loop.call_later(wait_seconds, self._flush)
+        else:
+            loop.call_soon(self._flush)
+
     def _flush(self) -> None:
+        self._flushed_at = asyncio.get_running_loop().time()
         asked, self._asked = self._asked, []
         transport = self._transport
         if transport is None:

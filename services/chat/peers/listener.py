@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Protocol
@@ -20,6 +20,7 @@ from picows import (
     WSUpgradeResponseWithListener,
     ws_create_server,
 )
+from prometheus_client import Counter
 
 from libs.chassis.errors import StartError
 from libs.chassis.principals import Principal
@@ -33,14 +34,22 @@ from services.chat.peers.wire import (
     MESSAGES_MAX,
     PATH,
     Answered,
+    Answers,
     Asked,
     Refused,
     decode_asked,
     encode,
+    news_frames,
 )
+from services.chat.ports.partitions import ToldMessage
 
 _BEARER = "Bearer "
 _DRAIN_SECONDS = 5.0
+_UNSENT_BYTES = 4 * 1024 * 1024
+_UNTOLD = Counter(
+    "chat_writer_untold_commits",
+    "Commits of which a process that does not read heard by the broker alone",
+)
 _log = structlog.get_logger()
 
 logging.getLogger("picows").setLevel(logging.CRITICAL)  # noqa: TID251 - as the public listener
@@ -88,6 +97,18 @@ class PeerListener:
         finally:
             server.close()
             await self._drain()
+
+    @property
+    def are_linked(self) -> bool:
+        """Whether another process has its link here."""
+        return bool(self._connections)
+
+    def tell(self, messages: Sequence[ToldMessage]) -> None:
+        """Tell every other process what was just committed here."""
+        if messages and self._connections:
+            frames = list(news_frames(messages))
+            for connection in tuple(self._connections):
+                connection.tell(frames)
 
     async def _drain(self) -> None:
         for connection in tuple(self._connections):
@@ -141,6 +162,19 @@ class _Connection(WSListener):
         for one in asked:
             self._begin(one)
 
+    def tell(self, frames: Sequence[bytes]) -> None:
+        """Write news, behind the answers of this turn; one that hangs is not told."""
+        transport = self._transport
+        if transport is None:
+            return
+        self._flush()
+        unsent_bytes = transport.underlying_transport.get_write_buffer_size()
+        if unsent_bytes > _UNSENT_BYTES:
+            _UNTOLD.inc()
+            return
+        for frame in frames:
+            transport.send(WSMsgType.BINARY, frame)
+
     async def drain(self, seconds: float) -> None:
         """Wait for what was taken, so long at most."""
         if self._waiting:
@@ -149,8 +183,9 @@ class _Connection(WSListener):
 
     def close(self) -> None:
         """Close; the other side writes itself what is not answered."""
-        if self._transport is not None:
-            self._transport.disconnect()
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.disconnect()
 
     def _begin(self, asked: Asked) -> None:
         try:
@@ -183,7 +218,7 @@ class _Connection(WSListener):
             return
         for start in range(0, len(answers), MESSAGES_MAX):
             part = answers[start : start + MESSAGES_MAX]
-            self._transport.send(WSMsgType.BINARY, encode(part))
+            self._transport.send(WSMsgType.BINARY, encode(Answers(part)))
 
 
 def _refusal(status: int) -> WSUpgradeResponseWithListener:

@@ -1,15 +1,16 @@
 """How the chat processes share the conversations: leases, links and listener as one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from libs.chassis.principals import Principal
 from libs.chassis.security import InternalTokenSigner, InternalTokenVerifier
 from libs.kernel import AppError, Clock, new_id
+from services.chat.domain.message import Message
 from services.chat.peers.link import PeerLinks
 from services.chat.peers.listener import PeerListener, bound_socket
-from services.chat.ports.partitions import PartitionStore, Peer
+from services.chat.ports.partitions import PartitionStore, Peer, ToldMessage
 from services.chat.writer import GroupCommitWriter, Partitions, RoutedWriter
 
 _SERVICE = "chat"
@@ -63,6 +64,23 @@ class Sharing:
             store, me, self._links, clock, on_processes=writer.share
         )
         self.writer = RoutedWriter(writer, self.partitions, self._links)
+
+    @property
+    def are_linked(self) -> bool:
+        """Whether another process hears of what is told; see `Siblings`."""
+        return self._listener.are_linked
+
+    def tell(self, messages: Sequence[ToldMessage]) -> None:
+        """Tell the other processes of what was just committed; see `Siblings`."""
+        self._listener.tell(messages)
+
+    def on_stored(self, callback: Callable[[Sequence[Message]], None]) -> None:
+        """Call back with what this process has just committed."""
+        self._local.on_stored(callback)
+
+    def on_news(self, callback: Callable[[Sequence[ToldMessage]], None]) -> None:
+        """Call back with what another process has just committed."""
+        self._links.on_news(callback)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:

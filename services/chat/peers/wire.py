@@ -1,6 +1,6 @@
 """What travels between two chat processes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -21,11 +21,15 @@ from libs.kernel import (
     UnavailableError,
 )
 from services.chat.domain.message import Draft, Message
+from services.chat.ports.partitions import ToldMessage
 
-PATH = "/messages"
+PATH = "/messages/2"
+"""Its number changes with what the frames hold: others write for themselves."""
 FRAME_BYTES = 16 * 1024 * 1024
 MESSAGES_MAX = 100
 """Of one frame, either way: the largest ones together are far below `FRAME_BYTES`."""
+NEWS_BYTES = 1024 * 1024
+"""Payload of one frame of news; a message that is larger travels alone."""
 
 _CLASSES: Mapping[int, type[AppError]] = {
     cls.kind.value: cls
@@ -88,6 +92,32 @@ class Answered(msgspec.Struct, frozen=True, array_like=True):
     refused: Refused | None = None
 
 
+class Answers(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """What became of some drafts."""
+
+    answers: list[Answered]
+
+
+class News(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """Messages that the other process has just committed."""
+
+    messages: list[ToldMessage]
+
+
+def news_frames(messages: Sequence[ToldMessage]) -> Iterator[bytes]:
+    """Encode messages, in order, in frames of bounded size."""
+    part: list[ToldMessage] = []
+    size = 0
+    for message in messages:
+        if part and size + len(message.payload) > NEWS_BYTES:
+            yield encode(News(part))
+            part, size = [], 0
+        part.append(message)
+        size += len(message.payload)
+    if part:
+        yield encode(News(part))
+
+
 encode = msgspec.msgpack.Encoder().encode
 decode_asked = msgspec.msgpack.Decoder(list[Asked]).decode
-decode_answered = msgspec.msgpack.Decoder(list[Answered]).decode
+decode_told = msgspec.msgpack.Decoder(Answers | News).decode

@@ -46,11 +46,15 @@ class TransportSealer(Protocol):
 class Rooms(Protocol):
     """Sockets of this process, by room."""
 
+    def encode(self, payload: Mapping[str, object]) -> bytes:
+        """Return a payload as it is written, for several `emit`s, here or elsewhere."""
+        ...
+
     def emit(
         self,
         rooms: tuple[str, ...],
         event: str,
-        payload: Mapping[str, object],
+        payload: Mapping[str, object] | bytes,
         *,
         except_users: Collection[UserId] = (),
     ) -> int:

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from libs.kernel import UnavailableError
+from libs.kernel import ConversationId, UnavailableError
 from services.chat.domain.message import Draft, Message
 
 PARTITIONS = 64
@@ -61,6 +61,32 @@ class PartitionStore(Protocol):
 
     async def leave(self, me: Peer) -> None:
         """Release everything and end the heartbeat; others may take over at once."""
+        ...
+
+
+class ToldMessage(msgspec.Struct, frozen=True, array_like=True):
+    """A message that was just committed, as sockets see it.
+
+    Attributes:
+        payload: What `Rooms.encode` made of it.
+    """
+
+    conversation_id: ConversationId
+    revision: int
+    seq: int
+    payload: bytes
+
+
+class Siblings(Protocol):
+    """The other chat processes, as those who want to hear what is new."""
+
+    @property
+    def are_linked(self) -> bool:
+        """Whether there are any that would hear it."""
+        ...
+
+    def tell(self, messages: Sequence[ToldMessage]) -> None:
+        """Tell them all, in order and at once; what does not arrive may be lost."""
         ...
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from libs.crypto import DecryptError
 from libs.crypto.sealed import Sealed
-from libs.events import Event
+from libs.events import Event, EventHead
 from libs.events.catalog.conversation import (
     ConversationArchived,
     ConversationCreated,
@@ -73,6 +73,17 @@ class LiveFeed:
         self._rooms = rooms
         self._conversations = conversations
         self._sealer = sealer
+
+    def awaits(self, head: EventHead) -> bool:
+        """Tell whether an event may be news here; a message is only once.
+
+        What the commit told the sockets at once comes by the broker again, and most
+        conversations of a large installation have nobody here.
+        """
+        self._live.heard()
+        if head.type != MessageSent.event_type or head.sequence is None:
+            return True
+        return self._live.awaits(head.key, head.sequence)
 
     def take(self, event: Event, event_id: EventId) -> None:
         """Deliver an event that has a revision; others are ignored."""
@@ -302,7 +313,7 @@ class LiveFeed:
         self._live.offer(
             ConversationId(conversation_id),
             revision,
-            LiveItem(event.event_type, payload),
+            LiveItem(event.event_type, payload, seq=getattr(event, "seq", None)),
         )
 
     def _offer_member(

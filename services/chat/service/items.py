@@ -28,23 +28,19 @@ class LiveItem(msgspec.Struct, frozen=True):
     """What goes to a room at one revision.
 
     Attributes:
+        payload: What it says, perhaps encoded already; see `Rooms`.
         removed_id: Who leaves the room right after it.
         is_last: Whether everybody leaves the room right after it.
         extra_rooms: Users' own rooms that are told too.
+        seq: Of the message that it is about; None: it is about no message.
     """
 
     event: str
-    payload: Wire
+    payload: Wire | bytes
     removed_id: UserId | None = None
     extra_rooms: tuple[str, ...] = ()
     is_last: bool = False
-
-    @property
-    def seq(self) -> int | None:
-        """Of the message that it is about; None: it is about no message."""
-        message = self.payload.get("message")
-        seq = message.get("seq") if isinstance(message, dict) else None
-        return seq if isinstance(seq, int) else None
+    seq: int | None = None
 
 
 def items_of(
@@ -65,7 +61,8 @@ def items_of(
 
 
 def _message_item(message: Message) -> LiveItem:
-    return LiveItem(f"message.{message.last_change}", message_event(message))
+    event = f"message.{message.last_change}"
+    return LiveItem(event, message_event(message), seq=message.seq)
 
 
 def member_item(member: Member, revision: int) -> LiveItem:

@@ -113,6 +113,13 @@ class LiveDelivery:
         """Tell whether anybody here listens, so that opening content is worth it."""
         return conversation_id in self._watches
 
+    def awaits(self, conversation_id: str, revision: int) -> bool:
+        """Tell whether a change would be delivered or held; others need no opening."""
+        watch = self._watches.get(ConversationId(conversation_id))
+        if watch is None:
+            return False
+        return watch.buffer is None or watch.buffer.awaits(revision)
+
     def watched_among(self, conversation_ids: Iterable[str]) -> list[ConversationId]:
         """Return those of the conversations that somebody here listens to."""
         return [ConversationId(c) for c in conversation_ids if c in self._watches]
@@ -345,7 +352,7 @@ class LiveDelivery:
         if item.is_last:
             for _ in range(self._rooms.clear(room)):
                 self.release(conversation_id)
-        if item.removed_id is not None:
+        if item.removed_id is not None and isinstance(item.payload, dict):
             revision = item.payload["revision"]
             if isinstance(revision, int):
                 self.expel(conversation_id, item.removed_id, revision)

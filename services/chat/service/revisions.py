@@ -33,6 +33,10 @@ class RevisionBuffer(Generic[T]):
         """Whether something is held because something before it is missing."""
         return bool(self._held)
 
+    def awaits(self, revision: int) -> bool:
+        """Tell whether `offer` would not drop an item."""
+        return revision > self.delivered and revision not in self._held
+
     def offer(self, revision: int, item: T, now: float) -> list[T]:
         """Take one item; return what can be delivered now, in order.
 

@@ -60,9 +60,20 @@ def parse_event(text: str) -> ClientEvent:
     return ClientEvent(name, parts[1], ack_id)
 
 
+def encode_payload(payload: object) -> bytes:
+    """Return the JSON text of what an event says."""
+    return orjson.dumps(payload, option=_OPTIONS)
+
+
 def encode_event(name: str, payload: object) -> bytes:
-    """Return the EVENT packet of a server's event."""
-    return b"42" + orjson.dumps([name, payload], option=_OPTIONS)
+    """Return the EVENT packet of a server's event.
+
+    Args:
+        name: Of the event; a plain word.
+        payload: What it says, or its JSON text.
+    """
+    text = payload if isinstance(payload, bytes) else encode_payload(payload)
+    return b'42["%b",%b]' % (name.encode(), text)
 
 
 def encode_resync(reason: str, reconnect_after_seconds: float) -> bytes:

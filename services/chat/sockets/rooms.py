@@ -6,7 +6,7 @@ from prometheus_client import Counter
 
 from libs.kernel import SessionId, UserId
 from services.chat.sockets.client import Client
-from services.chat.sockets.frames import encode_event
+from services.chat.sockets.frames import encode_event, encode_payload
 
 _DELIVERED = Counter("chat_live_deliveries_total", "Events written to sockets")
 
@@ -79,11 +79,15 @@ class LocalRooms:
         """Tell whether a socket of this process is in the room."""
         return room in self._rooms
 
+    def encode(self, payload: Mapping[str, object]) -> bytes:
+        """Return a payload as it is written."""
+        return encode_payload(payload)
+
     def emit(
         self,
         rooms: tuple[str, ...],
         event: str,
-        payload: Mapping[str, object],
+        payload: Mapping[str, object] | bytes,
         *,
         except_users: Collection[UserId] = (),
     ) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -15,6 +15,7 @@ from services.chat.domain.errors import (
     SendUnconfirmedError,
     StaleConversationError,
 )
+from services.chat.domain.message import Message
 from services.chat.domain.thread import Follow
 from services.chat.domain.thread_events import followed_event
 from services.chat.ports import TransportSealer, WriterStore
@@ -48,6 +49,8 @@ class BatchCommitter:
         states: The lane's memory of conversations.
         sealer: Seals the content of events.
         clock: Gives ``sent_at``.
+        on_stored: Told of a commit's messages in the next turn of the loop, behind
+            those who sent them.
 
     Attributes:
         contended_until: Monotonic seconds; until then other processes are given
@@ -62,7 +65,9 @@ class BatchCommitter:
         *,
         sealer: TransportSealer,
         clock: Clock,
+        on_stored: Callable[[Sequence[Message]], None],
     ) -> None:
+        self._on_stored = on_stored
         self._bus = bus
         self._store = store
         self._states = states
@@ -119,8 +124,10 @@ class BatchCommitter:
         with stage("commit"):
             await self._store_plan(plan)
         apply_plan(plan, states)
-        self._store.note_sent(message for message, _, _ in plan.writes)
+        messages = [message for message, _, _ in plan.writes]
+        self._store.note_sent(messages)
         _settle(plan)
+        asyncio.get_running_loop().call_soon(self._on_stored, messages)
         note_commit(plan)
 
     async def _store_plan(self, plan: Plan) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from zlib import crc32
@@ -141,12 +141,20 @@ class GroupCommitWriter:
         limits: WriterLimits,
     ) -> None:
         self._patience = Patience(limits.wait_seconds)
+        self._on_stored: Callable[[Sequence[Message]], None] = lambda _: None
         self._lanes = []
         self._lanes_used = limits.lanes
         self._gather_seconds = limits.gather_seconds
         for _ in range(limits.lanes):
             states = StateCache(store, limits.states)
-            committer = BatchCommitter(bus, store, states, sealer=sealer, clock=clock)
+            committer = BatchCommitter(
+                bus,
+                store,
+                states,
+                sealer=sealer,
+                clock=clock,
+                on_stored=self._stored,
+            )
             self._lanes.append(_Lane(committer, states, limits))
 
     @asynccontextmanager
@@ -165,6 +173,13 @@ class GroupCommitWriter:
         finally:
             watching.cancel()
             await asyncio.wait([watching])
+
+    def on_stored(self, callback: Callable[[Sequence[Message]], None]) -> None:
+        """Call back with the messages of each commit, right after it."""
+        self._on_stored = callback
+
+    def _stored(self, messages: Sequence[Message]) -> None:
+        self._on_stored(messages)
 
     async def submit(self, draft: Draft) -> Message:
         """Append a checked draft; idempotent on its client_message_id.

@@ -34,6 +34,18 @@ def forwarded(process, outcome: str = "stored") -> float:
     return metric(process, name)
 
 
+def passed_over(process) -> float:
+    """Return how many messages the broker brought that were delivered already."""
+    with urllib.request.urlopen(f"{process.url}/metrics", timeout=5) as answer:  # noqa: S310 - our own process
+        lines = answer.read().decode().splitlines()
+    found = [one for one in lines if one.startswith("events_handled_total{")]
+    return sum(
+        float(one.rpartition(" ")[2])
+        for one in found
+        if 'outcome="unwanted"' in one and 'type="message.sent"' in one
+    )
+
+
 def owned(process) -> float:
     """Return how many partitions a process leases."""
     return metric(process, "chat_writer_partitions_owned")
@@ -54,6 +66,13 @@ async def until_owns_all(process) -> None:
     async with asyncio.timeout(20):
         while await asyncio.to_thread(owned, process) < PARTITIONS:  # noqa: ASYNC110 - another process's
             await asyncio.sleep(0.1)
+
+
+async def until_passed_over(process, count: float) -> None:
+    """Wait until the broker brought so many messages in vain."""
+    async with asyncio.timeout(10):
+        while await asyncio.to_thread(passed_over, process) < count:  # noqa: ASYNC110 - another process's
+            await asyncio.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +111,7 @@ async def test_messages_go_to_the_one_that_writes(processes, shared) -> None:
     """From both sides, in order, and everybody sees them in order."""
     ada, grace, groups = shared
     before = [forwarded(process) for process in processes]
+    passed_before = [passed_over(process) for process in processes]
     for number in range(5):
         for person in (ada, grace):
             answers = await asyncio.gather(
@@ -110,6 +130,9 @@ async def test_messages_go_to_the_one_that_writes(processes, shared) -> None:
     for event in live:
         seqs.setdefault(event["conversation_id"], []).append(event["message"]["seq"])
     assert all(found == list(range(1, 11)) for found in seqs.values())
+    # Both told each other: what the broker brings is mostly known.
+    for process, known in zip(processes, passed_before, strict=True):
+        await until_passed_over(process, known + 5 * GROUPS)
 
 
 async def test_a_refusal_of_the_owner_reaches_the_sender(

@@ -161,3 +161,49 @@ class FrameConformance:
             await rig.until(lambda: len(transactions) == 9)
             await asyncio.sleep(0.5)
         assert len(set(map(id, transactions.values()))) > 1
+
+    async def test_a_live_subscription_is_spared_what_it_does_not_want(self, rig):
+        """It is asked once an event, by its head; the rest of a frame comes through."""
+        seen, heads = [], []
+        worker = rig.worker()
+
+        def wanted(app, head):
+            heads.append((app, head.type, head.key, head.sequence))
+            return head.sequence is None or head.sequence % 2 == 0
+
+        @worker.subscribe_live(
+            MessageDeleted, ConversationRead, name="live", wanted=wanted
+        )
+        async def on_event(event, context):
+            seen.append(event.event_sequence)
+
+        async with rig.consuming(worker, "app"):
+            for revisions in ([1, 3], [5, 6, 7, 8], [10]):
+                frame = rig.frame_of(*(deleted(n, f"c{n}") for n in revisions))
+                await rig.send_raw("message.events", "message.deleted", frame)
+            await rig.send_alone(read(9))
+            await rig.until(lambda: len(seen) == 4)
+        assert seen == [6, 8, 10, None]
+        kinds = [("message.deleted", f"c{n}", n) for n in (1, 3, 5, 6, 7, 8, 10)]
+        kinds.append(("conversation.read", "c", None))
+        assert heads == [("app", *kind) for kind in kinds]
+
+    async def test_a_frame_without_heads_is_judged_event_by_event(self, rig):
+        """What cannot be read is reported; its neighbours come, wanted or not."""
+        seen = []
+        worker = rig.worker()
+
+        @worker.subscribe_live(
+            ConversationRead, name="live", wanted=lambda _app, _head: False
+        )
+        async def on_read(event, context):
+            seen.append(event.read_seq)
+
+        good = rig.frame_of(read(1), read(2))
+        async with rig.consuming(worker):
+            await rig.send_raw(EXCHANGE, KEY, b"no frame")
+            await rig.send_raw(EXCHANGE, KEY, good[:-1] + b',{"type":1}]')
+            await rig.until(lambda: len(seen) == 2)
+            await rig.send_raw(EXCHANGE, KEY, good)
+            await asyncio.sleep(0.05)
+        assert seen == [1, 2]

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 from uuid import UUID
 
+import orjson
+
 from libs.chassis.audit import MemoryAuditTrail
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import Worker
@@ -80,6 +82,7 @@ from services.chat.service.scheduling import ScheduledSender, Scheduling
 from services.chat.service.sync import Sync
 from services.chat.service.system_messages import SystemMessages
 from services.chat.service.threads import Threads
+from services.chat.sockets.frames import encode_payload
 from services.chat.writer import GroupCommitWriter, WriterLimits
 
 
@@ -103,9 +106,15 @@ class RecordingRooms:
     cleared: list[str] = field(default_factory=list)
     excepted: list[object] = field(default_factory=list)
 
+    def encode(self, payload) -> bytes:
+        """Encode, as the real ones."""
+        return encode_payload(payload)
+
     def emit(self, rooms, event, payload, *, except_users=()) -> int:
         """Remember."""
         self.excepted.append(except_users)
+        if isinstance(payload, bytes):
+            payload = orjson.loads(payload)
         self.emitted.append((rooms, event, payload))
         return 1
 

@@ -28,6 +28,7 @@ from libs.events.envelope import (
     decode_frame,
     encode_event,
     encode_frame,
+    read_heads,
 )
 from libs.events.errors import (
     DecodeError,
@@ -246,6 +247,21 @@ def test_a_sequence_that_is_no_number_is_none():
     for text in ("9" * 5000, "-1", "one"):
         event["sequence"] = text
         assert decode_event(json.dumps(event).encode()).sequence is None
+
+
+def test_heads_are_read_without_the_payload():
+    """Type, key and number, whatever the payload is; one bad event: none of them."""
+    body = encode(example_of(MessageSent))
+    event = decode_event(body).event
+    unknown = body.replace(b"message.sent", b"message.whispered")
+    known, other = read_heads(encode_frame([body, unknown]))
+    assert (known.type, known.key) == ("message.sent", event.conversation_id)
+    assert known.sequence == event.revision
+    assert other.type == "message.whispered"
+    (without,) = read_heads(encode_frame([encode(example_of(ConversationRead))]))
+    assert without.sequence is None
+    assert read_heads(encode_frame([body, b"{}"])) is None
+    assert read_heads(b"no frame") is None
 
 
 def test_an_upcaster_that_fails_makes_a_bad_event(registry):
