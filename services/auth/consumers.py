@@ -1,9 +1,15 @@
-"""What auth emits, and what it hears: pictures that may become avatars."""
+"""What auth emits, and what it hears.
+
+Pictures that may become avatars, and the answers of those who erase their part of a
+person.
+"""
 
 from typing import Protocol
 
 from libs.events import Context, Worker
 from libs.events.catalog import (
+    AccountDeletionCancelled,
+    AccountDeletionRequested,
     AccountEmailChanged,
     AccountEmailChangeRequested,
     AccountEmailStopOffered,
@@ -14,23 +20,27 @@ from libs.events.catalog import (
     AccountPasswordVoided,
     AccountResetRequested,
     AccountVerificationRequested,
+    ErasureCompleted,
     MediaDeleted,
     MediaProcessed,
     SessionReused,
     SessionRevoked,
     SessionStarted,
     UserCreated,
+    UserDeleted,
     UserSuspended,
     UserUpdated,
     UserVerified,
 )
 from libs.kernel import DocumentId, UserId
 from services.auth.domain import Picture
-from services.auth.service import Avatars
+from services.auth.service import Avatars, ErasureReport
 
 worker = Worker(
     "auth",
     emits=[
+        AccountDeletionCancelled,
+        AccountDeletionRequested,
         AccountMfaChanged,
         AccountEmailChanged,
         AccountEmailChangeRequested,
@@ -45,6 +55,7 @@ worker = Worker(
         SessionRevoked,
         SessionStarted,
         UserCreated,
+        UserDeleted,
         UserSuspended,
         UserUpdated,
         UserVerified,
@@ -60,6 +71,11 @@ class UseCases(Protocol):
         """The projection of pictures."""
         ...
 
+    @property
+    def erasure_report(self) -> ErasureReport:
+        """Who has erased their part of whom."""
+        ...
+
 
 @worker.subscribe(MediaProcessed, MediaDeleted, name="pictures")
 async def project_picture(
@@ -73,3 +89,10 @@ async def project_picture(
     else:
         picture = Picture(document_id, UserId(event.owner_id))
         await app.avatars.note(context.transaction, picture, event.content_type)
+
+
+@worker.subscribe(ErasureCompleted, name="erasure-answers")
+async def note_answer(event: ErasureCompleted, context: Context) -> None:
+    """Keep that a service has erased its part; the first answer counts."""
+    app: UseCases = context.app
+    await app.erasure_report.note_answer(event, context.occurred_at, context.session)

@@ -129,6 +129,18 @@ class AuthSettings(AuditedServiceSettings, AmqpSettings, RedisSettings):
         le=3_660,
         description="Days that a personal access token lives at most.",
     )
+    deletion_grace_days: float = Field(
+        default=14,
+        ge=0,
+        le=365,
+        description="Days in which a deletion can be called off; 0 for none.",
+    )
+    erasing_seconds: float = Field(
+        default=60,
+        ge=0.1,
+        le=3_600,
+        description="How often accounts are looked for whose grace is over.",
+    )
     account_mails_per_hour: int = Field(
         default=5,
         ge=1,

@@ -40,6 +40,7 @@ from services.media.repository import (
 from services.media.service import (
     AccessPolicy,
     DocumentService,
+    PersonErasure,
     ProcessingService,
     SweepingService,
     SweepTimes,
@@ -74,6 +75,7 @@ class Application:
     access: AccessRepository
     uploads: UploadService
     documents: DocumentService
+    erasure: PersonErasure
     processing: ProcessingService
     sweeping: SweepingService
     refusals: Refusals
@@ -154,10 +156,12 @@ def build_application(settings: MediaSettings, adapters: Adapters) -> Applicatio
         audit=adapters.audit,
         folder=adapters.folder,
     )
+    documents = _documents(settings, adapters, policy)
     return Application(
         access=adapters.access,
         uploads=_uploads(settings, adapters, policy),
-        documents=_documents(settings, adapters, policy),
+        documents=documents,
+        erasure=_erasure(adapters, documents),
         processing=processing,
         sweeping=SweepingService(
             adapters.documents,
@@ -168,6 +172,12 @@ def build_application(settings: MediaSettings, adapters: Adapters) -> Applicatio
             times=_sweep_times(settings),
         ),
         refusals=Refusals(adapters.audit, adapters.clock),
+    )
+
+
+def _erasure(adapters: Adapters, documents: DocumentService) -> PersonErasure:
+    return PersonErasure(
+        adapters.documents, documents, adapters.access, adapters.store, adapters.bus
     )
 
 

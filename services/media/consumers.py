@@ -13,6 +13,7 @@ from libs.events.catalog.conversation import (
     ConversationMemberRemoved,
     ConversationRoleChanged,
 )
+from libs.events.catalog.erasure import ErasureCompleted
 from libs.events.catalog.media import (
     MediaDeleted,
     MediaProcessed,
@@ -27,7 +28,7 @@ from libs.events.catalog.project import (
     ProjectDeleted,
     ProjectRoleChanged,
 )
-from libs.events.catalog.user import UserUpdated
+from libs.events.catalog.user import UserDeleted, UserSuspended, UserUpdated
 from libs.events.event import Event
 from services.media.domain import (
     MembershipChange,
@@ -36,10 +37,17 @@ from services.media.domain import (
     project_scope,
 )
 from services.media.ports import AccessRepository
-from services.media.service import DocumentService, ProcessingService
+from services.media.service import DocumentService, PersonErasure, ProcessingService
 
 worker = Worker(
-    "media", emits=[MediaUploaded, MediaProcessed, MediaRejected, MediaDeleted]
+    "media",
+    emits=[
+        ErasureCompleted,
+        MediaUploaded,
+        MediaProcessed,
+        MediaRejected,
+        MediaDeleted,
+    ],
 )
 
 _PATIENT = Retry(immediate=1, delays=("1s", "10s", "1m", "10m", "1h"))
@@ -57,6 +65,11 @@ class UseCases(Protocol):
     @property
     def documents(self) -> DocumentService:
         """Removal of bytes."""
+        ...
+
+    @property
+    def erasure(self) -> PersonErasure:
+        """Erasure of people who are gone."""
         ...
 
     @property
@@ -106,6 +119,32 @@ async def project_avatar(event: UserUpdated, context: Context) -> None:
         event.revision,
         session=context.session,
     )
+
+
+@worker.subscribe(UserSuspended, name="suspensions")
+async def project_suspension(event: UserSuspended, context: Context) -> None:
+    """Keep who is kept out: they are handed nothing any more (SR-6)."""
+    app: UseCases = context.app
+    await app.access.put_suspension(
+        event.user_id,
+        event.revision,
+        is_suspended=event.is_suspended,
+        session=context.session,
+    )
+
+
+@worker.subscribe(
+    UserDeleted,
+    name="erasures",
+    in_transaction=False,
+    concurrency=1,
+    deadline=timedelta(minutes=5),
+    retry=_PATIENT,
+)
+async def erase_person(event: UserDeleted, context: Context) -> None:
+    """Erase what is a person's alone, and answer."""
+    app: UseCases = context.app
+    await app.erasure.erase(event.user_id, event.revision)
 
 
 @worker.subscribe(

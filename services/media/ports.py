@@ -82,6 +82,14 @@ class DocumentRepository(Protocol):
         """Return documents of a home in any status but ``deleted``, in any order."""
         ...
 
+    async def private_to(self, owner_id: str, *, limit: int) -> list[Document]:
+        """Return what nobody but its owner has of a person's documents, in any order.
+
+        Those in their private home, and those elsewhere that never became ready; none
+        that are ``deleted``.
+        """
+        ...
+
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
     ) -> list[Leftover]:
@@ -127,6 +135,25 @@ class AccessRepository(Protocol):
 
     async def is_avatar(self, user_id: str, document_id: str) -> bool:
         """Tell whether a user shows this document as their picture."""
+        ...
+
+    async def put_suspension(
+        self,
+        user_id: str,
+        revision: int,
+        *,
+        is_suspended: bool,
+        session: Session | None = None,
+    ) -> None:
+        """Take over whether a person is kept out; an older revision is skipped."""
+        ...
+
+    async def put_deletion(self, user_id: str, revision: int) -> None:
+        """Keep that a person is gone, for ever, and that they show no picture."""
+        ...
+
+    async def is_barred(self, user_id: str) -> bool:
+        """Tell whether a person is suspended or gone."""
         ...
 
 

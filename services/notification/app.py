@@ -50,6 +50,7 @@ from services.notification.service.accounts import AccountMails
 from services.notification.service.desk import Desk, MailDesk, PushDesk
 from services.notification.service.dispatch import Dispatcher, Rhythm
 from services.notification.service.dossier import Registry
+from services.notification.service.erasure import PersonErasure
 from services.notification.service.inbound import Inbound
 from services.notification.service.intake import MessageIntake
 from services.notification.service.lists import InAppLists
@@ -98,7 +99,7 @@ def _lifespan(settings: NotificationSettings, health: Health) -> Lifespan:
             await stores.deliveries.release(settings.instance_id)
             await stack.enter_async_context(_dispatching(settings, stores, bus, clock))
             await stack.enter_async_context(
-                bus.run_worker(worker, inbound(settings, stores, clock))
+                bus.run_worker(worker, inbound(settings, stores, bus, clock))
             )
             yield notification_state(stores, clock)
 
@@ -197,7 +198,9 @@ def _desks(
     ]
 
 
-def inbound(settings: NotificationSettings, stores: Stores, clock: Clock) -> Inbound:
+def inbound(
+    settings: NotificationSettings, stores: Stores, bus: EventBus, clock: Clock
+) -> Inbound:
     """Return what the consumers work with; opens nothing but key files."""
     return Inbound(
         intake=MessageIntake(
@@ -217,6 +220,13 @@ def inbound(settings: NotificationSettings, stores: Stores, clock: Clock) -> Inb
         ),
         account_sealer=FieldSealer(
             WatchedKeyRing(settings.account_transport_keys_file)
+        ),
+        erasure=PersonErasure(
+            bus=bus,
+            people=stores.people,
+            notifications=stores.notifications,
+            devices=stores.devices,
+            deliveries=stores.deliveries,
         ),
     )
 

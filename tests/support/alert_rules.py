@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 FOLDER = Path(__file__).parents[2] / "deploy" / "observability" / "rules"
-SELECTOR = re.compile(r"\b((?:audit|events|rabbitmq)_[a-z_]+)(?:\{([^}]*)\})?")
+SELECTOR = re.compile(r"\b((?:audit|auth|events|rabbitmq)_[a-z_]+)(?:\{([^}]*)\})?")
 MATCHER = re.compile(r'([a-z_]+)\s*(?:=~|!~|!=|=)\s*"')
 GROUPING = re.compile(r"\bby \(([^)]*)\)")
 

@@ -6,6 +6,8 @@ from here.
 """
 
 from libs.events.catalog.account import (
+    AccountDeletionCancelled,
+    AccountDeletionRequested,
     AccountEmailChanged,
     AccountEmailChangeRequested,
     AccountEmailStopOffered,
@@ -78,6 +80,8 @@ from libs.events.catalog.user import (
 )
 
 __all__ = [
+    "AccountDeletionCancelled",
+    "AccountDeletionRequested",
     "AccountEmailChangeRequested",
     "AccountEmailChanged",
     "AccountEmailStopOffered",

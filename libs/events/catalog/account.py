@@ -131,6 +131,35 @@ class AccountEmailStopOffered(
     expires_at: datetime
 
 
+class AccountDeletionRequested(
+    Event, type="account.deletion_requested", version=1, key="user_id"
+):
+    """The account will be erased at ``due_at``, unless that is cancelled before.
+
+    ``is_own``: its owner asked for it and cancels it by signing in; else an
+    administrator did, who alone can cancel it.
+    """
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    due_at: datetime
+    is_own: bool
+
+
+class AccountDeletionCancelled(
+    Event, type="account.deletion_cancelled", version=1, key="user_id"
+):
+    """It stays: the owner signed in (``is_own``), or an administrator called it off."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    is_own: bool
+
+
 class AccountInvited(Event, type="account.invited", version=1, key="invite_id"):
     """A member invited somebody by mail."""
 

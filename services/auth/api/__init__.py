@@ -6,6 +6,7 @@ from services.auth.api import (
     accounts,
     administration,
     bots,
+    deletion,
     identities,
     internal,
     invites,
@@ -20,7 +21,7 @@ from services.auth.api import (
     second_factors,
     sessions,
 )
-from services.auth.api.state import AdministrationState, AuthState
+from services.auth.api.state import AdministrationState, AuthState, DeletionState
 
 ROUTERS = (
     accounts.router,
@@ -38,6 +39,8 @@ ROUTERS = (
     profiles.router,
     preferences.router,
     administration.router,
+    deletion.router,
+    deletion.admin_router,
     roles.router,
     bots.router,
     policies.router,
@@ -48,4 +51,4 @@ ROUTERS = (
 FORMS = re.compile(r"/api/v1/auth/backchannel-logout/[^/]+")
 """Providers send their logout token in a form (Back-Channel Logout 1.0)."""
 
-__all__ = ["FORMS", "ROUTERS", "AdministrationState", "AuthState"]
+__all__ = ["FORMS", "ROUTERS", "AdministrationState", "AuthState", "DeletionState"]

@@ -7,6 +7,8 @@ from fastapi import Depends, Request
 from services.auth.service import (
     AccessTokens,
     AccountAdministration,
+    AccountDeletion,
+    AccountEraser,
     AccountLookup,
     AccountRegistration,
     Appointment,
@@ -16,6 +18,7 @@ from services.auth.service import (
     EmailChange,
     EmailStop,
     EnrolmentSignIn,
+    ErasureReport,
     FactorReset,
     Invitations,
     OwnPreferences,
@@ -64,6 +67,14 @@ class AdministrationState(TypedDict):
     appointment: Appointment
 
 
+class DeletionState(TypedDict):
+    """What accounts are deleted with."""
+
+    deletion: AccountDeletion
+    erasure_report: ErasureReport
+    eraser: AccountEraser
+
+
 class AccountState(TypedDict):
     """The part of the state that is about accounts, passwords and addresses."""
 
@@ -83,7 +94,13 @@ class ProfileState(TypedDict):
     preferences: OwnPreferences
 
 
-class AuthState(AccountState, SecondFactorState, AdministrationState, ProfileState):
+class AuthState(
+    AccountState,
+    SecondFactorState,
+    AdministrationState,
+    ProfileState,
+    DeletionState,
+):
     """What the lifespan yields; it becomes ``request.state``."""
 
     sign_in: SignIn
@@ -230,6 +247,16 @@ def _bots(request: Request) -> Bots:
     return found
 
 
+def _deletion(request: Request) -> AccountDeletion:
+    found: AccountDeletion = request.state.deletion
+    return found
+
+
+def _erasure_report(request: Request) -> ErasureReport:
+    found: ErasureReport = request.state.erasure_report
+    return found
+
+
 def _access_tokens(request: Request) -> AccessTokens:
     found: AccessTokens = request.state.access_tokens
     return found
@@ -286,6 +313,8 @@ PasswordVoidUse = Annotated[PasswordVoid, Depends(_password_void)]
 SecondFactorRuleUse = Annotated[SecondFactorRule, Depends(_second_factor_rule)]
 BotsUse = Annotated[Bots, Depends(_bots)]
 CustomRolesUse = Annotated[CustomRoles, Depends(_custom_roles)]
+DeletionUse = Annotated[AccountDeletion, Depends(_deletion)]
+ErasureReportUse = Annotated[ErasureReport, Depends(_erasure_report)]
 AccessTokensUse = Annotated[AccessTokens, Depends(_access_tokens)]
 ProviderJourneyUse = Annotated[ProviderJourney, Depends(_provider_journey)]
 ProviderSignInUse = Annotated[ProviderSignIn, Depends(_provider_sign_in)]

@@ -24,7 +24,12 @@ from services.auth.settings import AuthSettings
 
 
 class AccountParts:
-    """Builds the use cases of accounts; they share links, notices and rules."""
+    """Builds the use cases of accounts; they share links, notices and rules.
+
+    Attributes:
+        links: Makes links that work once.
+        notices: Tells owners what happened to their account.
+    """
 
     def __init__(
         self,
@@ -35,9 +40,9 @@ class AccountParts:
     ) -> None:
         self._adapters = adapters
         self._policy = policy
-        self._notices = AccountNotices(transport)
+        self.notices = AccountNotices(transport)
         self._even = EvenAnswers(settings.even_answer_seconds)
-        self._links = OneTimeLinks(
+        self.links = OneTimeLinks(
             adapters.bus,
             adapters.stores.links,
             adapters.counters.guess_throttle,
@@ -59,14 +64,14 @@ class AccountParts:
     def password_void(self, acts: Acts, control: SessionControl) -> PasswordVoid:
         """Return what administrators do to a password that others know."""
         return PasswordVoid(
-            acts=acts, end=self._password_end(control), notices=self._notices
+            acts=acts, end=self._password_end(control), notices=self.notices
         )
 
     def _password_end(self, control: SessionControl) -> PasswordEnd:
         return PasswordEnd(
             users=self._adapters.stores.users,
             credentials=self._adapters.stores.credentials,
-            links=self._links,
+            links=self.links,
             pending=self._adapters.stores.pending_sign_ins,
             control=control,
         )
@@ -76,9 +81,9 @@ class AccountParts:
         return EmailStop(
             bus=self._adapters.bus,
             users=self._adapters.stores.users,
-            links=self._links,
+            links=self.links,
             end=self._password_end(control),
-            notices=self._notices,
+            notices=self.notices,
             audit=self._adapters.stores.audit,
             clock=self._adapters.clock,
         )
@@ -89,11 +94,11 @@ class AccountParts:
             bus=self._adapters.bus,
             users=self._adapters.stores.users,
             credentials=self._adapters.stores.credentials,
-            links=self._links,
+            links=self.links,
             rules=self._rules,
             hasher=self._adapters.hasher,
             policy=self._policy,
-            notices=self._notices,
+            notices=self.notices,
             throttle=self._adapters.counters.mail_throttle,
             even=self._even,
             clock=self._adapters.clock,
@@ -105,12 +110,12 @@ class AccountParts:
             bus=self._adapters.bus,
             users=self._adapters.stores.users,
             credentials=self._adapters.stores.credentials,
-            links=self._links,
+            links=self.links,
             pending=self._adapters.stores.pending_sign_ins,
             control=control,
             hasher=self._adapters.hasher,
             policy=self._policy,
-            notices=self._notices,
+            notices=self.notices,
             guesses=self._adapters.counters.guess_throttle,
             mails=self._adapters.counters.mail_throttle,
             audit=self._adapters.stores.audit,
@@ -122,10 +127,10 @@ class AccountParts:
         return EmailChange(
             bus=self._adapters.bus,
             users=self._adapters.stores.users,
-            links=self._links,
+            links=self.links,
             stop=self.email_stop(control),
             step_up=step_up,
-            notices=self._notices,
+            notices=self.notices,
             mails=self._adapters.counters.mail_throttle,
             audit=self._adapters.stores.audit,
             even=self._even,
@@ -139,11 +144,11 @@ class AccountParts:
             users=self._adapters.stores.users,
             credentials=self._adapters.stores.credentials,
             invites=self._adapters.stores.invites,
-            links=self._links,
+            links=self.links,
             rules=self._rules,
             hasher=self._adapters.hasher,
             policy=self._policy,
-            notices=self._notices,
+            notices=self.notices,
             mails=self._adapters.counters.mail_throttle,
             audit=self._adapters.stores.audit,
             even=self._even,

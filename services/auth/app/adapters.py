@@ -10,6 +10,7 @@ from libs.chassis.audit.opening import open_audit
 from libs.chassis.audit.reading import MongoAuditReader
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Health, bus_check
+from libs.chassis.lease import MongoLease
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.redis import open_redis
@@ -26,12 +27,14 @@ from services.auth.cache import (
     ThrottleKeys,
 )
 from services.auth.consumers import worker
-from services.auth.domain import BlindIndex
 from services.auth.ports import (
     CeremonyRepository,
     CredentialRepository,
+    DeletionQueue,
+    ErasureRepository,
     GuessThrottle,
     InviteRepository,
+    Lease,
     LinkRepository,
     LogoutRepository,
     MailThrottle,
@@ -53,6 +56,8 @@ from services.auth.repository import (
     EmailVault,
     MongoCeremonyRepository,
     MongoCredentialRepository,
+    MongoDeletionQueue,
+    MongoErasureRepository,
     MongoInviteRepository,
     MongoLinkRepository,
     MongoLogoutRepository,
@@ -68,6 +73,7 @@ from services.auth.repository import (
     MongoSessionRepository,
     MongoUserRegister,
     MongoUserRepository,
+    blind_index,
 )
 from services.auth.service import PasswordHasher, PasswordLists
 from services.auth.settings import AuthSettings
@@ -109,6 +115,14 @@ class ProfileStores:
 
 
 @dataclass(frozen=True, kw_only=True)
+class DeletionStores:
+    """What is kept of accounts that are to go, and of those that are gone."""
+
+    queue: DeletionQueue
+    erasures: ErasureRepository
+
+
+@dataclass(frozen=True, kw_only=True)
 class Stores:
     """What is kept in the database."""
 
@@ -126,6 +140,7 @@ class Stores:
     profiles: ProfileStores
     register: UserRegister
     roles: RoleRepository
+    deletions: DeletionStores
     audit: AuditTrail
     audit_reader: AuditReader
 
@@ -149,6 +164,7 @@ class Adapters:
     password_lists: PasswordLists
     stores: Stores
     counters: Counters
+    erasing_lease: Lease
 
 
 async def open_adapters(
@@ -173,6 +189,7 @@ async def open_adapters(
         stores=await _stores(database, ring, audit),
         password_lists=stack.enter_context(PasswordLists()),
         counters=_counters(redis, ring, settings),
+        erasing_lease=MongoLease(database, "erasing", settings.instance_id),
     )
 
 
@@ -194,8 +211,16 @@ async def _stores(database: "Database", ring: KeyRing, audit: AuditTrail) -> Sto
         identities=await _identity_stores(database, ring),
         register=await _indexed(MongoUserRegister(database, users)),
         roles=MongoRoleRepository(database),
+        deletions=await _deletion_stores(database, ring),
         audit=audit,
         audit_reader=MongoAuditReader(database),
+    )
+
+
+async def _deletion_stores(database: "Database", ring: KeyRing) -> DeletionStores:
+    return DeletionStores(
+        queue=await _indexed(MongoDeletionQueue(database)),
+        erasures=await _indexed(MongoErasureRepository(database, ring)),
     )
 
 
@@ -229,12 +254,6 @@ def _counters(redis: "Redis", ring: KeyRing, settings: AuthSettings) -> Counters
             redis, keys, hourly_limit=settings.account_mails_per_hour
         ),
     )
-
-
-def blind_index(ring: KeyRing, purpose: str) -> BlindIndex:
-    """Return an index under keys derived from every key of a ring."""
-    keys = {key_id: ring.key(key_id) for key_id in ring.key_ids}
-    return BlindIndex(current_id=ring.current_id, keys=keys, purpose=purpose)
 
 
 def _hasher(settings: AuthSettings) -> PasswordHasher:

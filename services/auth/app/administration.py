@@ -7,6 +7,7 @@ from services.auth.service import (
     AccountAdministration,
     AccountLookup,
     Acts,
+    AdminGuard,
     Appointment,
     Authority,
     Bots,
@@ -32,9 +33,8 @@ def administration_state(
     notice: SecondFactorNotice,
 ) -> AdministrationState:
     """Return the part of the state that administrators' routes use."""
-    stores, control = adapters.stores, entrance.control
-    authority = Authority(stores.users, stores.roles, step_up)
-    acts = Acts(adapters.bus, stores.users, authority, stores.audit)
+    control = entrance.control
+    acts = acts_of(adapters, step_up)
     return AdministrationState(
         administration=_administration(adapters, acts, control),
         lookup=_lookup(adapters, acts, control),
@@ -47,13 +47,20 @@ def administration_state(
     )
 
 
+def acts_of(adapters: Adapters, step_up: StepUp) -> Acts:
+    """Return the frame of administrative acts."""
+    stores = adapters.stores
+    authority = Authority(stores.users, stores.roles, step_up)
+    return Acts(adapters.bus, stores.users, authority, stores.audit)
+
+
 def _administration(
     adapters: Adapters, acts: Acts, control: SessionControl
 ) -> AccountAdministration:
     return AccountAdministration(
         acts=acts,
         users=adapters.stores.users,
-        register=adapters.stores.register,
+        admins=AdminGuard(adapters.stores.register),
         roles=adapters.stores.roles,
         control=control,
         clock=adapters.clock,
@@ -109,6 +116,7 @@ def _bots(adapters: Adapters, acts: Acts, tokens: PersonalTokens) -> Bots:
         authority=acts.authority,
         users=adapters.stores.users,
         register=adapters.stores.register,
+        erasures=adapters.stores.deletions.erasures,
         tokens=tokens,
         clock=adapters.clock,
     )

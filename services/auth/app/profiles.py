@@ -8,7 +8,9 @@ from services.auth.service import Avatars, OwnPreferences, Profiles
 def profile_state(adapters: Adapters) -> ProfileState:
     """Return the part of the routes' state that is about profiles."""
     stores = adapters.stores
-    profiles = Profiles(adapters.bus, stores.users, adapters.clock)
+    profiles = Profiles(
+        adapters.bus, stores.users, stores.deletions.erasures, adapters.clock
+    )
     return ProfileState(
         profiles=profiles,
         avatars=Avatars(profiles, stores.profiles.pictures),

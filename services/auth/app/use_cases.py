@@ -5,6 +5,7 @@ from services.auth.api import AuthState
 from services.auth.app.accounts import AccountParts
 from services.auth.app.adapters import Adapters
 from services.auth.app.administration import administration_state
+from services.auth.app.deletion import deletion_cancel, deletion_state
 from services.auth.app.personal_tokens import personal_tokens
 from services.auth.app.profiles import profile_state
 from services.auth.app.providers import (
@@ -17,6 +18,7 @@ from services.auth.domain import SecondFactorPolicy
 from services.auth.repository import FileSigningKeys
 from services.auth.service import (
     AccessTokens,
+    DeletionCancel,
     Entrance,
     PasswordPolicy,
     RefreshTokens,
@@ -36,18 +38,17 @@ def auth_state(
     settings: AuthSettings, adapters: Adapters, configured: ConfiguredProviders
 ) -> AuthState:
     """Put the use cases together over any adapters; reads key files only."""
-    access = _access_tokens(settings, adapters)
-    refresh = RefreshTokens(WatchedKeyRing(settings.refresh_keys_file))
     control = _session_control(adapters)
     required = _second_factor_policies(settings, adapters)
-    entrance = _entrance(adapters, control, access, refresh, required)
-    step_up = StepUp(adapters.stores.sessions, adapters.clock)
     policy = PasswordPolicy(adapters.password_lists, required.binds)
     transport = _transport(settings)
+    accounts = AccountParts(settings, adapters, policy, transport)
+    cancelling = deletion_cancel(adapters, accounts.notices)
+    entrance = _entrance(settings, adapters, control, required, cancelling)
+    step_up = StepUp(adapters.stores.sessions, adapters.clock)
     factors = second_factor_state(settings, adapters, entrance, step_up)
     again = factors["reauthentication"]
     parts = ProviderParts(adapters, configured, entrance, step_up, again, transport)
-    accounts = AccountParts(settings, adapters, policy, transport)
     notice = SecondFactorNotice(transport)
     tokens = personal_tokens(settings, adapters, entrance, step_up)
     return AuthState(
@@ -55,7 +56,7 @@ def auth_state(
         step_up=step_up,
         renewal=_renewal(adapters, entrance),
         session_control=control,
-        access_tokens=access,
+        access_tokens=entrance.access,
         public_origin=settings.public_url,
         **profile_state(adapters),
         **accounts.state(control, step_up),
@@ -64,6 +65,7 @@ def auth_state(
         **administration_state(
             adapters, entrance, accounts, step_up, tokens, notice=notice
         ),
+        **deletion_state(settings, adapters, accounts, control, step_up),
         **factors,
     )
 
@@ -131,25 +133,25 @@ def _sign_in(adapters: Adapters, entrance: Entrance) -> SignIn:
 
 
 def _entrance(
+    settings: AuthSettings,
     adapters: Adapters,
     control: SessionControl,
-    access: AccessTokens,
-    refresh: RefreshTokens,
-    policy: SecondFactorPolicies,
+    policies: SecondFactorPolicies,
+    cancelling: DeletionCancel,
 ) -> Entrance:
+    stores = adapters.stores
+    gate = SecondFactorGate(
+        stores.second_factors, stores.pending_sign_ins, policies, adapters.clock
+    )
     return Entrance(
         bus=adapters.bus,
-        users=adapters.stores.users,
-        sessions=adapters.stores.sessions,
+        users=stores.users,
+        sessions=stores.sessions,
         control=control,
-        access=access,
-        refresh_tokens=refresh,
-        audit=adapters.stores.audit,
-        gate=SecondFactorGate(
-            adapters.stores.second_factors,
-            adapters.stores.pending_sign_ins,
-            policy,
-            adapters.clock,
-        ),
+        access=_access_tokens(settings, adapters),
+        refresh_tokens=RefreshTokens(WatchedKeyRing(settings.refresh_keys_file)),
+        audit=stores.audit,
+        gate=gate,
+        cancelling=cancelling,
         clock=adapters.clock,
     )

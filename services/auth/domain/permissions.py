@@ -45,6 +45,7 @@ class Permission(StrEnum):
     READ_USERS = "users.read"
     SUSPEND_USERS = "users.suspend"
     DEACTIVATE_USERS = "users.deactivate"
+    DELETE_USERS = "users.delete"
     CHANGE_ROLES = "users.change_roles"
     RESET_PASSWORDS = "users.reset_password"  # pragma: allowlist secret
     RESET_FACTORS = "users.reset_factors"

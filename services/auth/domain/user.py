@@ -6,6 +6,7 @@ from typing import Any
 
 from libs.kernel import UserId
 from services.auth.domain.address import EmailAddress
+from services.auth.domain.permissions import Role
 from services.auth.domain.status import UserStatus, check_transition
 
 
@@ -34,6 +35,7 @@ class User:
         verified_at: When the owner of the address confirmed it.
         is_bot: Made by an administrator for a program; it has personal tokens alone.
         owner_id: Who made the bot and answers for it; None for a person.
+        deletion_due_at: When it is erased; None unless that was asked for.
     """
 
     user_id: UserId
@@ -52,6 +54,7 @@ class User:
     verified_at: datetime | None = None
     is_bot: bool = False
     owner_id: UserId | None = None
+    deletion_due_at: datetime | None = None
 
     @property
     def may_sign_in(self) -> bool:
@@ -64,9 +67,19 @@ class User:
         return self.may_sign_in and not self.is_bot
 
     @property
+    def administrates(self) -> bool:
+        """Whether it is an active admin's account that stays."""
+        is_admin = Role.ADMIN in self.roles
+        return is_admin and self.may_sign_in and self.deletion_due_at is None
+
+    @property
     def is_visible(self) -> bool:
         """Whether others see the profile; a suspended author keeps a name."""
         return self.status not in (UserStatus.PENDING, UserStatus.DELETED)
+
+    def is_due(self, at: datetime) -> bool:
+        """Whether its grace is over: nothing brings it back then."""
+        return self.deletion_due_at is not None and self.deletion_due_at <= at
 
     def changed(self, at: datetime, **fields: Any) -> "User":  # noqa: ANN401 - User's own fields
         """Return the next revision with these fields changed."""
@@ -81,11 +94,12 @@ class User:
         return self.changed(at, status=check_transition(self.status, status))
 
     def activated(self, registration: Registration, at: datetime) -> "User":
-        """Return the account after its owner confirmed the address."""
+        """Return the account after its owner confirmed the address; it stays."""
         return self.changed(
             at,
             status=check_transition(self.status, UserStatus.ACTIVE),
             display_name=registration.display_name,
             locale=registration.locale,
             verified_at=at,
+            deletion_due_at=None,
         )

@@ -9,6 +9,7 @@ from argparse import ArgumentParser
 from libs.chassis.audit.command import add_audit_command
 from libs.chassis.commands import run_command
 from services.auth.operations.admins import add_admin_command
+from services.auth.operations.erasures import add_erasures_command
 from services.auth.operations.keys import add_keys_command
 from services.auth.settings import AuthSettings
 
@@ -24,5 +25,6 @@ def main(argv: list[str]) -> int:
     commands = parser.add_subparsers(required=True)
     add_admin_command(commands)
     add_audit_command(commands)
+    add_erasures_command(commands)
     add_keys_command(commands)
     return run_command(parser, AuthSettings, argv)

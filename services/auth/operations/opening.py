@@ -11,7 +11,11 @@ from libs.crypto import KeyRing
 from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import new_id
-from services.auth.repository import EmailVault, MongoUserRepository
+from services.auth.repository import (
+    EmailVault,
+    MongoErasureRepository,
+    MongoUserRepository,
+)
 from services.auth.settings import AuthSettings
 
 if TYPE_CHECKING:  # the driver stays in the adapters; this is its name alone
@@ -25,6 +29,7 @@ class Opened:
     database: "AsyncDatabase[dict[str, Any]]"
     bus: EventBus
     users: MongoUserRepository
+    erasures: MongoErasureRepository
 
 
 @asynccontextmanager
@@ -37,4 +42,6 @@ async def open_stores(settings: AuthSettings) -> AsyncIterator[Opened]:
         open_mongo(settings) as database,
         open_bus(bus_settings(own), database) as bus,
     ):
-        yield Opened(database, bus, MongoUserRepository(database, EmailVault(ring)))
+        users = MongoUserRepository(database, EmailVault(ring))
+        erasures = MongoErasureRepository(database, ring)
+        yield Opened(database, bus, users, erasures)

@@ -2,6 +2,11 @@
 
 from services.auth.ports.administration import RoleRepository, UserRegister
 from services.auth.ports.database import DatabaseSession
+from services.auth.ports.erasures import (
+    DeletionQueue,
+    ErasureRepository,
+    Lease,
+)
 from services.auth.ports.keys import AccessTokenKeys
 from services.auth.ports.links import InviteRepository, LinkRepository
 from services.auth.ports.people import (
@@ -36,8 +41,11 @@ __all__ = [
     "CeremonyRepository",
     "CredentialRepository",
     "DatabaseSession",
+    "DeletionQueue",
+    "ErasureRepository",
     "GuessThrottle",
     "InviteRepository",
+    "Lease",
     "LinkRepository",
     "LogoutRepository",
     "MailThrottle",

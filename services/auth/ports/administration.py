@@ -18,7 +18,7 @@ class UserRegister(Protocol):
         ...
 
     async def has_other_admin(self, user_id: UserId, session: DatabaseSession) -> bool:
-        """Tell whether there is an active admin besides this user.
+        """Tell whether an active admin stays besides this user.
 
         Transactions that ask wait for each other, so that two that each take one of
         two admins away cannot both be told yes.

@@ -68,6 +68,12 @@ class InviteRepository(Protocol):
         """Remove an invitation; False if it was gone."""
         ...
 
+    async def remove_of(
+        self, inviter_id: UserId, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Remove all invitations of somebody, expired or not; return their ids."""
+        ...
+
     async def list_waiting(
         self, *, inviter_id: UserId | None, at: datetime, after: str | None, limit: int
     ) -> Sequence[Invite]:

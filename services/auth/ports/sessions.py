@@ -64,6 +64,16 @@ class SessionRepository(Protocol):
         """
         ...
 
+    async def forget(
+        self, user_id: UserId, *, ended_before: datetime, session: DatabaseSession
+    ) -> None:
+        """Erase a user's sessions, all of which have ended.
+
+        Those that ended later stay without device, address and provider until nobody
+        asks for them any more: their ids are how others learn that they ended.
+        """
+        ...
+
 
 class RevocationAnnouncer(Protocol):
     """The fast way of telling that a session is over; the event is the sure one."""

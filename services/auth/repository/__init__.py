@@ -3,13 +3,21 @@
 One contract test proves both: tests/integration/auth/test_repository_contract.py.
 """
 
+from services.auth.repository.blind_index import blind_index
 from services.auth.repository.ceremonies import MongoCeremonyRepository
 from services.auth.repository.email_vault import EmailVault
+from services.auth.repository.erasures import (
+    MongoDeletionQueue,
+    MongoErasureRepository,
+)
 from services.auth.repository.links import MongoInviteRepository, MongoLinkRepository
 from services.auth.repository.memory import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,
+    MemoryDeletionQueue,
+    MemoryErasureRepository,
     MemoryInviteRepository,
+    MemoryLease,
     MemoryLinkRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
@@ -51,7 +59,10 @@ __all__ = [
     "FileSigningKeys",
     "MemoryCeremonyRepository",
     "MemoryCredentialRepository",
+    "MemoryDeletionQueue",
+    "MemoryErasureRepository",
     "MemoryInviteRepository",
+    "MemoryLease",
     "MemoryLinkRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",
@@ -68,6 +79,8 @@ __all__ = [
     "MemoryUserRepository",
     "MongoCeremonyRepository",
     "MongoCredentialRepository",
+    "MongoDeletionQueue",
+    "MongoErasureRepository",
     "MongoInviteRepository",
     "MongoLinkRepository",
     "MongoLogoutRepository",
@@ -83,4 +96,5 @@ __all__ = [
     "MongoSessionRepository",
     "MongoUserRegister",
     "MongoUserRepository",
+    "blind_index",
 ]

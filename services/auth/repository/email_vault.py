@@ -5,6 +5,7 @@ from typing import Any
 from libs.crypto import FieldSealer, KeyRing, Sealed
 from libs.kernel import UserId
 from services.auth.domain import BlindIndex, EmailAddress
+from services.auth.repository.blind_index import blind_index
 
 
 class EmailVault:
@@ -17,9 +18,7 @@ class EmailVault:
     @property
     def _index(self) -> BlindIndex:
         """The index over the keys of now: the ring may follow its file (SE-1)."""
-        current_id = self._ring.current_id
-        keys = {key_id: self._ring.key(key_id) for key_id in self._ring.key_ids}
-        return BlindIndex(current_id=current_id, keys=keys, purpose="email")
+        return blind_index(self._ring, "email")
 
     def seal(self, email: EmailAddress, kind: str, owner_id: str) -> dict[str, Any]:
         """Return the document field of an address that is only to be read back.

@@ -159,6 +159,17 @@ class MongoInviteRepository:
             result = await self._invites.delete_one({"_id": invite_id}, session=session)
         return result.deleted_count == 1
 
+    async def remove_of(
+        self, inviter_id: UserId, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Remove all invitations of somebody; return their ids."""
+        query = {"inviter_id": inviter_id}
+        with driver_errors(session):
+            cursor = self._invites.find(query, {"_id": True}, session=session)
+            ids = [str(document["_id"]) async for document in cursor]
+            await self._invites.delete_many(query, session=session)
+        return ids
+
     async def list_waiting(
         self, *, inviter_id: UserId | None, at: datetime, after: str | None, limit: int
     ) -> Sequence[Invite]:

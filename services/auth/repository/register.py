@@ -64,6 +64,7 @@ class MongoUserRegister:
             "_id": {"$ne": user_id},
             "roles": Role.ADMIN.value,
             "status": Status.ACTIVE.value,
+            "deletion_due_at": None,
         }
         with driver_errors(session):
             await self._guards.update_one(

@@ -15,6 +15,14 @@ from services.auth.ports import DatabaseSession
 Document = dict[str, Any]
 
 _KEPT_AFTER_END = timedelta(days=7)
+_KEPT_OF_THE_GONE_MS = 60 * 60 * 1000
+_NOTHING_TOLD: Document = {
+    "device_name": "",
+    "client_address": "",
+    "provider_id": "",
+    "provider_session_hash": "",
+    "purge_at": {"$add": ["$revoked_at", _KEPT_OF_THE_GONE_MS]},
+}
 
 
 class MongoSessionRepository:
@@ -125,6 +133,20 @@ class MongoSessionRepository:
         with driver_errors(None):
             cursor = self._sessions.find(query).sort(order).limit(limit)
             return [_session(document) async for document in cursor]
+
+    async def forget(
+        self, user_id: UserId, *, ended_before: datetime, session: DatabaseSession
+    ) -> None:
+        """Erase a user's ended sessions; see `SessionRepository.forget`."""
+        own: Document = {"user_id": user_id}
+        asked_for = {**own, "revoked_at": {"$gte": ended_before}}
+        with driver_errors(session):
+            await self._sessions.update_many(
+                asked_for, [{"$set": _NOTHING_TOLD}], session=session
+            )
+            await self._sessions.delete_many(
+                {**own, "$nor": [asked_for]}, session=session
+            )
 
     async def _replace(
         self, changed: Session, condition: Document, session: DatabaseSession

@@ -164,6 +164,7 @@ class MongoUserRepository:
             "verified_at": user.verified_at,
             "is_bot": user.is_bot,
             "owner_id": user.owner_id,
+            "deletion_due_at": user.deletion_due_at,
             **self._vault.fields(user.user_id, user.email),
         }
 
@@ -187,6 +188,7 @@ class MongoUserRepository:
             # Accounts from before there were bots have neither.
             is_bot=document.get("is_bot", False),
             owner_id=document.get("owner_id"),
+            deletion_due_at=document.get("deletion_due_at"),
         )
 
 

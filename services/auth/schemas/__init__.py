@@ -25,6 +25,11 @@ from services.auth.schemas.administration import (
     SecondFactorPolicyResponse,
 )
 from services.auth.schemas.bots import BotRequest, BotTokenRequest
+from services.auth.schemas.deletion import (
+    DeletionRequest,
+    DeletionResponse,
+    ErasureResponse,
+)
 from services.auth.schemas.invites import (
     AcceptInviteRequest,
     InviteRequest,
@@ -103,10 +108,13 @@ __all__ = [
     "BotTokenRequest",
     "ChangedSessionsResponse",
     "CodeRequest",
+    "DeletionRequest",
+    "DeletionResponse",
     "EmailLookupRequest",
     "EndSessionsRequest",
     "EndedSessionsResponse",
     "EnrolledResponse",
+    "ErasureResponse",
     "ExchangeRequest",
     "FinishRequest",
     "HandleRequest",

@@ -98,6 +98,7 @@ class ListedUserResponse(ResponseModel):
     owner_id: UserId | None = Field(description="Who made the bot; none for people.")
     created_at: datetime
     updated_at: datetime
+    deletion_due_at: datetime | None
 
     @classmethod
     def of(cls, user: User) -> "ListedUserResponse":
@@ -112,6 +113,7 @@ class ListedUserResponse(ResponseModel):
             owner_id=user.owner_id,
             created_at=user.created_at,
             updated_at=user.updated_at,
+            deletion_due_at=user.deletion_due_at,
         )
 
 

@@ -15,14 +15,23 @@ from services.auth.service.avatars import Avatars
 from services.auth.service.bots import Bots
 from services.auth.service.ceremonies import Ceremonies
 from services.auth.service.custom_roles import CustomRoles
+from services.auth.service.deletion import AccountDeletion
+from services.auth.service.deletion_cancel import DeletionCancel
 from services.auth.service.email_change import EmailChange
 from services.auth.service.email_stop import EmailStop
 from services.auth.service.enrolment_sign_in import EnrolledSignIn, EnrolmentSignIn
 from services.auth.service.entrance import Entered, Entrance
+from services.auth.service.erasing import AccountEraser, ErasedParts
+from services.auth.service.erasure_report import (
+    ErasurePage,
+    ErasureReport,
+    ErasureRetelling,
+)
 from services.auth.service.evenness import EvenAnswers
 from services.auth.service.factor_reset import FactorReset
 from services.auth.service.guesses import counted
 from services.auth.service.invitations import Invitations, InvitePage
+from services.auth.service.last_admin import AdminGuard
 from services.auth.service.links import OneTimeLinks
 from services.auth.service.lookup import AccountLookup, AuditPage
 from services.auth.service.notices import AccountNotices
@@ -94,11 +103,14 @@ __all__ = [
     "SUSPEND",
     "AccessTokens",
     "AccountAdministration",
+    "AccountDeletion",
+    "AccountEraser",
     "AccountLookup",
     "AccountNotices",
     "AccountRegistration",
     "Acts",
     "AddedPasskey",
+    "AdminGuard",
     "Answer",
     "Appointment",
     "Arrival",
@@ -108,6 +120,7 @@ __all__ = [
     "Bots",
     "Ceremonies",
     "CustomRoles",
+    "DeletionCancel",
     "Departure",
     "EmailChange",
     "EmailStop",
@@ -115,6 +128,10 @@ __all__ = [
     "EnrolmentSignIn",
     "Entered",
     "Entrance",
+    "ErasedParts",
+    "ErasurePage",
+    "ErasureReport",
+    "ErasureRetelling",
     "EvenAnswers",
     "FactorChange",
     "FactorOverview",

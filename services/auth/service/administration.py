@@ -3,13 +3,11 @@
 from dataclasses import dataclass
 from typing import Final
 
-from libs.events import Transaction
 from libs.events.catalog import UserSuspended
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     Actor,
     GuestPromotionError,
-    LastAdminError,
     Permission,
     RevokeReason,
     Role,
@@ -25,8 +23,9 @@ from services.auth.domain import (
     custom_names,
     standing_of,
 )
-from services.auth.ports import RoleRepository, UserRegister, UserRepository
+from services.auth.ports import RoleRepository, UserRepository
 from services.auth.service.acts import Acts, Order, Scene
+from services.auth.service.last_admin import AdminGuard
 from services.auth.service.profiles import user_updated
 from services.auth.service.sessions import SessionControl
 
@@ -79,7 +78,7 @@ class AccountAdministration:
 
     acts: Acts
     users: UserRepository
-    register: UserRegister
+    admins: AdminGuard
     roles: RoleRepository
     control: SessionControl
     clock: Clock
@@ -106,7 +105,7 @@ class AccountAdministration:
             if target.status not in act.before:
                 raise StatusRefusedError(target.status, act.after)
             moved = target.moved(act.after, self.clock.now())
-            await self._require_admin_left(target, moved, scene.transaction)
+            await self.admins.require_left(target, moved, scene.transaction.session)
             return moved, await self._store_status(moved, scene)
 
         order = Order(actor, act.permission, act.action, user_id, reason)
@@ -140,7 +139,7 @@ class AccountAdministration:
             if target.roles == wanted:
                 return target, []
             changed = target.changed(self.clock.now(), roles=wanted)
-            await self._require_admin_left(target, changed, scene.transaction)
+            await self.admins.require_left(target, changed, scene.transaction.session)
             lost = scene.target_standing.permissions - standing.permissions
             return changed, await self._store_roles(changed, scene, is_loss=bool(lost))
 
@@ -203,15 +202,6 @@ class AccountAdministration:
             raise RolesInvalidError("unknown")
         return standing_of(scene.target.user_id, wanted, custom)
 
-    async def _require_admin_left(
-        self, before: User, after: User, transaction: Transaction
-    ) -> None:
-        if not _administrates(before) or _administrates(after):
-            return
-        session = transaction.session
-        if not await self.register.has_other_admin(before.user_id, session):
-            raise LastAdminError
-
     async def _store_status(self, moved: User, scene: Scene) -> list[Session]:
         await self.users.update(moved, scene.transaction.session)
         scene.transaction.publish(
@@ -242,10 +232,6 @@ class AccountAdministration:
             reason,
             actor_id=scene.acting.user_id,
         )
-
-
-def _administrates(user: User) -> bool:
-    return user.may_sign_in and Role.ADMIN in user.roles
 
 
 def _require_grantable(

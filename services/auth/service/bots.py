@@ -13,6 +13,7 @@ from services.auth.domain import (
     Actor,
     BotMissingError,
     BotWish,
+    HandleTakenError,
     Permission,
     PersonalTokenMissingError,
     RevokeReason,
@@ -24,7 +25,7 @@ from services.auth.domain import (
     check_bot_scopes,
     new_bot,
 )
-from services.auth.ports import UserRegister, UserRepository
+from services.auth.ports import ErasureRepository, UserRegister, UserRepository
 from services.auth.service.acts import Acts, Order, Scene
 from services.auth.service.authority import Authority
 from services.auth.service.personal_tokens import (
@@ -46,6 +47,7 @@ class Bots:
     authority: Authority
     users: UserRepository
     register: UserRegister
+    erasures: ErasureRepository
     tokens: PersonalTokens
     clock: Clock
 
@@ -54,7 +56,7 @@ class Bots:
 
         Raises:
             DisplayNameInvalidError, HandleInvalidError: See the rules of profiles.
-            HandleTakenError: Somebody has the handle.
+            HandleTakenError: Somebody has the handle, or had it until their deletion.
             RolesInvalidError: It was to be more than a member.
             GrantTooHighError: It was to be more than its maker (AZ-7).
             AppError: See `Acts.run`.
@@ -75,6 +77,7 @@ class Bots:
             acting.require_cover(role, PERMISSIONS[role])
             # The second revision is the one that tells the handle.
             bot = made.changed(made.created_at)
+            await self._require_free(bot.handle, transaction)
             await self.users.add(bot, transaction.session)
             transaction.publish(_created(made))
             transaction.publish(user_updated(bot))
@@ -89,6 +92,11 @@ class Bots:
             {"role": wish.role},
         )
         return await self.acts.run(order, add)
+
+    async def _require_free(self, handle: str | None, transaction: Transaction) -> None:
+        session = transaction.session
+        if handle and await self.erasures.has_handle(handle, session):
+            raise HandleTakenError
 
     async def all(self, actor: Actor, *, after: str | None, limit: int) -> UserPage:
         """Return the bots of any status, in the order of their ids.

@@ -27,6 +27,7 @@ from services.auth.domain import (
     clean_device_name,
 )
 from services.auth.ports import SessionRepository, UserRepository
+from services.auth.service.deletion_cancel import DeletionCancel
 from services.auth.service.second_factor_gate import (
     SecondFactorGate,
     SecondFactorRequired,
@@ -64,6 +65,7 @@ class Entrance:
     refresh_tokens: RefreshTokens
     audit: AuditTrail
     gate: SecondFactorGate
+    cancelling: DeletionCancel
     clock: Clock
 
     async def enter(
@@ -91,7 +93,8 @@ class Entrance:
         Raises:
             CredentialsInvalidError: The account stopped being active meanwhile.
 
-        Emits: session.started; session.revoked for the oldest beyond 20.
+        Emits: session.started; session.revoked for the oldest beyond 20;
+            account.deletion_cancelled where the owner comes back in time.
         """
 
         async def begin(transaction: Transaction) -> Started | SecondFactorRequired:
@@ -183,6 +186,7 @@ class Entrance:
         current = await self.users.pin(user.user_id, transaction.session)
         if current is None or not current.may_have_sessions:
             raise CredentialsInvalidError
+        current = await self.cancelling.by_sign_in(transaction, current, device)
         crowded_out = await self._store(started, transaction)
         signed_in = SignedIn.issue(self.access, current, started, token)
         return Started(signed_in, crowded_out)

@@ -8,6 +8,7 @@ from libs.events import EventBus, Transaction
 from libs.events.catalog import UserUpdated
 from libs.kernel import Clock, UserId
 from services.auth.domain import (
+    HandleTakenError,
     Picture,
     User,
     UserMissingError,
@@ -18,7 +19,7 @@ from services.auth.domain import (
     check_time_zone,
     search_key,
 )
-from services.auth.ports import UserRepository
+from services.auth.ports import ErasureRepository, UserRepository
 
 Check: TypeAlias = Callable[[Transaction], Awaitable[None]]
 """Raises where a change may not be."""
@@ -67,6 +68,7 @@ class Profiles:
 
     bus: EventBus
     users: UserRepository
+    erasures: ErasureRepository
     clock: Clock
 
     async def get_own(self, user_id: UserId) -> User:
@@ -96,16 +98,23 @@ class Profiles:
         return await self.change(user_id, change.checked())
 
     async def set_handle(self, user_id: UserId, handle: str) -> User:
-        """Take a handle; the one before is free at once.
+        """Take a handle; the one before is free at once, one of the deleted never.
 
         Raises:
             HandleInvalidError: It breaks the pattern or is reserved.
-            HandleTakenError: Somebody else has it.
+            HandleTakenError: Somebody else has it, or had it until their deletion:
+                who reads an old mention must not take it for somebody new.
             UserMissingError: The account is gone.
 
         Emits: user.updated.
         """
-        return await self.change(user_id, {"handle": check_handle(handle)})
+        wanted = check_handle(handle)
+
+        async def require_free(transaction: Transaction) -> None:
+            if await self.erasures.has_handle(wanted, transaction.session):
+                raise HandleTakenError
+
+        return await self.change(user_id, {"handle": wanted}, require_free)
 
     async def find_by_handle(self, handle: str) -> UserPage:
         """Return the user with exactly this handle, or nobody."""

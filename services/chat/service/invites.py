@@ -28,6 +28,7 @@ from services.chat.ports import (
     InviteRepository,
     MessageWriter,
     Session,
+    UserRepository,
 )
 from services.chat.service.access import require_access
 from services.chat.service.conversations import Membership
@@ -44,6 +45,7 @@ class Invites:
         bus: Opens transactions.
         repository: Conversations and members.
         invites: Where they are kept.
+        users: Tells whether a link's maker is suspended or gone.
         changes: Brings in who accepts.
         writer: Told when membership moved.
         rates: How often a user makes and tries links.
@@ -57,6 +59,7 @@ class Invites:
         bus: EventBus,
         repository: ConversationRepository,
         invites: InviteRepository,
+        users: UserRepository,
         *,
         changes: MembershipChanges,
         writer: MessageWriter,
@@ -68,6 +71,7 @@ class Invites:
         self._bus = bus
         self._repository = repository
         self._invites = invites
+        self._users = users
         self._changes = changes
         self._writer = writer
         self._rates = rates
@@ -177,8 +181,8 @@ class Invites:
     async def accept(self, user_id: UserId, token: str) -> Membership:
         """Come in by a link; a member stays as is, and takes no use.
 
-        A link is worth what whoever made it may do now: if they have left, or may
-        not bring in anybody any more, it is as if it were not there.
+        A link is worth what whoever made it may do now: if they have left, are
+        suspended, or may not bring in anybody any more, it is as if it were not there.
 
         Raises:
             InviteNotFoundError: Foreign, expired, used up, revoked; or it leads to
@@ -243,6 +247,9 @@ class Invites:
 
     async def _opened_by(self, invite: Invite, session: Session) -> Conversation:
         """Return where an invite leads, if its maker could bring somebody in now."""
+        maker_now = await self._users.get(invite.created_by, session=session)
+        if maker_now is not None and (maker_now.is_suspended or maker_now.is_deleted):
+            raise InviteNotFoundError  # SR-6
         try:
             conversation, maker = await require_access(
                 self._repository,

@@ -119,6 +119,7 @@ def _invites(moving: _Moving) -> Invites:
         outside.bus,
         outside.conversations,
         outside.records.invites,
+        outside.users,
         changes=moving.changes,
         writer=outside.writer,
         rates=moving.rates,

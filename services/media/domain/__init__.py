@@ -13,6 +13,7 @@ from services.media.domain.access import (
 from services.media.domain.content import ContentInspector, Inspection
 from services.media.domain.document import (
     RENDITION_NAMES,
+    UNSHARED,
     Document,
     DocumentStatus,
     Rendition,
@@ -46,6 +47,7 @@ from services.media.domain.types import (
 __all__ = [
     "OCTET_STREAM",
     "RENDITION_NAMES",
+    "UNSHARED",
     "ContentInspector",
     "ContentTypeMismatchError",
     "Document",

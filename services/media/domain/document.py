@@ -36,6 +36,9 @@ _NEXT = {
 }
 
 
+UNSHARED = (DocumentStatus.UPLOADING, DocumentStatus.REJECTED)
+"""In these nobody but the owner has anything of a document, wherever it lives."""
+
 RENDITION_NAMES = ("thumbnail", "preview")
 """Every rendition a document can have."""
 

@@ -11,17 +11,19 @@ from typing import Any
 from pymongo import UpdateOne
 from pymongo.asynchronous.database import AsyncDatabase
 
+from libs.chassis.mongo import map_mongo_errors
 from services.media.domain import Membership, MembershipChange, Scope, ScopeChange
 from services.media.ports import Session
 
 
 class MongoAccessRepository:
-    """The `AccessRepository` on ``members``, ``scopes`` and ``avatars``."""
+    """The `AccessRepository`: ``members``, ``scopes``, ``avatars`` and ``people``."""
 
     def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
         self._members = database["members"]
         self._scopes = database["scopes"]
         self._avatars = database["avatars"]
+        self._people = database["people"]
 
     async def ensure_indexes(self) -> None:
         """Make collections and indexes: no transaction should have to."""
@@ -72,6 +74,35 @@ class MongoAccessRepository:
         """Tell whether a user shows this document as their picture."""
         row = await self._avatars.find_one({"_id": user_id, "document_id": document_id})
         return row is not None
+
+    async def put_suspension(
+        self,
+        user_id: str,
+        revision: int,
+        *,
+        is_suspended: bool,
+        session: Session | None = None,
+    ) -> None:
+        """Take over whether a person is kept out; an older revision is skipped."""
+        told = {"is_suspended": is_suspended, "revision": revision}
+        changed = {"$mergeObjects": ["$$ROOT", {"_id": user_id, **told}]}
+        newer = {"$cond": [_is_newer(revision), changed, "$$ROOT"]}
+        await self._people.update_one(
+            {"_id": user_id}, [{"$replaceWith": newer}], upsert=True, session=session
+        )
+
+    async def put_deletion(self, user_id: str, revision: int) -> None:
+        """Keep that a person is gone, and that they show no picture."""
+        with map_mongo_errors():
+            await self._people.update_one(
+                {"_id": user_id}, {"$set": {"is_deleted": True}}, upsert=True
+            )
+            await self.put_avatar(user_id, None, revision)
+
+    async def is_barred(self, user_id: str) -> bool:
+        """Tell whether a person is suspended or gone."""
+        found = await self._people.find_one({"_id": user_id}) or {}
+        return bool(found.get("is_suspended") or found.get("is_deleted"))
 
     async def membership(self, scope: Scope, user_id: str) -> Membership | None:
         """Return what somebody is in a home; None: nothing, or it is deleted."""

@@ -10,10 +10,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 from libs.crypto.fields import FieldSealer
 from libs.crypto.sealed import Sealed
 from services.media.domain import (
+    UNSHARED,
     Document,
     DocumentStatus,
     Rendition,
     Scope,
+    private_scope,
     quarantine_key,
 )
 from services.media.ports import Leftover, Session
@@ -100,6 +102,19 @@ class MongoDocumentRepository:
         living = [status.value for status in DocumentStatus]
         living.remove(DocumentStatus.DELETED.value)
         query = {"scope": scope.key, "status": {"$in": living}}
+        return [
+            self._decode(row) async for row in self._collection.find(query, limit=limit)
+        ]
+
+    async def private_to(self, owner_id: str, *, limit: int) -> list[Document]:
+        """Return what nobody but its owner has of a person's documents."""
+        living = [status.value for status in DocumentStatus]
+        living.remove(DocumentStatus.DELETED.value)
+        alone = [
+            {"scope": private_scope(owner_id).key, "status": {"$in": living}},
+            {"status": {"$in": [status.value for status in UNSHARED]}},
+        ]
+        query = {"owner_id": owner_id, "$or": alone}
         return [
             self._decode(row) async for row in self._collection.find(query, limit=limit)
         ]

@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 
 from libs.kernel import Clock
 from services.media.domain import (
+    UNSHARED,
     Document,
     DocumentStatus,
     Membership,
     MembershipChange,
     Scope,
     ScopeChange,
+    ScopeKind,
 )
 from services.media.ports import Leftover, Session
 
@@ -81,6 +83,17 @@ class MemoryDocumentRepository:
         ]
         return found[:limit]
 
+    async def private_to(self, owner_id: str, *, limit: int) -> list[Document]:
+        """Return what nobody but its owner has of a person's documents."""
+        found = [
+            row
+            for row in self._rows.values()
+            if row.owner_id == owner_id
+            and row.status is not DocumentStatus.DELETED
+            and (row.scope.kind is ScopeKind.PRIVATE or row.status in UNSHARED)
+        ]
+        return found[:limit]
+
     async def uncleared(
         self, statuses: Collection[DocumentStatus], *, before: datetime, limit: int
     ) -> list[Leftover]:
@@ -104,6 +117,8 @@ class MemoryAccessRepository:
         self._archived: dict[Scope, tuple[int, bool]] = {}
         self._deleted: set[Scope] = set()
         self._avatars: dict[str, tuple[int, str | None]] = {}
+        self._suspensions: dict[str, tuple[int, bool]] = {}
+        self._gone: set[str] = set()
 
     async def apply(
         self,
@@ -138,6 +153,27 @@ class MemoryAccessRepository:
     async def is_avatar(self, user_id: str, document_id: str) -> bool:
         """Tell whether a user shows this document as their picture."""
         return self._avatars.get(user_id, (0, None))[1] == document_id
+
+    async def put_suspension(
+        self,
+        user_id: str,
+        revision: int,
+        *,
+        is_suspended: bool,
+        session: Session | None = None,  # noqa: ARG002 - one dictionary, no transaction
+    ) -> None:
+        """Take over whether a person is kept out; an older revision is skipped."""
+        if revision > self._suspensions.get(user_id, (0, False))[0]:
+            self._suspensions[user_id] = (revision, is_suspended)
+
+    async def put_deletion(self, user_id: str, revision: int) -> None:
+        """Keep that a person is gone, and that they show no picture."""
+        self._gone.add(user_id)
+        await self.put_avatar(user_id, None, revision)
+
+    async def is_barred(self, user_id: str) -> bool:
+        """Tell whether a person is suspended or gone."""
+        return user_id in self._gone or self._suspensions.get(user_id, (0, False))[1]
 
     async def membership(self, scope: Scope, user_id: str) -> Membership | None:
         """Return what somebody is in a home; None: nothing, or it is deleted."""

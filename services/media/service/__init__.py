@@ -2,6 +2,7 @@
 
 from services.media.service.access import AccessPolicy
 from services.media.service.documents import DocumentService, DownloadLink
+from services.media.service.erasure import PersonErasure
 from services.media.service.processing import ProcessingService
 from services.media.service.sweeping import SweepingService, SweepReport, SweepTimes
 from services.media.service.uploads import UploadPolicy, UploadRequest, UploadService
@@ -10,6 +11,7 @@ __all__ = [
     "AccessPolicy",
     "DocumentService",
     "DownloadLink",
+    "PersonErasure",
     "ProcessingService",
     "SweepReport",
     "SweepTimes",

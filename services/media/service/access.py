@@ -102,6 +102,8 @@ class AccessPolicy:
         return membership
 
     async def _membership(self, scope: Scope, user_id: str) -> Membership | None:
+        if await self._access.is_barred(user_id):
+            return None  # suspended or gone: no more than a stranger (SR-6)
         if scope.kind is ScopeKind.PRIVATE:
             return _OWNER if scope.id == user_id else None
         return await self._access.membership(scope, user_id)

@@ -132,7 +132,7 @@ class DocumentService:
         while not is_done:  # a status that moves meanwhile moves forward, so it ends
             found = await self._documents.get(document_id)
             document = await self._access.require_owned(found, user_id)
-            is_done = await self._commit_deletion(document, user_id)
+            is_done = await self.commit_deletion(document, user_id)
         log.info("document_deleted", document_id=document_id)
 
     async def delete_scope(self, scope: Scope, deleted_by: str | None) -> None:
@@ -146,7 +146,7 @@ class DocumentService:
         """
         while page := await self._documents.living_in_scope(scope, limit=_PAGE):
             for document in page:
-                await self._commit_deletion(
+                await self.commit_deletion(
                     document,
                     deleted_by or document.owner_id,
                     actor_id=deleted_by or MEDIA,
@@ -161,9 +161,19 @@ class DocumentService:
         await erase_objects(self._store, document)
         log.info("document_erased", document_id=document_id)
 
-    async def _commit_deletion(
+    async def commit_deletion(
         self, document: Document, user_id: str, *, actor_id: str = ""
     ) -> bool:
+        """Store that a document is deleted; False if its status moved meanwhile.
+
+        Args:
+            document: As it was read.
+            user_id: Who deletes it, as the event says.
+            actor_id: Who does, as the audit says; the same if left out.
+
+        Emits: media.deleted.
+        """
+
         async def commit(transaction: Transaction) -> bool:
             deleted = document.deleted()
             is_stored = await self._documents.replace(

@@ -1,5 +1,6 @@
 """Users and their presence."""
 
+from datetime import timedelta
 from functools import singledispatch
 
 from libs.events import Context, Event, PermanentError, Retry
@@ -35,6 +36,18 @@ from services.notification.service.inbound import Inbound
 async def on_user_event(event: Event, context: Context) -> None:
     """Project a user; a verified one is welcomed."""
     await _take(event, context, inbound_of(context))
+
+
+@worker.subscribe(
+    UserDeleted,
+    name="erasures",
+    in_transaction=False,
+    deadline=timedelta(minutes=5),
+    retry=RETRY,
+)
+async def on_user_deleted(event: UserDeleted, context: Context) -> None:
+    """Erase what is kept of a person who is gone, and answer."""
+    await inbound_of(context).erasure.erase(UserId(event.user_id))
 
 
 @singledispatch

@@ -1,14 +1,20 @@
 """The worker, and what its handlers begin with."""
 
 from libs.events import Context, Retry, Worker
-from libs.events.catalog import NotificationFailed, NotificationSent
+from libs.events.catalog import (
+    ErasureCompleted,
+    NotificationFailed,
+    NotificationSent,
+)
 from libs.events.tracing import current_cause
 from services.notification.domain.delivery import Origin
 from services.notification.service.inbound import Inbound
 
 RETRY = Retry(immediate=2, delays=("1s", "10s", "1m", "10m"))
 
-worker = Worker("notification", emits=[NotificationSent, NotificationFailed])
+worker = Worker(
+    "notification", emits=[ErasureCompleted, NotificationSent, NotificationFailed]
+)
 
 
 def inbound_of(context: Context) -> Inbound:

@@ -1,9 +1,12 @@
 """Mails about accounts."""
 
+from datetime import datetime
 from typing import NamedTuple
 
 from libs.events import Context, Event
 from libs.events.catalog import (
+    AccountDeletionCancelled,
+    AccountDeletionRequested,
     AccountEmailChanged,
     AccountEmailChangeRequested,
     AccountEmailStopOffered,
@@ -22,7 +25,7 @@ from services.notification.consumers.registration import (
     origin_of,
     worker,
 )
-from services.notification.domain.delivery import Notice, NoticeKind
+from services.notification.domain.delivery import ORDERED, Notice, NoticeKind
 from services.notification.service.inbound import Inbound
 
 
@@ -49,6 +52,8 @@ _LETTERS: dict[type[Event], tuple[_Letter, ...]] = {
     AccountMfaChanged: (_Letter(NoticeKind.MFA_CHANGED),),
     AccountIdentityChanged: (_Letter(NoticeKind.IDENTITY_CHANGED),),
     AccountEmailStopOffered: (_Letter(NoticeKind.EMAIL_STOP, is_linked=True),),
+    AccountDeletionRequested: (_Letter(NoticeKind.DELETION_REQUESTED),),
+    AccountDeletionCancelled: (_Letter(NoticeKind.DELETION_CANCELLED),),
     AccountInvited: (_Letter(NoticeKind.INVITATION, is_linked=True),),
 }
 
@@ -108,6 +113,18 @@ def _notice(
         getattr(event, name_field),
         event.locale,  # type: ignore[attr-defined]  # as above
         token=opened("token") if letter.is_linked else None,
-        valid_until=getattr(event, "expires_at", None) if letter.is_linked else None,
-        change=getattr(event, "change", None),
+        valid_until=_end(letter, event),
+        change=_change(event),
     )
+
+
+def _end(letter: _Letter, event: Event) -> datetime | None:
+    if isinstance(event, AccountDeletionRequested):
+        return event.due_at
+    return getattr(event, "expires_at", None) if letter.is_linked else None
+
+
+def _change(event: Event) -> str | None:
+    if isinstance(event, AccountDeletionRequested | AccountDeletionCancelled):
+        return None if event.is_own else ORDERED
+    return getattr(event, "change", None)

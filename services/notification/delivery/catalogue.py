@@ -63,6 +63,21 @@ ENGLISH: Mapping[str, str] = {
         "again, ends every session and makes the password invalid."
     ),
     "email_stop.button": "It was not me",
+    "deletion_requested.subject": "Your account will be deleted",
+    "deletion_requested.body": (
+        "your account will be deleted on {time} UTC, as you asked. To keep it, sign in "
+        "before that."
+    ),
+    "deletion_requested.body.ordered": (
+        "an administrator closed your account. It will be deleted on {time} UTC; if "
+        "you object, turn to an administrator before that."
+    ),
+    "deletion_requested.button": "Keep my account",
+    "deletion_cancelled.subject": "Your account stays",
+    "deletion_cancelled.body": ("you signed in, so your account will not be deleted."),
+    "deletion_cancelled.body.ordered": (
+        "an administrator called the deletion of your account off."
+    ),
     "invitation.subject": "{name} invites you to Parley",
     "invitation.body": "{name} invites you to talk on Parley.",
     "invitation.button": "Accept the invitation",

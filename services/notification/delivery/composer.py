@@ -7,7 +7,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 
 from services.notification.delivery.catalogue import Speech
 from services.notification.domain.conversations import Conversation, excerpt_of
-from services.notification.domain.delivery import Delivery, Notice, NoticeKind
+from services.notification.domain.delivery import (
+    ORDERED,
+    Delivery,
+    Notice,
+    NoticeKind,
+)
 from services.notification.domain.devices import Device
 from services.notification.domain.people import Person
 from services.notification.ports import Line, Mail, Push
@@ -23,6 +28,7 @@ _LINKS = {
     NoticeKind.PASSWORD_VOIDED: "/reset.html#token={token}",
     NoticeKind.EMAIL_CHANGE: "/confirm-email.html#token={token}",
     NoticeKind.EMAIL_STOP: "/stop-email-change.html#token={token}",
+    NoticeKind.DELETION_REQUESTED: "/",
     NoticeKind.INVITATION: "/invite.html#token={token}",
 }
 _IGNORABLE = frozenset(
@@ -39,6 +45,8 @@ _ALARMING = frozenset(
         NoticeKind.EMAIL_CHANGED,
         NoticeKind.MFA_CHANGED,
         NoticeKind.IDENTITY_CHANGED,
+        NoticeKind.DELETION_REQUESTED,
+        NoticeKind.DELETION_CANCELLED,
     }
 )
 
@@ -77,10 +85,10 @@ class TemplateComposer:
             name="" if kind in _NAMELESS else name,
             subject=speech.say(f"{kind.value}.subject", name=name),
             template="notice",
-            body=speech.say(body, name=name),
+            body=speech.say(body, name=name, time=_end(notice)),
             button=self._button(speech, notice),
             valid_until=_valid_until(speech, notice),
-            warning=_warning(speech, kind),
+            warning=_warning(speech, notice),
             footer=speech.say("footer", site=self._site),
         )
 
@@ -155,7 +163,7 @@ class TemplateComposer:
 
     def _button(self, speech: Speech, notice: Notice) -> tuple[str, str] | None:
         path = _LINKS.get(notice.kind)
-        if path is None:
+        if path is None or notice.change == ORDERED:
             return None
         url = self._public_url + path.format(token=quote(notice.token or "", safe=""))
         return speech.say(f"{notice.kind.value}.button"), url
@@ -213,12 +221,18 @@ def _spoken(speech: Speech, line: Line) -> dict[str, str]:
 
 
 def _valid_until(speech: Speech, notice: Notice) -> str:
-    if notice.valid_until is None or notice.token is None:
+    if notice.token is None:
         return ""
-    return speech.say("valid_until", time=notice.valid_until.strftime("%Y-%m-%d %H:%M"))
+    return speech.say("valid_until", time=_end(notice)) if notice.valid_until else ""
 
 
-def _warning(speech: Speech, kind: NoticeKind) -> str:
-    if kind in _IGNORABLE:
+def _end(notice: Notice) -> str:
+    end = notice.valid_until
+    return end.strftime("%Y-%m-%d %H:%M") if end else ""
+
+
+def _warning(speech: Speech, notice: Notice) -> str:
+    if notice.kind in _IGNORABLE:
         return speech.say("ignore")
-    return speech.say("act") if kind in _ALARMING else ""
+    is_alarming = notice.kind in _ALARMING and notice.change != ORDERED
+    return speech.say("act") if is_alarming else ""

@@ -100,6 +100,24 @@ GERMAN: Mapping[str, str] = {
         "Sitzung und macht das Passwort ungültig."
     ),
     "email_stop.button": "Das war ich nicht",
+    "deletion_requested.subject": "Ihr Konto wird gelöscht",
+    "deletion_requested.body": (
+        "Ihr Konto wird auf Ihren Wunsch am {time} UTC gelöscht. "  # codespell:ignore
+        "Wenn Sie es behalten möchten, melden Sie sich vorher an."  # codespell:ignore
+    ),
+    "deletion_requested.body.ordered": (
+        "die Administration hat Ihr Konto geschlossen. Es wird am "  # codespell:ignore
+        "{time} UTC gelöscht; wenn Sie nicht einverstanden sind, "  # codespell:ignore
+        "wenden Sie sich vorher an sie."  # codespell:ignore
+    ),
+    "deletion_requested.button": "Konto behalten",
+    "deletion_cancelled.subject": "Ihr Konto bleibt bestehen",
+    "deletion_cancelled.body": (
+        "Sie haben sich angemeldet; Ihr Konto wird nicht gelöscht."  # codespell:ignore
+    ),
+    "deletion_cancelled.body.ordered": (
+        "die Administration hat die Löschung Ihres Kontos abgebrochen."
+    ),
     "invitation.subject": "{name} lädt Sie zu Parley ein",  # codespell:ignore
     "invitation.body": (
         "{name} lädt Sie ein, bei Parley mitzureden."  # codespell:ignore

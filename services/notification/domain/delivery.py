@@ -51,7 +51,13 @@ class NoticeKind(StrEnum):
     MFA_CHANGED = "mfa_changed"
     IDENTITY_CHANGED = "identity_changed"
     EMAIL_STOP = "email_stop"
+    DELETION_REQUESTED = "deletion_requested"
+    DELETION_CANCELLED = "deletion_cancelled"
     INVITATION = "invitation"
+
+
+ORDERED = "ordered"
+"""An administrator wanted it, not the account's owner."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +68,9 @@ class Notice:
         address: Where it goes.
         name: Whom it greets; for an invitation, who invites.
         token: Secret of the link in the mail, or None.
-        valid_until: When the link ends.
+        valid_until: When the link ends; of a deletion, when it is done.
         change: What happened, for kinds that tell of several things, as the event
-            says it.
+            says it; `ORDERED` where an administrator wanted a deletion or its end.
     """
 
     kind: NoticeKind

@@ -62,6 +62,10 @@ class NotificationRepository(Protocol):
         """Remove every entry about a message that was taken back."""
         ...
 
+    async def remove_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's entries; return how many, 0 if none is left."""
+        ...
+
 
 class DeviceRepository(Protocol):
     """Devices that take push."""
@@ -103,6 +107,10 @@ class DeviceRepository(Protocol):
         session: Session = None,
     ) -> bool:
         """Remove a device, of a user if one is given; False where there is none."""
+        ...
+
+    async def remove_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's devices; return how many, 0 if none is left."""
         ...
 
 
@@ -195,4 +203,8 @@ class DeliveryRepository(Protocol):
 
     async def pending(self) -> dict[Channel, int]:
         """Return how many deliveries wait, by channel."""
+        ...
+
+    async def remove_pending_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's waiting deliveries; return how many, 0 for none."""
         ...

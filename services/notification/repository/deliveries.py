@@ -9,7 +9,7 @@ from pymongo import ASCENDING, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from libs.chassis.mongo import map_mongo_errors
-from libs.kernel import ConflictError, new_id
+from libs.kernel import ConflictError, UserId, new_id
 from services.notification.domain.delivery import (
     MESSAGES_PER_MAIL,
     Channel,
@@ -20,6 +20,7 @@ from services.notification.domain.delivery import (
     Origin,
 )
 from services.notification.repository.guard import Database
+from services.notification.repository.removal import remove_some
 from services.notification.repository.vault import Vault
 
 Session = Any  # pymongo's AsyncClientSession; opaque to the core
@@ -199,6 +200,15 @@ class MongoDeliveryRepository:
                 {"channel": channel.value, "state": DeliveryState.PENDING.value}
             )
         return counts
+
+    async def remove_pending_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's waiting deliveries; return how many."""
+        waiting = {
+            "user_id": user_id,
+            "channel": {"$in": [channel.value for channel in Channel]},
+            "state": DeliveryState.PENDING.value,
+        }
+        return await remove_some(self._deliveries, waiting, limit)
 
     def _append(self, gathered: Sequence[Delivery]) -> UpdateOne:
         """Add to one user's mail of one conversation; the first may begin it."""

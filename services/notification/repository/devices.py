@@ -15,6 +15,7 @@ from services.notification.domain.devices import (
     Platform,
 )
 from services.notification.repository.guard import Database
+from services.notification.repository.removal import remove_some
 from services.notification.repository.vault import Vault
 
 Session = Any  # pymongo's AsyncClientSession; opaque to the core
@@ -92,6 +93,10 @@ class MongoDeviceRepository:
             with map_mongo_errors():
                 result = await self._devices.delete_one(query)
         return result.deleted_count == 1
+
+    async def remove_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's devices; return how many."""
+        return await remove_some(self._devices, {"user_id": user_id}, limit)
 
     async def _register(self, device: Device) -> Device:
         known = await self._devices.find_one(

@@ -11,6 +11,7 @@ from services.notification.domain.conversations import ReadMark
 from services.notification.domain.decision import NotificationKind
 from services.notification.ports import Notification
 from services.notification.repository.guard import Database
+from services.notification.repository.removal import remove_some
 
 Session = Any  # pymongo's AsyncClientSession; opaque to the core
 
@@ -99,6 +100,10 @@ class MongoNotificationRepository:
     ) -> None:
         """Remove every entry about a message that was taken back."""
         await self._entries.delete_many({"message_id": message_id}, session=session)
+
+    async def remove_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's entries; return how many."""
+        return await remove_some(self._entries, {"user_id": user_id}, limit)
 
 
 def _document(entry: Notification) -> dict[str, Any]:

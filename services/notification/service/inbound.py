@@ -6,6 +6,7 @@ from libs.crypto import DecryptError, FieldSealer, Sealed
 from libs.events import Context, Event, PermanentError
 from services.notification.ports import ConversationRepository, PeopleRepository
 from services.notification.service.accounts import AccountMails
+from services.notification.service.erasure import PersonErasure
 from services.notification.service.intake import MessageIntake
 
 
@@ -20,6 +21,7 @@ class Inbound:
         conversations: Projection of conversations.
         message_sealer: Opens what chat sealed.
         account_sealer: Opens what auth sealed.
+        erasure: Forgets who is gone.
     """
 
     intake: MessageIntake
@@ -28,6 +30,7 @@ class Inbound:
     conversations: ConversationRepository
     message_sealer: FieldSealer
     account_sealer: FieldSealer
+    erasure: PersonErasure
 
     def open_message_field(
         self, sealed: Sealed, field: str, event: Event, context: Context

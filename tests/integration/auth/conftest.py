@@ -14,6 +14,7 @@ from pathlib import Path
 import aio_pika
 import aiohttp
 import pytest
+from pymongo import AsyncMongoClient
 
 from libs.chassis.security import InternalTokenSigner, Principal
 from libs.crypto import FieldSealer, KeyRing, Sealed
@@ -227,3 +228,24 @@ async def join(client, mailbox, email, name="Ann"):
     status, answer, _ = await client.post("verify", body)
     assert status == 200, answer
     return email
+
+
+@pytest.fixture
+async def database(stack):
+    """The servers' databases, as an administrator sees them."""
+    async with AsyncMongoClient(stack.admin_mongo_url, tz_aware=True) as client:
+        yield client
+
+
+async def told_of_deletion(mailbox, user_id):
+    """Return ids of the events that tell of a deletion, once there is one."""
+    async with asyncio.timeout(20):
+        while True:
+            ids = {
+                event["id"]
+                for event in mailbox.events
+                if event["type"] == "user.deleted" and event["subject"] == user_id
+            }
+            if ids:
+                return ids
+            await asyncio.sleep(0.05)

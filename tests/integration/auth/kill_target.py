@@ -37,3 +37,18 @@ async def _act(user_id, has_acted):
             await control.revoke_own(
                 user_id, entered[0].session_id, RevokeReason.REVOKED
             )
+
+
+def erase(environment, has_begun):
+    """Erase everybody who is due, as a process does that has just started."""
+    os.environ.update(environment)
+    asyncio.run(_erase(has_begun))
+
+
+async def _erase(has_begun):
+    settings = load_settings(AuthSettings)
+    configure_logging(settings)
+    async with AsyncExitStack() as stack:
+        await open_state(settings, stack, Health())
+        has_begun.set()
+        await asyncio.Event().wait()

@@ -10,7 +10,6 @@ from pymongo import AsyncMongoClient
 
 from libs.crypto import KeyRing
 from libs.kernel import new_id
-from services.auth.app.adapters import blind_index
 from services.auth.domain import (
     Destination,
     FlowPurpose,
@@ -30,6 +29,7 @@ from services.auth.repository import (
     MongoProviderFlowRepository,
     MongoProviderLinkRepository,
     MongoSessionRepository,
+    blind_index,
 )
 
 pytestmark = pytest.mark.integration

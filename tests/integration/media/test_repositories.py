@@ -18,6 +18,7 @@ from services.media.domain import (
     ScopeChange,
     conversation_scope,
     new_storage_key,
+    private_scope,
     project_scope,
 )
 from services.media.repository import (
@@ -304,3 +305,46 @@ async def test_file_names_are_sealed_at_rest(database):
     row = await database["documents"].find_one({"_id": document.document_id})
     assert b"geheim" not in row["file_name"]["c"]
     assert "geheim" not in repr(row)
+
+
+async def test_what_is_a_persons_alone(documents):
+    """Private ones, and those elsewhere that never became ready; none that is gone."""
+    owner, home = new_id(), conversation_scope(new_id())
+    own = {"owner_id": owner, "scope": private_scope(owner)}
+    alone = [
+        a_ready_document(**own),
+        a_document(**own).completed(NOW),
+        a_document(owner_id=owner, scope=home),
+        a_document(owner_id=owner, scope=home).completed(NOW).rejected("file_empty"),
+    ]
+    others = [
+        a_ready_document(owner_id=owner, scope=home),
+        a_document(owner_id=owner, scope=home).completed(NOW),
+        a_document(**own).deleted(),
+        a_ready_document(scope=private_scope(new_id())),
+        a_document(scope=home),
+    ]
+    for document in (*alone, *others):
+        await documents.insert(document)
+    found = await documents.private_to(owner, limit=10)
+    ids = {document.document_id for document in found}
+    assert ids == {document.document_id for document in alone}
+    assert len(await documents.private_to(owner, limit=3)) == 3
+
+
+async def test_sr_6_who_is_barred(access):
+    """SR-6: by the newest word on a suspension; who is gone is so for ever."""
+    user, gone, picture = new_id(), new_id(), new_id()
+    assert not await access.is_barred(user)
+    for revision, is_suspended in ((6, True), (5, False), (6, False)):
+        await access.put_suspension(user, revision, is_suspended=is_suspended)
+        assert await access.is_barred(user)
+    await access.put_suspension(user, 7, is_suspended=False)
+    assert not await access.is_barred(user)
+    await access.put_avatar(gone, picture, 3)
+    for _ in range(2):
+        await access.put_deletion(gone, 9)
+    await access.put_avatar(gone, picture, 4)
+    await access.put_suspension(gone, 12, is_suspended=False)
+    assert await access.is_barred(gone)
+    assert not await access.is_avatar(gone, picture)

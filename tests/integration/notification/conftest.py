@@ -66,6 +66,8 @@ class Outside:
             "expires_at": datetime.now(UTC) + timedelta(minutes=30),
             "change": "added",
             "provider": "Acme",
+            "due_at": datetime.now(UTC) + timedelta(days=14),
+            "is_own": True,
         }
         secrets = {
             name: self.account_sealer.seal(text, event_id, kind, name, subject)

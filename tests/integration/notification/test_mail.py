@@ -9,6 +9,8 @@ import pytest
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.events.catalog import (
+    AccountDeletionCancelled,
+    AccountDeletionRequested,
     AccountEmailChanged,
     AccountEmailChangeRequested,
     AccountEmailStopOffered,
@@ -69,6 +71,8 @@ ACCOUNT_MAILS = [
         "Your second factor",
         "Ihr zweiter",
     ),
+    (AccountDeletionRequested, "email", None, "Your account will", "Ihr Konto wird"),
+    (AccountDeletionCancelled, "email", None, "Your account stays", "Ihr Konto bleibt"),
     (
         AccountInvited,
         "email",

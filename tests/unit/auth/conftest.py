@@ -13,6 +13,8 @@ from libs.chassis.principals import Principal
 from libs.crypto import FieldSealer, KeyRing, SigningKeys
 from libs.events import Worker
 from libs.events.catalog import (
+    AccountDeletionCancelled,
+    AccountDeletionRequested,
     AccountEmailChanged,
     AccountEmailChangeRequested,
     AccountEmailStopOffered,
@@ -30,6 +32,7 @@ from services.auth.app import (
     Adapters,
     ConfiguredProviders,
     Counters,
+    DeletionStores,
     Heard,
     IdentityStores,
     ProfileStores,
@@ -46,7 +49,10 @@ from services.auth.domain import STEP_UP_FRESH, Actor, ClientDevice, Provider, P
 from services.auth.repository import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,
+    MemoryDeletionQueue,
+    MemoryErasureRepository,
     MemoryInviteRepository,
+    MemoryLease,
     MemoryLinkRepository,
     MemoryLogoutRepository,
     MemoryPendingSignInRepository,
@@ -68,6 +74,8 @@ from tests.support.asgi import AsgiClient, InternalCallers
 from tests.support.identity_provider import StubProvider
 
 MAILED = (
+    AccountDeletionCancelled,
+    AccountDeletionRequested,
     AccountEmailChanged,
     AccountEmailChangeRequested,
     AccountEmailStopOffered,
@@ -288,6 +296,9 @@ async def house(settings, hasher, password_lists):
             ),
             register=MemoryUserRegister(users),
             roles=MemoryRoleRepository(),
+            deletions=DeletionStores(
+                queue=MemoryDeletionQueue(users), erasures=MemoryErasureRepository()
+            ),
             audit=audit,
             audit_reader=audit,
         ),
@@ -296,6 +307,7 @@ async def house(settings, hasher, password_lists):
             guess_throttle=MemoryGuessThrottle(clock),
             mail_throttle=MemoryMailThrottle(),
         ),
+        erasing_lease=MemoryLease(),
     )
     transport = FieldSealer(KeyRing.from_file(settings.account_transport_keys_file))
     stubs = {one.provider_id: StubProvider.of(one) for one in PROVIDERS}
@@ -318,7 +330,7 @@ async def house(settings, hasher, password_lists):
     async def take(event, context):
         made.mails.append((event, context.event_id))
 
-    heard = Heard(made.state["avatars"])
+    heard = Heard(made.state["avatars"], made.state["erasure_report"])
     async with bus.run_worker(worker, None), bus.run_worker(declared, heard):
         yield made
     # The bus in memory lets any event pass, the broker only the declared ones.

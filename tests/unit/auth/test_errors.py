@@ -36,6 +36,8 @@ def test_codes_and_kinds_are_stable():
         "preferences_changed": ErrorKind.PRECONDITION_FAILED,
         "bot_not_found": ErrorKind.NOT_FOUND,
         "credentials_invalid": ErrorKind.UNAUTHENTICATED,
+        "deletion_not_confirmed": ErrorKind.INVALID,
+        "erasure_not_found": ErrorKind.NOT_FOUND,
         "display_name_invalid": ErrorKind.INVALID,
         "email_domain_refused": ErrorKind.FORBIDDEN,
         "email_invalid": ErrorKind.INVALID,

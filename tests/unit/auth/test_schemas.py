@@ -121,6 +121,7 @@ GOOD = {
     "RolesRequest": {"roles": ["member"], "reason": "left the firm"},
     "EndSessionsRequest": {"session_id": "x" * 36, "reason": "lost a phone"},
     "EmailLookupRequest": {"email": "ann@example.test"},
+    "DeletionRequest": {"email": "ann@example.test"},
     "RoleRequest": {
         "description": "first line",
         "permissions": ["users.read"],

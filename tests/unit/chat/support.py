@@ -254,6 +254,7 @@ class Chat:
             self.bus,
             self.store,
             self.invites_store,
+            self.users,
             rates=self.rates,
             recorder=recorder,
             clock=self.clock,

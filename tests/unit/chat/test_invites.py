@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from libs.events.catalog import ConversationMemberAdded
+from libs.events.catalog import ConversationMemberAdded, UserSuspended
 from libs.kernel import ProjectId, RateLimitedError, new_id
 from libs.kernel.rates import Decision, Limit
 from services.chat.domain.amendment import Amendment
@@ -26,6 +26,7 @@ from services.chat.domain.errors import (
 )
 from services.chat.domain.invite import InviteTerms
 from services.chat.domain.rates import Rated
+from services.chat.service.directory import Directory
 from services.chat.service.openings import Opening
 from services.chat.service.rates import RatedWriter, UserLimits
 from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
@@ -64,6 +65,22 @@ async def test_a_link_brings_somebody_in_once(chat) -> None:
 
 
 WHYS = ["expired", "revoked", "foreign", "banned", "left", "demoted"]
+
+
+async def test_sr_6_link_of_the_suspended_opens_nothing(chat) -> None:
+    """SR-6: as if it were not there, and as before once they are back."""
+    group = await chat.group(GRACE)
+    await chat.roles.change(ADA, group, GRACE, Role.ADMIN)
+    _, token = await chat.invites.create(GRACE, group, terms())
+    for revision, is_suspended in ((7, True), (8, False)):
+        news = UserSuspended(
+            user_id=GRACE, revision=revision, is_suspended=is_suspended
+        )
+        await Directory(chat.users).apply(news, session=None)
+        if is_suspended:
+            with pytest.raises(InviteNotFoundError):
+                await chat.invites.accept(MALLORY, token)
+    assert (await chat.invites.accept(MALLORY, token)).member.user_id == MALLORY
 
 
 @pytest.mark.parametrize("why", WHYS)

@@ -54,6 +54,7 @@ class Media:
 
     uploads: object
     documents: object
+    erasure: object
     processing: object
     sweeping: object
     access: MemoryAccessRepository
@@ -104,6 +105,7 @@ def idle_media(settings, tmp_path):
     return Media(
         uploads=application.uploads,
         documents=application.documents,
+        erasure=application.erasure,
         processing=application.processing,
         sweeping=application.sweeping,
         access=adapters.access,

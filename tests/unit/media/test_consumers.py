@@ -143,12 +143,15 @@ def test_other_events_change_nothing():
 
 
 def test_declared_rights():
-    """Media emits media.* only, and its queues are named for what they do."""
-    assert {event.event_exchange() for event in worker.emits} == {"media.events"}
+    """Media emits media.* and its answers; its queues are named for what they do."""
+    exchanges = {event.event_exchange() for event in worker.emits}
+    assert exchanges == {"media.events", "erasure.events"}
     names = [subscription.name for subscription in worker.subscriptions]
     assert names == [
         "access-projection",
         "avatars",
+        "suspensions",
+        "erasures",
         "process-uploads",
         "erase-bytes",
         "delete-scopes",

@@ -36,6 +36,7 @@ from services.notification.service.accounts import AccountMails
 from services.notification.service.desk import Desk, MailDesk, PushDesk
 from services.notification.service.dispatch import Dispatcher, Rhythm
 from services.notification.service.dossier import Registry
+from services.notification.service.erasure import PersonErasure
 from services.notification.service.inbound import Inbound
 from services.notification.service.intake import MessageIntake
 from services.notification.service.lists import InAppLists
@@ -78,6 +79,13 @@ class House:
             conversations=self.conversations,
             message_sealer=self.sealer,
             account_sealer=self.sealer,
+            erasure=PersonErasure(
+                bus=self.bus,
+                people=self.people,
+                notifications=self.notifications,
+                devices=self.devices,
+                deliveries=self.deliveries,
+            ),
         )
         self.lists = InAppLists(
             notifications=self.notifications,

@@ -8,6 +8,8 @@ import pytest
 
 from libs.crypto import FieldSealer, KeyRing
 from libs.events.catalog import (
+    AccountDeletionCancelled,
+    AccountDeletionRequested,
     AccountEmailChanged,
     AccountEmailChangeRequested,
     AccountEmailStopOffered,
@@ -24,6 +26,7 @@ from libs.events.catalog import (
     ConversationMemberRemoved,
     ConversationRead,
     ConversationUpdated,
+    ErasureCompleted,
     MessageDeleted,
     MessageEdited,
     PresenceChanged,
@@ -33,6 +36,7 @@ from libs.events.catalog import (
     UserUpdated,
 )
 from libs.kernel import EventId, UserId, new_id
+from services.notification.domain.delivery import DeliveryState
 from services.notification.domain.people import Presence
 from tests.unit.notification.conftest import House
 
@@ -93,6 +97,12 @@ async def listed(house: House, user_id: UserId) -> list[Any]:
             ("email", "token"),
             [("email", "Choose a new password")],
         ),
+        (
+            AccountDeletionRequested,
+            ("email",),
+            [("email", "Your account will be deleted")],
+        ),
+        (AccountDeletionCancelled, ("email",), [("email", "Your account stays")]),
         (AccountInvited, ("email", "token"), [("email", "Ada invites you to Parley")]),
     ],
 )
@@ -120,6 +130,10 @@ async def test_every_account_event_becomes_its_mails(
         values["change"] = "added"
     if event_class is AccountIdentityChanged:
         values |= {"change": "linked", "provider": "Acme"}
+    if event_class in (AccountDeletionRequested, AccountDeletionCancelled):
+        values["is_own"] = True
+    if event_class is AccountDeletionRequested:
+        values["due_at"] = house.clock.now() + timedelta(days=14)
     event = event_class(**{event_class.event_key_field: subject}, **values)
 
     await house.take(event, event_id)
@@ -426,7 +440,7 @@ async def test_profiles_follow_by_revision(house: House) -> None:
     ids=["suspended", "deleted"],
 )
 async def test_who_is_gone_is_not_told(house: House, gone: Any) -> None:
-    """Suspended or deleted between message and send."""
+    """SR-6: suspended or deleted between message and send: no push, no mail."""
     ada, bob, conversation = await pair(house)
     await house.say(conversation, ada)
 
@@ -434,6 +448,37 @@ async def test_who_is_gone_is_not_told(house: House, gone: Any) -> None:
     await house.tick(60)
 
     assert house.push.tried == house.mail.sent == []
+
+
+async def test_who_is_deleted_leaves_nothing_and_is_answered_for(house: House) -> None:
+    """List, devices and what waits go; others keep theirs; a repeat answers again."""
+    ada, bob, conversation = await pair(house)
+    await house.say(conversation, ada)
+    await house.say(conversation, bob, seq=2)
+    deleted = UserDeleted(user_id=bob, revision=5)
+
+    await house.take(deleted)
+    await house.take(deleted, EventId(new_id()))
+
+    first, second = house.bus.published_of(ErasureCompleted)
+    assert (first.user_id, first.service) == (bob, "notification")
+    assert (first.erased_count > 0, second.erased_count) == (True, 0)
+    lists = {
+        user_id: await house.notifications.page(
+            user_id, before_id=None, limit=10, is_unread=None
+        )
+        for user_id in (ada, bob)
+    }
+    assert (len(lists[ada]), lists[bob]) == (1, [])
+    assert await house.devices.of_user(bob) == []
+    waiting = [
+        row.delivery.user_id
+        for row in house.deliveries.rows.values()
+        if row.state is DeliveryState.PENDING
+    ]
+    assert set(waiting) == {ada}
+    person = (await house.people.get([bob]))[bob]
+    assert (person.email, person.display_name) == (None, "")
 
 
 async def test_presence_is_the_newest(house: House) -> None:

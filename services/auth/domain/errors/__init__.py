@@ -41,6 +41,10 @@ from services.auth.domain.errors.administration import (
     StatusRefusedError,
     TargetOutranksError,
 )
+from services.auth.domain.errors.deletion import (
+    DeletionNotConfirmedError,
+    ErasureMissingError,
+)
 from services.auth.domain.errors.links import (
     EmailDomainRefusedError,
     InviteMissingError,
@@ -97,10 +101,12 @@ __all__ = [
     "BotMissingError",
     "ClientSettingsInvalidError",
     "CredentialsInvalidError",
+    "DeletionNotConfirmedError",
     "DisplayNameInvalidError",
     "EmailDomainRefusedError",
     "EmailInvalidError",
     "EmailTakenError",
+    "ErasureMissingError",
     "GrantTooHighError",
     "GuestPromotionError",
     "HandleInvalidError",

@@ -1,5 +1,10 @@
 """The repositories in memory, for tests; same behaviour, no durability."""
 
+from services.auth.repository.memory.erasures import (
+    MemoryDeletionQueue,
+    MemoryErasureRepository,
+    MemoryLease,
+)
 from services.auth.repository.memory.links import (
     MemoryInviteRepository,
     MemoryLinkRepository,
@@ -35,7 +40,10 @@ from services.auth.repository.memory.sessions import MemorySessionRepository
 __all__ = [
     "MemoryCeremonyRepository",
     "MemoryCredentialRepository",
+    "MemoryDeletionQueue",
+    "MemoryErasureRepository",
     "MemoryInviteRepository",
+    "MemoryLease",
     "MemoryLinkRepository",
     "MemoryLogoutRepository",
     "MemoryPendingSignInRepository",

@@ -81,6 +81,17 @@ class MemoryInviteRepository:
         """Remove an invitation; False if it was gone."""
         return self._invites.pop(invite_id, None) is not None
 
+    async def remove_of(
+        self, inviter_id: UserId, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Remove all invitations of somebody; return their ids."""
+        ids = [
+            key for key, one in self._invites.items() if one.inviter_id == inviter_id
+        ]
+        for invite_id in ids:
+            del self._invites[invite_id]
+        return ids
+
     async def list_waiting(
         self, *, inviter_id: UserId | None, at: datetime, after: str | None, limit: int
     ) -> Sequence[Invite]:

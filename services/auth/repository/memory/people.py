@@ -70,6 +70,10 @@ class MemoryUserRepository:
         """Return the visible ones of these users."""
         return [user for user in self._visible() if user.user_id in set(user_ids)]
 
+    def drop(self, user_id: UserId) -> None:
+        """Remove an account; nothing happens if it is gone."""
+        self._users.pop(user_id, None)
+
     def everyone(self) -> list[User]:
         """Return all accounts in the order of their ids."""
         return sorted(self._users.values(), key=lambda user: user.user_id)

@@ -4,7 +4,7 @@
 from collections.abc import Collection, Sequence
 
 from libs.kernel import UserId
-from services.auth.domain import CustomRole, Role, User, UserFilter
+from services.auth.domain import CustomRole, User, UserFilter
 from services.auth.ports import DatabaseSession
 from services.auth.repository.memory.people import MemoryUserRepository
 from services.auth.repository.users import search_keys
@@ -30,7 +30,7 @@ class MemoryUserRegister:
     async def has_other_admin(self, user_id: UserId, session: DatabaseSession) -> bool:
         """Tell whether there is an active admin besides this user."""
         return any(
-            user.may_sign_in and Role.ADMIN in user.roles and user.user_id != user_id
+            user.administrates and user.user_id != user_id
             for user in self._users.everyone()
         )
 

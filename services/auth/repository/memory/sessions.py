@@ -2,6 +2,7 @@
 # ruff: noqa: ARG002 - the ports pass a database session, memory has none
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from libs.kernel import SessionId, UserId
@@ -79,6 +80,24 @@ class MemorySessionRepository:
             and (own.revoked_at, own.session_id) > (since, after or "")
         ]
         return [own for _, _, own in sorted(found, key=lambda row: row[:2])][:limit]
+
+    async def forget(
+        self, user_id: UserId, *, ended_before: datetime, session: DatabaseSession
+    ) -> None:
+        """Erase a user's ended sessions; see `SessionRepository.forget`."""
+        for own in list(self._sessions.values()):
+            if own.user_id != user_id:
+                continue
+            if own.revoked_at is None or own.revoked_at < ended_before:
+                del self._sessions[own.session_id]
+            else:
+                self._sessions[own.session_id] = replace(
+                    own,
+                    device_name="",
+                    client_address="",
+                    provider_id="",
+                    provider_session_hash="",
+                )
 
     def _live(self, user_id: UserId, at: datetime) -> list[Session]:
         own = (

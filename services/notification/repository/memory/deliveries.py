@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from libs.kernel import (
     Clock,
     ConflictError,
+    UserId,
     new_id,
 )
 from services.notification.domain.delivery import (
@@ -184,6 +185,17 @@ class MemoryDeliveryRepository:
             if row.state is DeliveryState.PENDING
         ]
         return {channel: waiting.count(channel) for channel in Channel}
+
+    async def remove_pending_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's waiting deliveries; return how many."""
+        own = [
+            key
+            for key, row in self.rows.items()
+            if row.delivery.user_id == user_id and row.state is DeliveryState.PENDING
+        ]
+        for key in own[:limit]:
+            del self.rows[key]
+        return len(own[:limit])
 
     def _insert(self, delivery: Delivery, *, is_open: bool = False) -> None:
         cause = delivery.origin.event_id

@@ -83,6 +83,13 @@ class MemoryNotificationRepository:
                 ]
             )
 
+    async def remove_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's entries; return how many."""
+        own = [key for key, one in self._entries.items() if one.user_id == user_id]
+        for notification_id in own[:limit]:
+            del self._entries[notification_id]
+        return len(own[:limit])
+
     async def drop_message(
         self, message_id: MessageId, session: Session = None
     ) -> None:
@@ -167,3 +174,10 @@ class MemoryDeviceRepository:
             return False
         del self._devices[device_id]
         return True
+
+    async def remove_of(self, user_id: UserId, *, limit: int) -> int:
+        """Remove some of a user's devices; return how many."""
+        own = [key for key, one in self._devices.items() if one.user_id == user_id]
+        for device_id in own[:limit]:
+            del self._devices[device_id]
+        return len(own[:limit])
