@@ -28,6 +28,7 @@ from services.gateway.ports import Credentials, Identity
 from services.gateway.proxy.body import RequestBody
 from services.gateway.proxy.disconnect import DisconnectWatch
 from services.gateway.proxy.exchange import Exchange
+from services.gateway.proxy.leftover import read_leftover
 from services.gateway.proxy.measures import shed_total
 from services.gateway.proxy.outgoing import client_trace, service_headers
 from services.gateway.proxy.problems import problem_for
@@ -87,6 +88,7 @@ class Proxy:
                 exchange.status = _STATUS_CLIENT_GONE
             except Exception as error:  # noqa: BLE001 - the edge: every error is answered
                 await _answer(error, exchange, send)
+                await read_leftover(scope, receive)
             finally:
                 exchange.describe(span)
                 exchange.record()
