@@ -12,7 +12,8 @@ _ORIGIN = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
 _PATH = re.compile(r"[^\"'\\$;{}\x00-\x1f\x7f]+")
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _LONGEST_DEADLINE_SECONDS = 60
-_CONNECTIONS_PER_ADDRESS = 512
+_REQUESTS_PER_ADDRESS = 256  # below a service's share of the gateway's places
+_TRANSFERS_PER_ADDRESS = 512
 
 
 class EdgeFormError(ValueError):
@@ -82,7 +83,8 @@ class EdgeForm:
         user: Of the worker processes; empty: the one that nginx is started as.
         workers: Processes; 0: one a processor.
         open_files, connections: A worker's bounds.
-        address_connections: Requests under way of one client address.
+        address_requests: Requests to the API under way of one client address.
+        address_transfers: Files on their way of one client address.
         shutdown_seconds: How long sockets of before a reload stay open.
         trusted_proxies: Networks of a balancer before the edge, whose
             X-Forwarded-For names the client.
@@ -110,7 +112,8 @@ class EdgeForm:
     workers: int = 0
     open_files: int = 16_384
     connections: int = 8_160
-    address_connections: int = _CONNECTIONS_PER_ADDRESS
+    address_requests: int = _REQUESTS_PER_ADDRESS
+    address_transfers: int = _TRANSFERS_PER_ADDRESS
     shutdown_seconds: int = 3_600
     trusted_proxies: tuple[str, ...] = ()
     deadlines: Deadlines = field(default_factory=Deadlines)
@@ -142,6 +145,7 @@ class EdgeForm:
         _positive(self)
 
 
+_COUNTS = ("open_files", "connections", "address_requests", "address_transfers")
 _PATHS = (
     *("certificate", "certificate_key", "web_folder", "temp_folder"),
     *("pid_file", "site_log", "files_log"),
@@ -166,7 +170,7 @@ def _positive(form: EdgeForm) -> None:
         seconds = getattr(form.deadlines, known.name)
         if not 0 < seconds <= _LONGEST_DEADLINE_SECONDS:
             raise EdgeFormError(known.name, seconds)
-    for name in ("open_files", "connections", "address_connections"):
+    for name in _COUNTS:
         if getattr(form, name) < 1:
             raise EdgeFormError(name, getattr(form, name))
     if form.connections > form.open_files:

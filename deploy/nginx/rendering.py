@@ -48,7 +48,8 @@ def _plain_values(form: EdgeForm) -> dict[str, object]:
         "workers": form.workers or "auto",
         "open_files": form.open_files,
         "connections": form.connections,
-        "address_connections": form.address_connections,
+        "address_requests": form.address_requests,
+        "address_transfers": form.address_transfers,
         "shutdown_seconds": form.shutdown_seconds,
         "header_seconds": form.deadlines.header_seconds,
         "body_seconds": form.deadlines.body_seconds,
@@ -118,8 +119,9 @@ def _origins(form: EdgeForm) -> dict[str, str]:
     return {
         "files_origins": " ".join(form.files_origins),
         "socket_origins": " ".join(sockets),
+        # A pattern: plain texts of a map are compared without case.
         "upload_origins": _lines(
-            f'"{origin}" $http_origin;' for origin in form.origins
+            f'"~^{re.escape(origin)}$" $http_origin;' for origin in form.origins
         ),
     }
 

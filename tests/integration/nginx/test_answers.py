@@ -187,3 +187,43 @@ def test_an_odd_method_is_not_spelled_out(edge):
     answer = edge.say(f"MARKER / HTTP/1.1\r\n{HEAD}\r\n")
     assert answer.status == 405
     assert edge.logged(answer)["method"] == "other"
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "null",
+        "http://evil.example",
+        "http://127.0.0.1",
+        "http://127.0.0.1:1",
+        "{origin}.evil.example",
+        "{origin}0",
+        "http://evil.example?{origin}",
+        "{origin}/",
+        " {origin}, http://evil.example",
+        "HTTP://127.0.0.1:{port}",
+        "http://user@127.0.0.1:{port}",
+        "https://127.0.0.1:{port}",
+    ],
+)
+def test_co_1_files_are_put_by_the_sites_own_pages_alone(edge, origin):
+    """CO-1: null, prefix, suffix, other scheme, port or case: no CORS header."""
+    origin = origin.format(origin=edge.url, port=edge.port())
+    more = f"Origin: {origin}\r\n"
+    for method in ("GET", "PUT", "OPTIONS"):
+        text = get("/parley-media/x", more).replace("GET", method, 1)
+        answer = edge.say(text, "files", is_patient=False)
+        assert answer.status in {204, 503}
+        allowed = [name for name in answer.headers if name.startswith("access-control")]
+        assert allowed == []
+
+
+def test_co_1_the_sites_own_origins_are_told_exactly_and_without_credentials(edge):
+    """CO-1: the answer names the origin that asked, never all, never with cookies."""
+    for origin in (edge.url, edge.tls_url):
+        more = f"Origin: {origin}\r\n"
+        text = get("/parley-media/x", more).replace("GET", "OPTIONS", 1)
+        answer = edge.say(text, "files", is_patient=False)
+        assert answer.headers["access-control-allow-origin"] == origin
+        assert answer.headers["vary"] == "Origin"
+        assert "access-control-allow-credentials" not in answer.headers

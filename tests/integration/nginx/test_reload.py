@@ -95,3 +95,28 @@ async def test_one_of_two_gateways_dead_costs_nobody_a_request(edge, form, block
             async with http.request(method, url, data=b"") as response:
                 assert response.status == 200
         assert alive.counts["answered"] == 10
+
+
+async def test_ht_2_an_offices_sockets_do_not_use_up_its_requests(
+    edge, form, gateway, chats
+):
+    """HT-2: of one address requests are bounded, and open sockets are counted apart."""
+    old = edge.workers()
+    edge.configure(replace(form, address_requests=3))
+    await until(lambda: edge.workers() and not edge.workers() & old)
+    async with aiohttp.ClientSession() as http:
+        sockets = [await http.ws_connect(f"{edge.url}/socket.io/") for _ in range(5)]
+        waiting = [
+            asyncio.create_task(_text(http, f"{edge.url}/api/v1/wait"))
+            for _ in range(3)
+        ]
+        await until(lambda: gateway.counts["waiting"] == 3)
+        async with http.get(f"{edge.url}/api/v1/x") as response:
+            assert response.status == 429
+            assert response.headers["Retry-After"] == "1"
+        gateway.may_answer.set()
+        assert len(await asyncio.gather(*waiting)) == 3
+        async with http.get(f"{edge.url}/api/v1/x") as response:
+            assert response.status == 200
+        for socket in sockets:
+            await socket.close()
