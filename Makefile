@@ -13,7 +13,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(
 
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
-.PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults history cov cov-events \
+.PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults fuzz-api history cov cov-events \
 	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
@@ -72,6 +72,9 @@ faults: setup ## Long fault runs (RUNS=30 a phase, MINUTES=90 at most, FRESH=1 a
 	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) PARLEY_FAULT_MINUTES=$(MINUTES) $(PYTHON) -m pytest -m faults \
 	  tests/integration/events/test_fault_phases.py tests/e2e/test_kills.py; code=$$?; \
 	  PYTHONPATH=. $(PYTHON) -m tests.support.fault_counts table; exit $$code
+
+fuzz-api: setup clients ## Generated calls of the whole API through the edge (EXAMPLES=100 an operation, role and kind)
+	@PARLEY_SCHEMA_EXAMPLES=$(or $(EXAMPLES),100) $(PYTHON) -m pytest -q -o timeout=86400 tests/e2e/test_generated_calls.py
 
 history: setup ## Random clients on two chat processes while everything dies in turn (SECONDS=600)
 	@PARLEY_HISTORY_SECONDS=$(or $(SECONDS),60) $(PYTHON) -m pytest -s tests/integration/chat/history

@@ -31,7 +31,9 @@ _RETRY_AFTER = {
     }
 }
 _REDIRECTS = {"301", "302", "303", "307", "308"}
-_CHALLENGE = {"WWW-Authenticate": {"schema": {"type": "string", "const": "Bearer"}}}
+# With an error where there was a token (RFC 6750, section 3).
+_BEARER = {"type": "string", "pattern": '^Bearer( error="[a-z_]+")?$'}
+_CHALLENGE = {"WWW-Authenticate": {"schema": _BEARER}}
 _SCHEMES = {
     "bearer": {
         "type": "http",

@@ -4,7 +4,10 @@ Header fields go out as literals without a table and without Huffman's code (RFC
 section 6.2.2); of an answer only the status and the frames are read.
 """
 
+import contextlib
+import socket
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from deploy.embedded.layout import HOST
@@ -49,22 +52,34 @@ def ask(
     trust: ssl.SSLContext, port: int, header: list[Field], body: bytes | None = None
 ) -> H2Answer:
     """Send one request over TLS on a connection of its own; return how it ended."""
-    import socket  # noqa: PLC0415 - a name that others here use
+    last = _END_STREAM if body is None else 0
+    sent = opened(header, last)
+    if body is not None:
+        sent += _frame(_DATA, _END_STREAM, 1, body)
+    with connected(trust, port) as connection:
+        connection.sendall(sent)
+        return _read(connection)
 
+
+@contextlib.contextmanager
+def connected(trust: ssl.SSLContext, port: int) -> Iterator[ssl.SSLSocket]:
+    """Yield a connection that has agreed on HTTP/2 and said nothing yet."""
     trust.set_alpn_protocols(["h2"])
     with (
         socket.create_connection((HOST, port), 10) as plain,
         trust.wrap_socket(plain, server_hostname=HOST) as connection,
     ):
         assert connection.selected_alpn_protocol() == "h2"
-        last = _END_STREAM if body is None else 0
-        block = b"".join(_literal(*pair) for pair in header)
-        sent = _PREFACE + _frame(_SETTINGS, 0, 0)
-        sent += _frame(_HEADERS, last | _END_HEADERS, 1, block)
-        if body is not None:
-            sent += _frame(_DATA, _END_STREAM, 1, body)
-        connection.sendall(sent)
-        return _read(connection)
+        yield connection
+
+
+def opened(header: list[Field] | None = None, flags: int = 0) -> bytes:
+    """Return the beginning of a connection, and of a request if there is a header."""
+    sent = _PREFACE + _frame(_SETTINGS, 0, 0)
+    if header is None:
+        return sent
+    block = b"".join(_literal(*pair) for pair in header)
+    return sent + _frame(_HEADERS, flags | _END_HEADERS, 1, block)
 
 
 def _read(connection: ssl.SSLSocket) -> H2Answer:

@@ -16,6 +16,11 @@ FUNCTION_LINES = 30
 FORBIDDEN_WORDS = {"util", "utils", "helper", "helpers", "common", "misc", "manager"}
 SERVICES = ("auth", "chat", "gateway", "media", "notification", "project")
 HANDLER_LINES = 10
+RUNS_WHAT_IT_READS = {"eval", "exec", "compile", "__import__"}
+MAKES_WHAT_IT_READS = {
+    *("pickle", "_pickle", "dill", "cloudpickle", "jsonpickle", "shelve", "marshal"),
+    "yaml",
+}
 BROKER_WORDS = re.compile(
     r"(?<!accounts\.)queue|exchange|channel\b|routing|amqp|aio_pika|ack\b",
     re.IGNORECASE,
@@ -82,6 +87,22 @@ def test_functions_are_short(path: Path) -> None:
 def test_module_name_explains_itself(path: Path) -> None:
     """No module is called by a word that says nothing."""
     assert not FORBIDDEN_WORDS & set(path.stem.split("_"))
+
+
+@pytest.mark.parametrize("path", modules("libs", "services", "deploy"), ids=relative)
+def test_in_3_nothing_that_came_from_outside_is_run(path: Path) -> None:
+    """IN-3: no module unpickles, evaluates, or reads what could name code."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    imported, called = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            imported.add(node.module.partition(".")[0])
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            called.add(node.func.id)
+    assert not imported & MAKES_WHAT_IT_READS
+    assert not called & RUNS_WHAT_IT_READS
 
 
 @pytest.mark.parametrize("service", SERVICES)

@@ -99,6 +99,7 @@ def request_headers(
             name in _REQUEST_DROPPED
             or name in named
             or name.startswith(_REQUEST_DROPPED_PREFIXES)
+            or b"_" in name  # some read it as a dash
         )
     ]
 

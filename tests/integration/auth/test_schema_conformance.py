@@ -5,25 +5,11 @@ tells of. ``PARLEY_SCHEMA_EXAMPLES`` calls an operation as each (4 if left out).
 """
 
 import asyncio
-import json
-import os
-from contextlib import suppress
 from pathlib import Path
 
 import aiohttp
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis.errors import Unsatisfiable
 from pymongo import MongoClient
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import (
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-    status_code_conformance,
-)
 
 from libs.chassis.security import Principal
 from libs.kernel import new_id
@@ -32,22 +18,12 @@ from tests.integration.auth.conftest import (
     join,
     opened_mailbox,
 )
+from tests.support.generated_calls import CHECKS, examples, operations, try_out
 
 pytestmark = pytest.mark.integration
-EXAMPLES = int(os.environ.get("PARLEY_SCHEMA_EXAMPLES", "4"))
+EXAMPLES = examples(4)
 DOCUMENT = Path(__file__).parents[3] / "docs" / "openapi" / "auth.json"
-SCHEMA = schemathesis.openapi.from_dict(json.loads(DOCUMENT.read_text()))
-OPERATIONS = {
-    operation.label: operation
-    for operation in (found.ok() for found in SCHEMA.get_all_operations())
-}
-CHECKS = [
-    not_a_server_error,
-    status_code_conformance,
-    content_type_conformance,
-    response_headers_conformance,
-    response_schema_conformance,
-]
+OPERATIONS = operations(DOCUMENT)
 ROLES = {"member": ("member",), "admin": ("member", "admin")}
 
 
@@ -72,22 +48,6 @@ def callers(stack, auth):
     return found | {"anonymous": Principal.anonymous()}
 
 
-def _try_out(operation, mode, call):
-    @settings(
-        max_examples=EXAMPLES,
-        deadline=None,
-        database=None,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=operation.as_strategy(generation_mode=mode))
-    def run(case):
-        call(case)
-
-    with suppress(Unsatisfiable):  # a route without input cannot be called wrongly
-        run()
-
-
 @pytest.mark.parametrize("role", ["anonymous", "member", "admin"])
 @pytest.mark.parametrize("label", sorted(OPERATIONS))
 def test_fz_1_no_call_breaks_anything_and_answers_are_as_documented(
@@ -104,5 +64,4 @@ def test_fz_1_no_call_breaks_anything_and_answers_are_as_documented(
             return
         case.validate_response(response, checks=CHECKS)
 
-    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
-        _try_out(OPERATIONS[label], mode, call)
+    try_out(OPERATIONS[label], EXAMPLES, call)

@@ -113,7 +113,7 @@ async def rested_rss(process) -> int:
 async def test_ten_thousand_wrong_frames_hurt_nothing(
     processes, people, open_group
 ) -> None:
-    """The process lives, answers every event once, and keeps nothing of it."""
+    """FZ-1: the process lives, answers every event once, and keeps nothing of it."""
     process = processes[0]
     members = await people(12)
     group = await open_group(members)

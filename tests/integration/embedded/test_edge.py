@@ -135,6 +135,66 @@ def test_the_description_of_the_api_is_public_and_may_be_kept(edge):
     assert json.loads(body) == {"status": "ok", "version": document["info"]["version"]}
 
 
+@pytest.mark.parametrize(
+    "origin", ["null", "http://evil.example", "{own}", "{own}.evil.example", "{own}1"]
+)
+@pytest.mark.parametrize("method", ["GET", "OPTIONS", "POST"])
+def test_co_1_the_api_lets_in_no_origin(edge, origin, method):
+    """CO-1: the API is for its own origin, which needs no permission, and says so."""
+    headers = {
+        "Origin": origin.format(own=edge.edge_url),
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    for path in ("/api/v1/status", "/api/v1/auth/refresh", "/"):
+        status, answered, _ = ask(edge.port("edge"), method, path, headers=headers)
+        assert status in {200, 401, 403, 405, 415, 422}
+        assert not [name for name in answered if name.startswith("access-control")]
+
+
+COOKIE = {"Cookie": "__Host-parley_refresh=made-up", "Content-Type": "application/json"}
+CLIENT = {"X-Parley-Client": "web"}
+
+
+@pytest.mark.parametrize("path", ["/api/v1/auth/refresh", "/api/v1/auth/logout"])
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Origin": "{own}"}, "origin_refused"),
+        ({**CLIENT}, "origin_refused"),
+        ({**CLIENT, "Origin": "null"}, "origin_refused"),
+        ({**CLIENT, "Origin": "http://evil.example"}, "origin_refused"),
+        ({**CLIENT, "Origin": "{own}.evil.example"}, "origin_refused"),
+        (
+            {**CLIENT, "Origin": "{own}", "Sec-Fetch-Site": "cross-site"},
+            "origin_refused",
+        ),
+        (
+            {**CLIENT, "Origin": "{own}", "Sec-Fetch-Site": "same-site"},
+            "origin_refused",
+        ),
+    ],
+    ids=["no-header", "no-origin", "null", "foreign", "suffix", "cross", "same-site"],
+)
+def test_cs_1_a_cookie_counts_from_the_client_alone(edge, path, headers, code):
+    """CS-1: another origin, a missing header, another site: refused with the cookie."""
+    sent = COOKIE | {k: v.format(own=edge.edge_url) for k, v in headers.items()}
+    status, _, body = ask(edge.port("edge"), "POST", path, b"{}", sent)
+    assert (status, json.loads(body)["code"]) == (403, code)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""],
+)
+def test_cs_1_what_a_form_can_send_is_no_json(edge, kind):
+    """CS-1: the three types that a page may send anywhere are refused with 415."""
+    sent = {"Content-Type": kind} if kind else {}
+    for path in ("/api/v1/auth/login", "/api/v1/auth/register"):
+        status, _, body = ask(edge.port("edge"), "POST", path, b'{"email":"a"}', sent)
+        assert (status, json.loads(body)["code"]) == (415, "content_type_unsupported")
+
+
 def test_polling_transport_is_refused(edge):
     """Only WebSocket reaches chat."""
     status, _, body = ask(

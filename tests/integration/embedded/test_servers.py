@@ -19,7 +19,7 @@ pytestmark = pytest.mark.integration
 
 
 def test_own_database_is_served_and_foreign_ones_are_refused(stack):
-    """A service's MongoDB account reads its own database and no other."""
+    """IN-2: a service's MongoDB account reads its own database and no other."""
     with MongoClient(stack.database_url("chat")) as client:
         client["parley_chat"].probes.insert_one({"name": "own"})
         client["parley_chat"].probes.drop()
@@ -38,7 +38,7 @@ def test_mongodb_serves_nobody_without_an_account(stack):
 
 
 async def test_foreign_queue_and_foreign_exchange_are_refused(stack):
-    """A service's RabbitMQ account reads its own queues and writes its exchanges."""
+    """IN-2: a service's account reads its own queues and writes its exchanges."""
     connection = await aio_pika.connect(stack.amqp_url("notification"))
     async with connection:
         channel = await connection.channel()
@@ -63,7 +63,7 @@ async def test_rabbitmq_knows_no_account_of_its_own(stack, user):
 
 
 def test_foreign_keys_and_dangerous_commands_are_refused(stack):
-    """A service's Valkey account stays within its own keys and channels."""
+    """IN-2: a service's Valkey account stays within its own keys and channels."""
     with Redis.from_url(stack.redis_url("notification")) as client:
         client.set("notification:probe", "1", ex=5)
         assert client.get("notification:probe") == b"1"
@@ -96,7 +96,7 @@ def test_valkey_serves_nobody_without_an_account(stack):
 
 
 def test_foreign_bucket_is_refused(stack):
-    """Media's S3 identity may use its bucket and make no other."""
+    """IN-2: media's S3 identity may use its bucket and make no other."""
     client = boto3.client(
         "s3",
         endpoint_url=f"http://127.0.0.1:{stack.port('s3')}",

@@ -226,6 +226,7 @@ def gateway_process(stack, upstream, tmp_path_factory):
     folder = tmp_path_factory.mktemp("gateway")
     environment = _environment(stack, upstream, folder, _GATEWAY) | _WIDE
     environment["GATEWAY_BREAKER_CALLS_MIN"] = "1000000"
+    environment["GATEWAY_TRUSTED_PROXIES"] = "127.0.0.1/32"
     with _gateway(environment) as running:
         yield running
 

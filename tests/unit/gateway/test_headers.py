@@ -37,6 +37,8 @@ SPOOFED = [
     b"upgrade",
     b"expect",
     b"proxy-authorization",
+    b"client_address",
+    b"content_length",
 ]
 
 

@@ -76,7 +76,7 @@ def test_names_are_normalised():
 
 @pytest.mark.parametrize("name", GOOD)
 def test_disposition_is_one_ascii_header_value(name):
-    """The header is ASCII without a line end, and a quote ends nothing early."""
+    """HT-5: the header is ASCII without a line end, and a quote ends nothing early."""
     value = content_disposition(name)
     assert value.isascii()
     assert value.isprintable()

@@ -133,7 +133,7 @@ def test_the_change_of_a_factor_is_named() -> None:
 
 
 def test_html_is_escaped() -> None:
-    """Names, titles and texts cannot bring markup into a mail."""
+    """HT-5: names, titles and texts cannot bring markup into a mail."""
     line = replace(
         LINE,
         excerpt=replace(LINE.excerpt, text="<script>alert(1)</script>"),
@@ -203,7 +203,7 @@ def test_a_mail_is_the_same_on_every_try() -> None:
 
 @pytest.mark.parametrize("name", ["Bob\r\nBcc: x@y.z", 'Bob" <x@y.z>', "Bob\x00", "Bö"])
 def test_a_name_brings_no_header(name: str) -> None:
-    """Line breaks and quotes in a name stay in the name."""
+    """HT-5: line breaks and quotes in a name stay in the name."""
     mail = COMPOSER.missed(DELIVERY, replace(BOB, display_name=name), PLACE, [LINE])
     mail = replace(mail, name=name, subject=f"{name} says")
     parsed = message_from_bytes(wire_form(mail, SENDER), policy=default)
