@@ -23,6 +23,7 @@ EVERYWHERE = {
 }
 HSTS = "Strict-Transport-Security"
 HOST = "Host: 127.0.0.1\r\n"
+CLOSE = "Connection: close\r\n"
 FIVE = "Content-Length: 5\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
 
@@ -235,7 +236,7 @@ async def test_everything_is_there_over_tls(edge):
     ("request_text", "status"),
     [
         ("GET / HTTP/1.1\r\n\r\n", 400),
-        ("GET / HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n", 421),
+        (f"GET / HTTP/1.1\r\nHost: elsewhere.example\r\n{CLOSE}\r\n", 421),
         (f"GET / HTTP/1.1\r\n{HOST}{HOST}\r\n", 400),
         (f"GET /{'a' * 9000} HTTP/1.1\r\n{HOST}\r\n", 414),
         (f"GET / HTTP/1.1\r\n{HOST}X: {'a' * 9000}\r\n\r\n", 431),
@@ -244,7 +245,7 @@ async def test_everything_is_there_over_tls(edge):
         (f"GET /a\0b HTTP/1.1\r\n{HOST}\r\n", 400),
         (f"TRACE / HTTP/1.1\r\n{HOST}\r\n", 405),
         ("CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n", 405),
-        (f"POST / HTTP/1.1\r\n{HOST}Content-Length: 0\r\n\r\n", 405),
+        (f"POST / HTTP/1.1\r\n{HOST}{CLOSE}Content-Length: 0\r\n\r\n", 405),
         (f"POST /api/v1/x HTTP/1.1\r\n{HOST}Content-Length: 2000000\r\n\r\n", 413),
         (
             f"POST /api/v1/x HTTP/1.1\r\n{HOST}{FIVE}{CHUNKED}\r\n0\r\n\r\n",

@@ -6,12 +6,11 @@ import json
 import socket
 import ssl
 import warnings
-from dataclasses import replace
 
 import pytest
 
 from deploy.embedded.layout import HOST
-from deploy.nginx.form import Door
+from deploy.embedded.servers.nginx import edge_form
 from tests.support import raw_h2
 from tests.support.edge import running_edge
 
@@ -25,6 +24,13 @@ SECURITY = {
     "cross-origin-resource-policy": "same-origin",
 }
 YEAR = "max-age=31536000; includeSubDomains"
+
+
+@pytest.fixture(scope="module")
+def edge(block):
+    """The embedded edge, the same for all tests here."""
+    with running_edge(block, edge_form(block)) as running:
+        yield running
 
 
 def get(path, more="", host=HOST):
@@ -67,25 +73,6 @@ async def test_http_2_is_agreed_and_serves_pages_and_api(edge, gateway):
         assert (answer.status, answer.is_refused) == (200, False)
         assert answer.body
     assert edge.log()[-1]["protocol"] == "HTTP/2.0"
-
-
-def test_plain_http_leads_to_https_but_takes_no_token(block, form):
-    """Pages are redirected to the public origin, API and sockets are refused."""
-    only = Door(form.site.names, tls=form.site.tls)
-    origins = ("https://chat.example.org",)
-    changed = replace(form, site=only, redirect=form.site.plain, origins=origins)
-    with running_edge(block, changed) as edge:
-        for path in ("/", "/verify?a=b", "/a%20b"):
-            answer = edge.say(get(path))
-            assert answer.status == 308
-            assert answer.headers["location"] == f"https://chat.example.org{path}"
-            assert answer.headers.items() >= SECURITY.items()
-            assert "strict-transport-security" not in answer.headers
-        for path in ("/api/v1/me", "/socket.io/?EIO=4"):
-            answer = edge.say(get(path, "Authorization: Bearer x\r\n"))
-            assert (answer.status, answer.code) == (403, "https_required")
-        assert edge.say(get("/", host="evil.example")).status == 421
-        assert edge.say(get("/"), "edge_tls").code == "https_required"
 
 
 @pytest.mark.parametrize(
