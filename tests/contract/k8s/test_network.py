@@ -1,12 +1,21 @@
 """The network policies let through what the graph names, and nothing else."""
 
 import copy
+import re
 
 import pytest
 
-from tests.support.manifests import OVERLAYS, ROOT, of_kind, pods, rendered
-from tests.support.network_graph import Graph, allowed
+from tests.support.manifests import (
+    OVERLAYS,
+    ROOT,
+    environment,
+    of_kind,
+    pods,
+    rendered,
+)
+from tests.support.network_graph import Edge, Graph, allowed
 
+ADDRESS = re.compile(r"http://([a-z0-9-]+):(\d+)")
 GRAPH = Graph.read(ROOT / "deploy/k8s/network.json")
 
 
@@ -65,6 +74,21 @@ def test_ports_are_those_that_pods_listen_at(overlay: str) -> None:
         if edge.target in ports:
             assert edge.port in ports[edge.target]
     assert set(of_kind(overlay, "Deployment")) <= set(ports)
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_who_is_told_an_address_may_go_there(overlay: str) -> None:
+    """Every address of another service among a pod's settings is an edge."""
+    told = {
+        Edge(pod.name, match[1], int(match[2]), "TCP")
+        for pod in pods(overlay)
+        if pod.kind == "Deployment"
+        for variable in environment(pod.containers()[0]).values()
+        if (match := ADDRESS.fullmatch(variable.get("value", "")))
+    }
+
+    assert told
+    assert told <= GRAPH.edges
 
 
 @pytest.mark.parametrize("direction", ["ingress", "egress"])
