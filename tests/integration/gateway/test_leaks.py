@@ -20,7 +20,6 @@ FAULTS = {
     "half": {502, 504},
     "hugeheader": {502},
     "cut?length=1000": {502},
-    "html?status=500": {502},
     "trickle": {0},
     "cut?length=100000": {0},
 }
