@@ -1,5 +1,10 @@
 """AU-2 on a project process: an act and its record are there together, or neither."""
 
+import asyncio
+import json
+import os
+import sys
+
 import pytest
 
 from libs.kernel import new_id
@@ -35,3 +40,19 @@ async def test_au_2_an_act_and_its_record_are_one(client, stack, verified_user) 
     assert len(added["session_hash"]) == 64
     assert records[2]["reason"] == "project_not_permitted"
     assert "Manhattan" not in repr(records)
+
+
+@pytest.mark.parametrize("service", ["project", "media"])
+async def test_au_1_every_audit_is_verified_by_its_own_command(
+    project_stack, service
+) -> None:
+    """AU-1: also where a service has no other command."""
+    verification = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", f"services.{service}", "audit", "verify"),
+        env=dict(os.environ) | project_stack.service_environment(service),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, errors = await verification.communicate()
+    assert verification.returncode == 0, errors
+    assert json.loads(output)["is_whole"]
