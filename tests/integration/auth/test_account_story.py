@@ -53,6 +53,7 @@ async def test_person_registers_verifies_and_uses_the_account(client, mailbox, e
         "status_text",
         "avatar_document_id",
         "is_active",
+        "is_bot",
     }
 
 
