@@ -82,6 +82,8 @@ class AccountParts:
             bus=self._adapters.bus,
             users=self._adapters.stores.users,
             links=self.links,
+            factors=self._adapters.stores.second_factors,
+            identities=self._adapters.stores.identities.links,
             end=self._password_end(control),
             notices=self.notices,
             audit=self._adapters.stores.audit,

@@ -122,6 +122,7 @@ from services.auth.domain.invite import (
 from services.auth.domain.one_time_link import (
     INVITE_LIFETIME,
     LINK_LIFETIME,
+    STOP_LIFETIME,
     LinkPurpose,
     OneTimeLink,
     lifetime_of,
@@ -236,6 +237,7 @@ __all__ = [
     "SESSION_ABSOLUTE",
     "SESSION_IDLE",
     "STEP_UP_FRESH",
+    "STOP_LIFETIME",
     "TRANSITIONS",
     "Actor",
     "AttemptsThrottledError",

@@ -205,6 +205,19 @@ class SecondFactors:
         left = tuple(own for own in self.passkeys if own is not gone)
         return self._changed(passkeys=left)
 
+    def before(self, moment: datetime) -> "SecondFactors":
+        """Return those alone that were set up before a moment."""
+
+        def kept(seed: TotpSeed | None) -> TotpSeed | None:
+            return seed if seed is not None and seed.set_at < moment else None
+
+        passkeys = tuple(own for own in self.passkeys if own.created_at < moment)
+        totp, candidate = kept(self.totp), kept(self.totp_candidate)
+        is_same = (totp, passkeys) == (self.totp, self.passkeys)
+        if is_same and candidate == self.totp_candidate:
+            return self
+        return self._changed(totp=totp, totp_candidate=candidate, passkeys=passkeys)
+
     def without_any(self) -> "SecondFactors":
         """Return none at all."""
         return self._changed(totp=None, totp_candidate=None, passkeys=())

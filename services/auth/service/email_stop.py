@@ -1,11 +1,12 @@
 """The former address takes a change of the address back: whoever made it is out."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from libs.chassis.audit import ANONYMOUS_ACTOR, AuditEntry, AuditTrail
-from libs.events import EventBus, Transaction
+from libs.events import EventBus, Transaction, WriteConflictError
 from libs.events.catalog import (
     AccountEmailChanged,
     AccountEmailStopOffered,
@@ -13,6 +14,7 @@ from libs.events.catalog import (
 )
 from libs.kernel import Clock, UserId
 from services.auth.domain import (
+    STOP_LIFETIME,
     EmailTakenError,
     LinkInvalidError,
     LinkPurpose,
@@ -20,7 +22,11 @@ from services.auth.domain import (
     Session,
     User,
 )
-from services.auth.ports import UserRepository
+from services.auth.ports import (
+    ProviderLinkRepository,
+    SecondFactorRepository,
+    UserRepository,
+)
 from services.auth.service.links import OneTimeLinks
 from services.auth.service.notices import AccountNotices
 from services.auth.service.password_void import PasswordEnd
@@ -42,6 +48,8 @@ class EmailStop:
     bus: EventBus
     users: UserRepository
     links: OneTimeLinks
+    factors: SecondFactorRepository
+    identities: ProviderLinkRepository
     end: PasswordEnd
     notices: AccountNotices
     audit: AuditTrail
@@ -68,6 +76,8 @@ class EmailStop:
 
         Every session, personal token, waiting sign-in and other link ends, and the
         password is void, for whoever asked for the change knew it or had a session.
+        Second factors and identities that were added since are forgotten: they are
+        ways in of the same hand.
 
         Raises:
             LinkInvalidError: Used, expired, void or invented, or the address is
@@ -84,6 +94,7 @@ class EmailStop:
             await self.links.links.remove_later(
                 user.user_id, _STOP, later, transaction.session
             )
+            await self._forget_added(user, later - STOP_LIFETIME, transaction)
             voided = await self.end.void_in(transaction, user)
             if voided.had_password:
                 await self._send_reset(user, transaction)
@@ -119,6 +130,19 @@ class EmailStop:
         }
         self.notices.tell(transaction, AccountEmailChanged, restored, addresses)
         return restored
+
+    async def _forget_added(
+        self, user: User, asked_at: datetime, transaction: Transaction
+    ) -> None:
+        session = transaction.session
+        own = await self.factors.get(user.user_id, session)
+        left = own.before(asked_at)
+        if left is not own and not await self.factors.save(left, session):
+            raise WriteConflictError
+        providers = await self.identities.providers_of(user.user_id, session)
+        for provider_id, linked_at in providers.items():
+            if linked_at >= asked_at:
+                await self.identities.remove(user.user_id, provider_id, session)
 
     async def _send_reset(self, user: User, transaction: Transaction) -> None:
         link = await self.links.issue(transaction, LinkPurpose.RESET, user.user_id)

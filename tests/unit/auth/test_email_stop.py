@@ -12,12 +12,17 @@ from libs.events.catalog import (
     UserUpdated,
 )
 from services.auth.domain import (
+    CeremonyPurpose,
     CredentialsInvalidError,
     LinkInvalidError,
+    ProviderLink,
     RefreshTokenInvalidError,
+    SecondFactorInvalidError,
 )
+from tests.support.authenticator import Authenticator
 from tests.unit.auth.conftest import ADDRESS, EMAIL, PASSWORD
 
+ORIGIN = "https://chat.example.test"
 THEIRS = "thief@example.test"
 NEW = "quite another sentence"
 
@@ -70,6 +75,33 @@ async def test_pw_7_the_former_address_takes_the_account_back(house, ann):
         token=house.token(), password=NEW, client_address=ADDRESS
     )
     assert (await house.login(password=NEW)).user_id == ann.user_id
+
+
+async def test_mf_3_what_the_thief_added_signs_nobody_in(house, ann):
+    """MF-3: a key of before stays, one from after the change is no way back."""
+    passkeys, ids = house.state["passkeys"], (ann.user_id, ann.session_id)
+    mine, theirs = Authenticator(ORIGIN), Authenticator(ORIGIN)
+    await passkeys.add(*ids, "mine", mine.create(await passkeys.offer(*ids)))
+    house.clock.advance(timedelta(minutes=1))
+    await _change(house, ann)
+    await passkeys.add(*ids, "theirs", theirs.create(await passkeys.offer(*ids)))
+    link = ProviderLink(
+        ann.user_id, "acme", "https://idp.acme.test", "thief", house.clock.now()
+    )
+    await house.adapters.stores.identities.links.add(link, None)
+    [token] = _stop_tokens(house)
+    await _stop(house, token)
+    assert await house.state["provider_links"].list_own(ann.user_id) == {}
+    signed_in = await _by_passkey(house, mine)
+    assert signed_in.user_id == ann.user_id
+    with pytest.raises(SecondFactorInvalidError):
+        await _by_passkey(house, theirs)
+
+
+async def _by_passkey(house, authenticator):
+    passkeys = house.state["passkeys"]
+    options = await passkeys.begin(CeremonyPurpose.SIGN_IN, "")
+    return await passkeys.sign_in(authenticator.get(options), house.device())
 
 
 async def test_it_stops_a_change_that_is_only_asked_for(house, ann):
