@@ -53,15 +53,11 @@ from services.auth.service.personal_tokens import (
 )
 from services.auth.service.profiles import ProfileChange, Profiles, UserPage
 from services.auth.service.provider_accounts import ProviderAccounts
-from services.auth.service.provider_journey import (
-    Answer,
-    Arrival,
-    Departure,
-    ProviderJourney,
-)
+from services.auth.service.provider_journey import ProviderJourney
 from services.auth.service.provider_keys import provider_keys
 from services.auth.service.provider_links import ProviderLinks
 from services.auth.service.provider_logout import ProviderLogout
+from services.auth.service.provider_redirects import Answer, Arrival, Departure
 from services.auth.service.provider_sign_in import ProviderSignIn
 from services.auth.service.provider_step_up import ProviderStepUp
 from services.auth.service.reauthentication import Reauthentication
