@@ -4,12 +4,16 @@ import asyncio
 import json
 import os
 import sys
+from pathlib import Path
 
 import aiohttp
 import pytest
 from bson.raw_bson import RawBSONDocument
 
-from libs.kernel import new_id
+from libs.crypto import KeyRing
+from libs.kernel import SystemClock, UserId, new_id
+from services.auth.domain.erasure import Erasure
+from services.auth.repository import MongoErasureRepository
 from tests.integration.auth.conftest import (
     PASSWORD,
     Client,
@@ -107,12 +111,26 @@ async def test_nothing_readable_is_left_of_the_deleted(
     await join(client, mailbox, email, name="Somebody else")
     _, again = await client.login(email)
     assert again.user_id != user_id
-    code, listed = await _command(stack, "list")
-    assert code == 1
-    assert user_id in [one["user_id"] for one in listed["erasures"]]
-    code, retold = await _command(stack, "retry", user_id)
-    assert (code, retold) == (0, {"told": [user_id]})
-    assert len(await told_of_deletion(mailbox, user_id)) == 1
+
+
+async def test_command_lists_who_waits_and_tells_them_again(stack, mailbox, database):
+    """An erasure that nobody answers: exit code 1, and user.deleted once more."""
+    path = Path(stack.service_environment("auth")["AUTH_STORAGE_KEYS_FILE"])
+    erasures = MongoErasureRepository(database["parley_auth"], KeyRing.from_file(path))
+    user_id, now = UserId(new_id()), SystemClock().now()
+    waiting = Erasure(user_id, 7, erased_at=now, told_at=now, awaited=("nobody",))
+    await erasures.add(waiting, None, None)
+    try:
+        code, listed = await _command(stack, "list")
+        assert code == 1
+        assert [user_id, ["nobody"]] in [
+            [one["user_id"], one["missing"]] for one in listed["erasures"]
+        ]
+        code, retold = await _command(stack, "retry", user_id)
+        assert (code, retold) == (0, {"told": [user_id]})
+        assert len(await told_of_deletion(mailbox, user_id)) == 1
+    finally:
+        await database["parley_auth"]["erasures"].delete_one({"_id": user_id})
 
 
 async def test_sign_in_and_erasure_at_one_moment_have_one_end(

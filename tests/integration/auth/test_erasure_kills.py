@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from libs.chassis.lease import MongoLease
 from libs.crypto import KeyRing
 from libs.kernel import SystemClock, UserId, new_id
 from services.auth.domain import EmailAddress, User, UserStatus
@@ -65,6 +66,11 @@ async def test_each_is_erased_once_through_kills(
     stack, auth, mailbox, database, tmp_path
 ):
     """Kill -9 among a dozen accounts: each is whole or gone, recorded and told once."""
+    # Whoever is named as the killed one may erase meanwhile, and nobody else.
+    lease = MongoLease(database["parley_auth"], "erasing", "killed")
+    async with asyncio.timeout(20):
+        while not await lease.acquire():  # noqa: ASYNC110 - it is on the server
+            await asyncio.sleep(0.05)
     made = await _add_who_is_due(stack, database)
     environment = stack.service_environment("auth") | {
         "AUTH_LOG_FILE": str(tmp_path / "killed.jsonl"),
@@ -84,6 +90,7 @@ async def test_each_is_erased_once_through_kills(
         # The server forgets a dead client's transaction by itself, after seconds.
         await database.admin.command({"killAllSessions": []})
         rounds += 1
+    await lease.release()
     assert rounds > 1
     erasures = database["parley_auth"]["erasures"]
     records = database["parley_auth_audit"]["records"]
