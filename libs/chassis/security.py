@@ -29,6 +29,7 @@ __all__ = [
     "KeySource",
     "Principal",
     "ServicePrincipal",
+    "SessionPrincipal",
     "TokenInvalidError",
     "jwks_over_http",
 ]
@@ -79,6 +80,18 @@ async def _current_principal(principal: AnyPrincipal) -> Principal:
 
 CurrentPrincipal = Annotated[Principal, Depends(_current_principal)]
 """A signed-in user."""
+
+
+async def _session_principal(principal: CurrentPrincipal) -> Principal:
+    if principal.scopes:
+        raise ForbiddenError(
+            "insufficient_scope", "The token's scopes do not allow this."
+        )
+    return principal
+
+
+SessionPrincipal = Annotated[Principal, Depends(_session_principal)]
+"""A signed-in user with all their rights: no restricted token."""
 
 
 async def _service_principal(principal: AnyPrincipal) -> Principal:

@@ -1,14 +1,23 @@
 """HTTP in: uploads and documents, with the full public paths."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, TypedDict, cast
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from libs.chassis.audit import Refusals
+from libs.chassis.exports import (
+    ExportResponse,
+    Record,
+    export_response,
+)
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
-from libs.chassis.security import CurrentPrincipal
+from libs.chassis.security import CurrentPrincipal, SessionPrincipal
+from libs.chassis.whole_lists import WHOLE_LIST_PAGE, paged
+from libs.kernel import UserId
 from services.media.domain import (
+    Document,
     DocumentNotFoundError,
     Scope,
     ScopeAmbiguousError,
@@ -27,6 +36,10 @@ from services.media.schemas import (
 from services.media.service import DocumentService, UploadRequest, UploadService
 
 router = APIRouter(prefix="/api/v1/media", tags=["media"])
+
+
+export_router = APIRouter(prefix="/api/v1/me/export", tags=["exports"])
+ROUTERS = (router, export_router)
 
 
 class MediaState(TypedDict):
@@ -152,6 +165,28 @@ async def delete_document(
 ) -> None:
     """Delete a document of one's own, with its bytes."""
     await documents.delete_document(document_id, principal.user_id)
+
+
+@export_router.get("/media", response_class=ExportResponse)
+async def export_documents(
+    principal: SessionPrincipal, documents: Documents
+) -> ExportResponse:
+    """Give the list of what the caller uploaded, as JSON lines; bytes by its ids."""
+    user_id = UserId(principal.user_id)
+    records = _own_documents(user_id, documents)
+    return export_response("media", user_id, records)
+
+
+async def _own_documents(
+    user_id: UserId, documents: DocumentService
+) -> AsyncIterator[Record]:
+    async def page(before: str | None) -> list[Document]:
+        return await documents.list_own(
+            user_id, before_id=before, limit=WHOLE_LIST_PAGE
+        )
+
+    async for document in paged(page, lambda one: one.document_id):
+        yield "document", DocumentView.of(document).model_dump(mode="json")
 
 
 def _scope(conversation_id: str | None, project_id: str | None, user_id: str) -> Scope:

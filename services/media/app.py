@@ -22,7 +22,7 @@ from libs.crypto import FieldSealer, WatchedKeyRing
 from libs.events import EventBus
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
-from services.media.api import MediaState, router
+from services.media.api import ROUTERS, MediaState
 from services.media.consumers import worker
 from services.media.ports import (
     AccessRepository,
@@ -96,7 +96,11 @@ def create_app(settings: MediaSettings) -> FastAPI:
             )
 
     return create_http_app(
-        settings, lifespan=lifespan, routers=[router], title="media", health=health
+        settings,
+        lifespan=lifespan,
+        routers=ROUTERS,
+        title="media",
+        health=health,
     )
 
 

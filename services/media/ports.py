@@ -78,6 +78,12 @@ class DocumentRepository(Protocol):
         """
         ...
 
+    async def of_owner(
+        self, owner_id: str, *, before_id: str | None, limit: int
+    ) -> list[Document]:
+        """Return what somebody uploaded and is not deleted, newest first."""
+        ...
+
     async def living_in_scope(self, scope: Scope, *, limit: int) -> list[Document]:
         """Return documents of a home in any status but ``deleted``, in any order."""
         ...

@@ -1,11 +1,18 @@
 """HTTP in: the in-app list, devices, preferences."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 
+from libs.chassis.exports import (
+    ExportResponse,
+    Record,
+    export_response,
+)
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
-from libs.chassis.security import CurrentPrincipal
+from libs.chassis.security import CurrentPrincipal, SessionPrincipal
+from libs.chassis.whole_lists import WHOLE_LIST_PAGE, paged
 from libs.kernel import Clock, NotFoundError, UserId
 from services.notification.domain.devices import Platform
 from services.notification.ports import DeviceRepository, PeopleRepository
@@ -18,7 +25,7 @@ from services.notification.schemas import (
     ReadUntilRequest,
     ReadUntilResponse,
 )
-from services.notification.service.lists import InAppLists
+from services.notification.service.lists import Entry, InAppLists
 
 
 class NotificationState(TypedDict):
@@ -156,3 +163,36 @@ async def replace_preferences(
     preferences = body.preferences()
     await people.put_preferences(UserId(principal.user_id), preferences)
     return PreferencesBody.of(preferences)
+
+
+@router.get("/me/export/notification", response_class=ExportResponse)
+async def export_notifications(
+    principal: SessionPrincipal,
+    lists: Lists,
+    devices: Devices,
+    people: People,
+) -> ExportResponse:
+    """Give the caller's preferences, devices and entries, as JSON lines."""
+    user_id = UserId(principal.user_id)
+    records = _own(user_id, lists, devices, people)
+    return export_response("notification", user_id, records)
+
+
+async def _own(
+    user_id: UserId,
+    lists: InAppLists,
+    devices: DeviceRepository,
+    people: PeopleRepository,
+) -> AsyncIterator[Record]:
+    async def page(before: str | None) -> list[Entry]:
+        return await lists.page(
+            user_id, before_id=before, limit=WHOLE_LIST_PAGE, is_unread=None
+        )
+
+    person = (await people.get([user_id])).get(user_id)
+    chosen = PreferencesBody.of(person.preferences) if person else PreferencesBody()
+    yield "preferences", chosen.model_dump(mode="json")
+    for device in await devices.of_user(user_id):
+        yield "device", DeviceResponse.of(device).model_dump(mode="json")
+    async for entry in paged(page, lambda one: one.notification.notification_id):
+        yield "notification", NotificationResponse.of(entry).model_dump(mode="json")

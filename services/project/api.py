@@ -1,16 +1,24 @@
 """HTTP in: ``/api/v1/projects``."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated, TypedDict
 
 from fastapi import APIRouter, Depends, Query, Request
 
 from libs.chassis.audit import Refusals
+from libs.chassis.exports import (
+    ExportResponse,
+    Record,
+    export_response,
+)
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
-from libs.chassis.security import CurrentPrincipal
+from libs.chassis.security import CurrentPrincipal, SessionPrincipal
+from libs.chassis.whole_lists import WHOLE_LIST_PAGE, paged
 from libs.kernel import ProjectId, UserId, is_id
 from services.project.domain import (
     CollaboratorNotFoundError,
+    Membership,
     ProjectNotFoundError,
     Role,
     UserNotFoundError,
@@ -27,6 +35,10 @@ from services.project.schemas import (
 from services.project.service import CollaboratorService, ProjectService
 
 router = APIRouter(prefix="/api/v1/projects", tags=["projects"])
+
+
+export_router = APIRouter(prefix="/api/v1/me/export", tags=["exports"])
+ROUTERS = (router, export_router)
 
 
 class ProjectState(TypedDict):
@@ -197,3 +209,25 @@ async def remove_collaborator(
     await collaborators.remove_collaborator(
         UserId(principal.user_id), project_id, user_id
     )
+
+
+@export_router.get("/project", response_class=ExportResponse)
+async def export_memberships(
+    principal: SessionPrincipal, projects: ProjectsUse
+) -> ExportResponse:
+    """Give the caller's places in projects, as JSON lines."""
+    user_id = UserId(principal.user_id)
+    records = _memberships(user_id, projects)
+    return export_response("project", user_id, records)
+
+
+async def _memberships(
+    user_id: UserId, projects: ProjectService
+) -> AsyncIterator[Record]:
+    async def page(before: str | None) -> list[Membership]:
+        last = None if before is None else ProjectId(before)
+        return await projects.list_projects(user_id, before=last, limit=WHOLE_LIST_PAGE)
+
+    async for membership in paged(page, lambda one: one.project.project_id):
+        shown = ProjectResponse.of(membership).model_dump(mode="json")
+        yield "project", shown

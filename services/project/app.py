@@ -34,7 +34,7 @@ def create_app(settings: ProjectSettings) -> FastAPI:
     return create_http_app(
         settings,
         lifespan=_lifespan(settings, health),
-        routers=[api.router],
+        routers=api.ROUTERS,
         title="Parley project",
         health=health,
     )

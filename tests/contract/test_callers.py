@@ -22,18 +22,18 @@ from libs.crypto import SigningKey
 from libs.kernel import FrozenClock, new_id
 from services.auth.api import ROUTERS as AUTH
 from services.chat.api import ROUTERS as CHAT
-from services.media.api import router as media
+from services.media.api import ROUTERS as MEDIA
 from services.notification.api import router as notification
-from services.project.api import router as project
+from services.project.api import ROUTERS as PROJECT
 from tests.support.asgi import AsgiClient, InternalCallers
 from tests.support.forged_tokens import Tokens
 
 ROUTERS: dict[str, list[APIRouter]] = {
     "auth": list(AUTH),
     "chat": list(CHAT),
-    "media": [media],
+    "media": list(MEDIA),
     "notification": [notification],
-    "project": [project],
+    "project": list(PROJECT),
 }
 KNOWN = {
     "auth": "/api/v1/me",

@@ -22,6 +22,7 @@ from services.auth.service import (
     FactorReset,
     Invitations,
     OwnPreferences,
+    OwnRecords,
     Passkeys,
     PasswordChange,
     PasswordPolicy,
@@ -92,6 +93,7 @@ class ProfileState(TypedDict):
     profiles: Profiles
     avatars: Avatars
     preferences: OwnPreferences
+    own_records: OwnRecords
 
 
 class AuthState(
@@ -242,6 +244,11 @@ def _custom_roles(request: Request) -> CustomRoles:
     return found
 
 
+def _own_records(request: Request) -> OwnRecords:
+    found: OwnRecords = request.state.own_records
+    return found
+
+
 def _bots(request: Request) -> Bots:
     found: Bots = request.state.bots
     return found
@@ -311,6 +318,7 @@ LookupUse = Annotated[AccountLookup, Depends(_lookup)]
 FactorResetUse = Annotated[FactorReset, Depends(_factor_reset)]
 PasswordVoidUse = Annotated[PasswordVoid, Depends(_password_void)]
 SecondFactorRuleUse = Annotated[SecondFactorRule, Depends(_second_factor_rule)]
+OwnRecordsUse = Annotated[OwnRecords, Depends(_own_records)]
 BotsUse = Annotated[Bots, Depends(_bots)]
 CustomRolesUse = Annotated[CustomRoles, Depends(_custom_roles)]
 DeletionUse = Annotated[AccountDeletion, Depends(_deletion)]

@@ -2,10 +2,10 @@
 
 from services.auth.api.state import ProfileState
 from services.auth.app.adapters import Adapters
-from services.auth.service import Avatars, OwnPreferences, Profiles
+from services.auth.service import Avatars, OwnPreferences, OwnRecords, Profiles, StepUp
 
 
-def profile_state(adapters: Adapters) -> ProfileState:
+def profile_state(adapters: Adapters, step_up: StepUp) -> ProfileState:
     """Return the part of the routes' state that is about profiles."""
     stores = adapters.stores
     profiles = Profiles(
@@ -15,4 +15,5 @@ def profile_state(adapters: Adapters) -> ProfileState:
         profiles=profiles,
         avatars=Avatars(profiles, stores.profiles.pictures),
         preferences=OwnPreferences(adapters.bus, stores.profiles.preferences),
+        own_records=OwnRecords(step_up, stores.audit_reader, stores.audit),
     )

@@ -58,7 +58,7 @@ def auth_state(
         session_control=control,
         access_tokens=entrance.access,
         public_origin=settings.public_url,
-        **profile_state(adapters),
+        **profile_state(adapters, step_up),
         **accounts.state(control, step_up),
         **provider_state(settings, parts),
         personal_tokens=tokens,

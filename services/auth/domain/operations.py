@@ -83,6 +83,7 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "DELETE /api/v1/me/avatar": Access.SIGNED_IN,
         "GET /api/v1/me/preferences": Access.SIGNED_IN,
         "PATCH /api/v1/me/preferences": Access.SIGNED_IN,
+        "GET /api/v1/me/export/auth": Access.SIGNED_IN,
         "GET /api/v1/me/sessions": Access.SIGNED_IN,
         "DELETE /api/v1/me/sessions": Access.SIGNED_IN,
         "DELETE /api/v1/me/sessions/{session_id}": Access.SIGNED_IN,

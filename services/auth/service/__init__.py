@@ -36,6 +36,7 @@ from services.auth.service.links import OneTimeLinks
 from services.auth.service.lookup import AccountLookup, AuditPage
 from services.auth.service.notices import AccountNotices
 from services.auth.service.own_preferences import OwnPreferences
+from services.auth.service.own_records import OwnRecords
 from services.auth.service.passkey_verifier import PasskeyVerifier
 from services.auth.service.passkeys import AddedPasskey, Passkeys
 from services.auth.service.password_change import PasswordChange
@@ -137,6 +138,7 @@ __all__ = [
     "NewToken",
     "OneTimeLinks",
     "OwnPreferences",
+    "OwnRecords",
     "PasskeyProof",
     "PasskeyVerifier",
     "Passkeys",

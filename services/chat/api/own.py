@@ -1,9 +1,11 @@
 """Routes of what is the caller's own: drafts, bookmarks, mutes, and their stream."""
 
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 
+from libs.chassis.exports import ExportResponse, Record, export_response
 from libs.chassis.pagination import (
     DEFAULT_LIMIT,
     CursorInvalidError,
@@ -13,7 +15,8 @@ from libs.chassis.pagination import (
     decode_cursor,
     encode_cursor,
 )
-from libs.kernel import ConversationId
+from libs.chassis.security import SessionPrincipal
+from libs.kernel import ConversationId, UserId
 from services.chat.api.dependencies import (
     Caller,
     ConversationPath,
@@ -22,6 +25,7 @@ from services.chat.api.dependencies import (
     OwnUse,
     Revision,
 )
+from services.chat.domain.message import Message
 from services.chat.schemas import (
     BookmarkResource,
     CatchUpFrom,
@@ -173,3 +177,27 @@ def _below(cursor: str | None) -> int | None:
 
 def _cursor(following: int | None) -> str | None:
     return None if following is None else encode_cursor({"below": following})
+
+
+@router.get("/me/export/chat", response_class=ExportResponse)
+async def export_messages(principal: SessionPrincipal, own: OwnUse) -> ExportResponse:
+    """Give all that the caller ever said, as JSON lines."""
+    user_id = UserId(principal.user_id)
+    records = _messages(own.messages.all(user_id))
+    return export_response("chat", user_id, records)
+
+
+async def _messages(said: AsyncIterator[Message]) -> AsyncIterator[Record]:
+    async for message in said:
+        yield (
+            "message",
+            {
+                "conversation_id": message.conversation_id,
+                "message_id": message.message_id,
+                "seq": message.seq,
+                "sent_at": message.sent_at,
+                "edited_at": message.edited_at,
+                "text": message.text,
+                "attachments": message.attachments,
+            },
+        )

@@ -135,6 +135,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _on(f"DELETE {_CONVERSATION}/draft", Action.READ),
     _on(f"PUT {_CONVERSATION}/mute", Action.READ),
     _message(f"PUT {_MESSAGE}/bookmark", Action.BOOKMARK),
+    _beyond("GET /api/v1/me/export/chat", Scope.OWN),
     _beyond("GET /api/v1/sync/own", Scope.OWN),
     _beyond("POST /api/v1/sync", Scope.OWN),
     _beyond("GET /api/v1/drafts", Scope.OWN),

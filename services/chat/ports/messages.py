@@ -79,6 +79,20 @@ class MessageRepository(Protocol):
         """Return what a client's message became, never to be rolled back, or None."""
         ...
 
+    async def sent_page(
+        self,
+        conversation_id: ConversationId,
+        sender_id: UserId,
+        *,
+        after: str | None,
+        limit: int,
+    ) -> list[Message]:
+        """Return what somebody said in a conversation, by client message id.
+
+        No tombstones and no system messages.
+        """
+        ...
+
     async def insert(self, message: Message, *, session: Session) -> None:
         """Store a new message, numbered by the caller's compare-and-set."""
         ...

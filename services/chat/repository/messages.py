@@ -77,6 +77,32 @@ class MongoMessageRepository:
             document = await self._durable.find_one(query)
         return await self._opened(document)
 
+    async def sent_page(
+        self,
+        conversation_id: ConversationId,
+        sender_id: UserId,
+        *,
+        after: str | None,
+        limit: int,
+    ) -> list[Message]:
+        """Return what somebody said in a conversation, by client message id.
+
+        That is the order of the index which a resend is found by.
+        """
+        query: Document = {
+            "conversation_id": conversation_id,
+            "sender_id": sender_id,
+            "client_message_id": {"$gt": after or ""},
+            "is_deleted": {"$ne": True},
+            "kind": {"$ne": MessageKind.SYSTEM.value},
+            **IS_MESSAGE,
+        }
+        with map_mongo_errors():
+            found = self._messages.find(query, limit=limit)
+            documents = await found.sort("client_message_id", 1).to_list()
+        await self._keys.load(documents)
+        return [message_of(document, self._vault) for document in documents]
+
     async def insert(self, message: Message, *, session: Session) -> None:
         """Store a new message, numbered by the caller's compare-and-set."""
         document = message_document(message, self._vault)

@@ -10,6 +10,7 @@ from services.chat.service.mutes import Mutes
 from services.chat.service.outside import CoreLimits, Outside
 from services.chat.service.own_feed import OwnFeed
 from services.chat.service.own_live import OwnDelivery
+from services.chat.service.own_messages import OwnMessages
 from services.chat.service.own_stream import OwnStream
 from services.chat.service.receipts import Receipts
 from services.chat.service.sync import Sync
@@ -27,6 +28,7 @@ class OwnCore:
     feed: OwnFeed
     catchup: CatchUp
     receipts: Receipts
+    messages: OwnMessages
 
 
 def build_own(
@@ -41,6 +43,7 @@ def build_own(
     )
     return OwnCore(
         receipts=Receipts(repository, outside.messages, stores.personal),
+        messages=OwnMessages(outside.records.eraser, outside.messages),
         stream=stream,
         drafts=Drafts(bus, repository, stores.drafts, clock),
         bookmarks=Bookmarks(

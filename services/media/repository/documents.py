@@ -97,6 +97,19 @@ class MongoDocumentRepository:
         rows = self._collection.find(query).sort("_id", DESCENDING).limit(limit)
         return [self._decode(row) async for row in rows]
 
+    async def of_owner(
+        self, owner_id: str, *, before_id: str | None, limit: int
+    ) -> list[Document]:
+        """Return what somebody uploaded and is not deleted, newest first."""
+        query: dict[str, Any] = {
+            "owner_id": owner_id,
+            "status": {"$ne": DocumentStatus.DELETED.value},
+        }
+        if before_id is not None:
+            query["_id"] = {"$lt": before_id}
+        cursor = self._collection.find(query).sort("_id", DESCENDING).limit(limit)
+        return [self._decode(row) async for row in cursor]
+
     async def living_in_scope(self, scope: Scope, *, limit: int) -> list[Document]:
         """Return documents of a home that are not deleted."""
         living = [status.value for status in DocumentStatus]

@@ -74,6 +74,20 @@ class MemoryDocumentRepository:
         found.sort(key=lambda row: row.document_id, reverse=True)
         return found[:limit]
 
+    async def of_owner(
+        self, owner_id: str, *, before_id: str | None, limit: int
+    ) -> list[Document]:
+        """Return what somebody uploaded and is not deleted, newest first."""
+        found = [
+            row
+            for row in self._rows.values()
+            if row.owner_id == owner_id
+            and row.status is not DocumentStatus.DELETED
+            and (before_id is None or row.document_id < before_id)
+        ]
+        found.sort(key=lambda row: row.document_id, reverse=True)
+        return found[:limit]
+
     async def living_in_scope(self, scope: Scope, *, limit: int) -> list[Document]:
         """Return documents of a home that are not deleted."""
         found = [

@@ -81,6 +81,15 @@ class DocumentService:
         await self._access.require_reader(scope, user_id)
         return await self._documents.in_scope(scope, before_id=before_id, limit=limit)
 
+    async def list_own(
+        self, user_id: str, *, before_id: str | None, limit: int
+    ) -> list[Document]:
+        """Return what somebody uploaded, wherever it lives, newest first.
+
+        What they uploaded to a conversation that they have left is theirs to know of.
+        """
+        return await self._documents.of_owner(user_id, before_id=before_id, limit=limit)
+
     async def link_content(self, document_id: str, user_id: str) -> DownloadLink:
         """Return a link to the bytes, as an attachment under the document's name.
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import timedelta
+from functools import partial
 
 import msgspec
 import pytest
@@ -26,6 +27,7 @@ from services.chat.repository import (
     MongoEraserStore,
     MongoInviteRepository,
     MongoJobStore,
+    MongoMessageRepository,
     MongoWriterStore,
     SenderMarkers,
 )
@@ -35,6 +37,7 @@ from services.chat.repository.memory import (
     MemoryEraser,
     MemoryInvites,
     MemoryJobs,
+    MemoryMessages,
 )
 
 pytestmark = pytest.mark.integration
@@ -45,8 +48,11 @@ LEASE = timedelta(seconds=30)
 class Storage:
     """The adapters of one backend."""
 
-    def __init__(self, conversations, writing, invites, jobs, eraser) -> None:
+    def __init__(
+        self, conversations, messages, writing, *, invites, jobs, eraser
+    ) -> None:
         self.conversations = conversations
+        self.messages = messages
         self.writing = writing
         self.invites = invites
         self.jobs = jobs
@@ -59,16 +65,24 @@ async def storage(request, settings):
     if request.param == "memory":
         store, invites = MemoryConversations(), MemoryInvites()
         eraser = MemoryEraser(store, invites, MemoryBans())
-        yield Storage(store, store, invites, MemoryJobs(), eraser)
+        yield Storage(
+            store,
+            MemoryMessages(store),
+            store,
+            invites=invites,
+            jobs=MemoryJobs(),
+            eraser=eraser,
+        )
         return
     async with open_vault(settings) as vault, open_mongo(settings) as database:
         markers = SenderMarkers(database)
         yield Storage(
             MongoConversationRepository(database, vault, markers),
+            MongoMessageRepository(database, vault),
             MongoWriterStore(database, vault, markers),
-            MongoInviteRepository(database),
-            MongoJobStore(database),
-            MongoEraserStore(database),
+            invites=MongoInviteRepository(database),
+            jobs=MongoJobStore(database),
+            eraser=MongoEraserStore(database),
         )
 
 
@@ -264,6 +278,12 @@ async def test_what_a_user_said_is_found(storage) -> None:
     found = await storage.eraser.sent_by(ada, ids[0], limit=9, session=None)
     assert set(found) == {said[0].message_id, said[4].message_id}
     assert len(await storage.eraser.sent_by(ada, ids[0], limit=1, session=None)) == 1
+    page = partial(storage.messages.sent_page, ids[0], ada, limit=1)
+    first = await page(after=None)
+    second = await page(after=first[0].client_message_id)
+    assert await page(after=second[0].client_message_id) == []
+    assert {one.message_id for one in first + second} == set(found)
+    assert {one.text for one in first + second} == {"text"}
     walked, after = [], ""
     while (after := await storage.eraser.place_after(ada, after)) is not None:
         walked.append(after)

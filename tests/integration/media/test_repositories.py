@@ -138,6 +138,21 @@ async def test_documents_of_a_scope_are_paged(documents):
     assert first + rest == ready[::-1]
 
 
+async def test_documents_of_an_owner_are_paged(documents):
+    """Wherever they live and in any status but deleted, newest first."""
+    owner = new_id()
+    living = [
+        a_document(owner_id=owner),
+        a_ready_document(owner_id=owner, scope=conversation_scope(new_id())),
+        a_ready_document(owner_id=owner),
+    ]
+    for document in (*living, a_document(owner_id=owner).deleted(), a_document()):
+        await documents.insert(document)
+    first = await documents.of_owner(owner, before_id=None, limit=2)
+    rest = await documents.of_owner(owner, before_id=first[-1].document_id, limit=2)
+    assert first + rest == living[::-1]
+
+
 async def test_living_documents_of_a_scope(documents):
     """Every status counts as living but the last."""
     home = conversation_scope(new_id())

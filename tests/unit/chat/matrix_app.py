@@ -11,6 +11,7 @@ from pydantic_settings import SettingsConfigDict
 
 from libs.chassis.app import create_http_app
 from libs.chassis.audit import Refusals
+from libs.chassis.exports import ExportResponse
 from libs.chassis.health import Health
 from libs.chassis.security import Principal
 from libs.chassis.settings import ServiceSettings
@@ -134,7 +135,7 @@ class MatrixApp:
         answer = await self._client.request(
             method, path, json_body=body, headers=self._headers[user_id]
         )
-        shown = answer.json() if answer.body else None
+        shown = _shown(answer)
         if answer.status < 400:
             return Outcome(answer.status, None, shown)
         shown.pop("trace_id", None)
@@ -252,3 +253,10 @@ def place_path(name: str, conversation_id: ConversationId, **ids: str) -> str:
     for key, value in ids.items():
         path = path.replace(f"{{{key}}}", value)
     return path
+
+
+def _shown(answer) -> object:
+    """Return what an answer says; of an export all but whose and when."""
+    if answer.header("content-type") == ExportResponse.media_type:
+        return [json.loads(line) for line in answer.body.splitlines()[1:]]
+    return answer.json() if answer.body else None

@@ -28,6 +28,7 @@ from services.chat.service.own_core import OwnCore
 from services.chat.service.own_feed import OwnFeed
 from services.chat.service.own_items import draft_wire
 from services.chat.service.own_live import OwnDelivery
+from services.chat.service.own_messages import OwnMessages
 from services.chat.service.own_stream import OwnStream
 from services.chat.service.receipts import Receipts
 from services.chat.sockets.handlers import SocketHandlers
@@ -59,6 +60,7 @@ class House:
                 *shared, chat.message_store, chat.bookmark_store, clock=chat.clock
             ),
             mutes=Mutes(*shared, chat.personal, chat.clock),
+            messages=OwnMessages(chat.eraser, chat.message_store),
             live=own_live,
             feed=OwnFeed(own_live),
             catchup=CatchUp(

@@ -23,8 +23,12 @@ from tests.unit.chat.matrix_places import (
 )
 
 OPEN = [one for one in OPERATIONS if one.scope is not Scope.CONVERSATION]
-OWN_STREAM = ("GET /api/v1/sync/own", "socket own.subscribe")
-"""Tells its owner of places that they were in once."""
+OWN_STREAM = (
+    "GET /api/v1/sync/own",
+    "socket own.subscribe",
+    "GET /api/v1/me/export/chat",
+)
+"""Tells its owner of places that they were in once, and of what they said there."""
 
 IS_PUBLIC = {"private": False, "public": True}
 

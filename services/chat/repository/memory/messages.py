@@ -74,6 +74,25 @@ class MemoryMessages:
         ]
         return max(times, default=None)
 
+    async def sent_page(
+        self,
+        conversation_id: ConversationId,
+        sender_id: UserId,
+        *,
+        after: str | None,
+        limit: int,
+    ) -> list[Message]:
+        """Return what somebody said in a conversation, by client message id."""
+        found = [
+            message
+            for message in self._of(conversation_id)
+            if message.sender_id == sender_id
+            and message.client_message_id > (after or "")
+            and not message.is_deleted
+            and message.kind is not MessageKind.SYSTEM
+        ]
+        return sorted(found, key=lambda one: one.client_message_id)[:limit]
+
     async def page(
         self,
         conversation_id: ConversationId,
