@@ -218,6 +218,12 @@ async def ann(client, mailbox, email):
     return await join(client, mailbox, email)
 
 
+async def forget_policies(stack):
+    """Let the settings count again: what was stored outlives the process it was for."""
+    async with AsyncMongoClient(stack.admin_mongo_url) as mongo:
+        await mongo["parley_auth"]["policies"].delete_many({})
+
+
 async def join(client, mailbox, email, name="Ann"):
     """Register and verify through HTTP; return the address."""
     body = {"email": email, "password": PASSWORD, "display_name": name}

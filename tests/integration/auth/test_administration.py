@@ -10,7 +10,7 @@ import pytest
 from redis.asyncio import Redis
 
 from libs.chassis.security import Principal
-from tests.integration.auth.conftest import join
+from tests.integration.auth.conftest import forget_policies, join
 from tests.support.authenticator import Authenticator
 
 pytestmark = pytest.mark.integration
@@ -125,6 +125,14 @@ async def test_no_session_survives_a_suspension_in_a_race(client, mailbox, admin
     assert (status, page["items"]) == (200, [])
 
 
+@pytest.fixture
+async def own_policy(stack):
+    """A rule of this test alone."""
+    yield
+    await forget_policies(stack)
+
+
+@pytest.mark.usefixtures("own_policy")
 async def test_mf_3_a_rule_is_met_at_the_next_sign_in(client, admin, ann, stack):
     """MF-3: stored in the database, so every instance asks; a passkey answers it."""
     _, who = await client.login(ann)

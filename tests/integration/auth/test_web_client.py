@@ -12,7 +12,12 @@ import pytest
 from deploy.embedded.servers.nginx import edge_form, nginx_file
 from deploy.nginx.form import Door
 from deploy.nginx.rendering import render
-from tests.integration.auth.conftest import PASSWORD, Client, running_auth
+from tests.integration.auth.conftest import (
+    PASSWORD,
+    Client,
+    forget_policies,
+    running_auth,
+)
 from tests.integration.auth.gateway_process import running_gateway
 from tests.integration.auth.provider_rig import NAME, ProviderRig, free_port
 from tests.support import clients
@@ -67,6 +72,7 @@ def _running_edge(stack, folder, port, gateway_url):
 @asynccontextmanager
 async def _rig(stack, folder, **settings):
     """Run a house where everyone must have a second factor; yield auth and origin."""
+    await forget_policies(stack)  # those of other tests on these servers
     port, provider = free_port(), ProviderRig(folder)
     origin = f"https://localhost:{port}"
     own = {
