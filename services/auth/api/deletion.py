@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query
 from libs.chassis.pagination import Limit, Page, cursor_id
 from services.auth.api.actor import CurrentActor
 from services.auth.api.administration import UserPath
+from services.auth.api.restriction import ADMINISTRATION, SESSIONS_ONLY
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import DeletionUse, ErasureReportUse
 from services.auth.schemas import (
@@ -17,8 +18,10 @@ from services.auth.schemas import (
     ReasonRequest,
 )
 
-router = APIRouter(prefix="/api/v1/me", tags=["accounts"])
-admin_router = APIRouter(prefix="/api/v1/admin", tags=["administration"])
+router = APIRouter(prefix="/api/v1/me", tags=["accounts"], dependencies=[SESSIONS_ONLY])
+admin_router = APIRouter(
+    prefix="/api/v1/admin", tags=["administration"], dependencies=[ADMINISTRATION]
+)
 
 
 @router.post("/deletion", status_code=202)

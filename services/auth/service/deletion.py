@@ -6,7 +6,7 @@ off. What is erased then, and by whom, is `erasing`'s.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import EventBus, Transaction
@@ -32,6 +32,9 @@ from services.auth.service.links import OneTimeLinks
 from services.auth.service.notices import AccountNotices
 from services.auth.service.sessions import SessionControl
 from services.auth.service.step_up import StepUp
+
+_CLOSED: Final = frozenset({UserStatus.PENDING, UserStatus.DEACTIVATED})
+"""Nobody signs in to these until an administrator, or a first link, opens them."""
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,13 @@ class AccountDeletion:
 
         async def change(scene: Scene) -> tuple[User, list[Session]]:
             target = scene.target
-            if target.deletion_due_at is not None and not target.may_sign_in:
+            if target.deletion_due_at is not None and target.status in _CLOSED:
                 return target, []
             due_at = target.deletion_due_at or self.clock.now() + self.grace
             fields: dict[str, Any] = {"deletion_due_at": due_at}
-            if target.may_sign_in:
+            if target.status not in _CLOSED:
+                # A suspended one too: who reinstates it does not give its owner back
+                # the way to call this off.
                 fields["status"] = UserStatus.DEACTIVATED
             return await self._leave(scene.transaction, target, actor, **fields)
 

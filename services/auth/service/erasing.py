@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import structlog
 
 from libs.chassis.audit import AuditEntry, AuditTrail
+from libs.crypto import DecryptError
 from libs.events import EventBus, Transaction
 from libs.events.catalog import UserDeleted
 from libs.kernel import AppError, Clock, UserId
@@ -94,6 +95,9 @@ class AccountEraser:
                     erased += await self.erase(user_id)
                 except AppError as error:
                     _log.warning("erasing_failed", user_id=user_id, code=error.code)
+                except DecryptError:
+                    code = "decrypt_failed"
+                    _log.warning("erasing_failed", user_id=user_id, code=code)
             after = ids[-1]
         return erased
 

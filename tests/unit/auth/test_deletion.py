@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis.audit import AuditResult
+from libs.crypto import DecryptError
 from libs.events.catalog import (
     AccountDeletionCancelled,
     AccountDeletionRequested,
@@ -31,6 +32,7 @@ from services.auth.domain import (
     Preferences,
     RefreshTokenInvalidError,
     RevokeReason,
+    StatusRefusedError,
     StepUpRequiredError,
     TargetOutranksError,
     UserStatus,
@@ -234,6 +236,28 @@ async def test_erasing_twice_is_erasing_once(house, ann, deletion):
     assert len(house.bus.published_of(UserDeleted)) == 1
 
 
+async def test_account_that_cannot_be_read_keeps_no_other(
+    house, ann, deletion, monkeypatch
+):
+    """One whose address was altered at rest is passed over, the next one erased."""
+    other = await house.person(name="Zoe")
+    await deletion.request_own(ann, EMAIL)
+    email = (await house.user(other.user_id)).email.written
+    await deletion.request_own(other, email)
+    house.clock.advance(GRACE)
+    users = house.adapters.stores.users
+    pin = users.pin
+
+    async def altered(user_id, session):
+        if user_id == ann.user_id:
+            raise DecryptError
+        return await pin(user_id, session)
+
+    monkeypatch.setattr(users, "pin", altered)
+    assert await house.state["eraser"].erase_due() == 1
+    assert await house.user(other.user_id) is None
+
+
 async def test_handle_of_the_deleted_is_nobodys_again(house, ann, deletion):
     """An old mention must not come to mean somebody new."""
     await house.state["profiles"].set_handle(ann.user_id, "ann")
@@ -296,6 +320,17 @@ async def test_an_order_keeps_the_day_and_takes_the_way_back(house, ann, deletio
     assert user.deletion_due_at == due_at
     with pytest.raises(CredentialsInvalidError):
         await house.login()
+
+
+async def test_az_7_who_reinstates_does_not_undo_an_order(house, ann, deletion):
+    """AZ-7: a moderator's act gives a suspended owner no way to call it off."""
+    admin, moderator = await house.person("admin"), await house.person("moderator")
+    administration = house.state["administration"]
+    await administration.move(SUSPEND, moderator, ann.user_id, WHY)
+    user = await deletion.order(admin, ann.user_id, WHY)
+    assert user.status is UserStatus.DEACTIVATED
+    with pytest.raises(StatusRefusedError):
+        await administration.move(REINSTATE, moderator, ann.user_id, WHY)
 
 
 async def test_az_7_deletion_leads_no_way_upwards(house, ann, deletion):

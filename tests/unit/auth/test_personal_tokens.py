@@ -225,6 +225,7 @@ async def test_tokens_over_the_routes(house, api, ann):
         ("POST", "/api/v1/auth/register"),
         ("POST", "/api/v1/auth/verification"),
         ("POST", "/api/v1/auth/email"),
+        ("POST", "/api/v1/me/deletion"),
     ],
 )
 async def test_az_1_no_token_reaches_a_route_of_security(api, ann, method, path):
@@ -251,7 +252,8 @@ async def test_az_1_a_token_reads_administration_and_does_nothing(house, api):
     assert await call("GET", users, "admin") == (200, None)
     assert await call("GET", "/api/v1/admin/roles", "admin") == (200, None)
     refused = (403, "insufficient_scope")
-    assert await call("GET", users, "profile:read") == refused
+    for read in (users, "/api/v1/admin/erasures"):
+        assert await call("GET", read, "profile:read") == refused
     for act in (f"{users}/{victim.user_id}/suspend", f"{users}/lookup"):
         assert await call("POST", act, "admin") == refused
     for rule in ("roles/support", "second-factor-policy"):
