@@ -44,6 +44,10 @@ STOP_LIFETIME = timedelta(days=3)
 """Longer than PW-8's 30 minutes: whoever changed an address may have chosen the night
 for it. It opens nothing: it takes a change back and ends what came of it."""
 
+SUSPECT_BEFORE = timedelta(days=3)
+"""Whoever takes an account over adds a way in of their own first, then changes the
+address: what is so young when that is asked for goes with it."""
+
 _LIFETIMES = {
     LinkPurpose.INVITE: INVITE_LIFETIME,
     LinkPurpose.EMAIL_STOP: STOP_LIFETIME,

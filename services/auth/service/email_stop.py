@@ -15,6 +15,7 @@ from libs.events.catalog import (
 from libs.kernel import Clock, UserId
 from services.auth.domain import (
     STOP_LIFETIME,
+    SUSPECT_BEFORE,
     EmailTakenError,
     LinkInvalidError,
     LinkPurpose,
@@ -76,8 +77,8 @@ class EmailStop:
 
         Every session, personal token, waiting sign-in and other link ends, and the
         password is void, for whoever asked for the change knew it or had a session.
-        Second factors and identities that were added since are forgotten: they are
-        ways in of the same hand.
+        Second factors and identities that were added since, or shortly before, are
+        forgotten: they may be ways in of the same hand, which prepared them first.
 
         Raises:
             LinkInvalidError: Used, expired, void or invented, or the address is
@@ -94,10 +95,13 @@ class EmailStop:
             await self.links.links.remove_later(
                 user.user_id, _STOP, later, transaction.session
             )
-            await self._forget_added(user, later - STOP_LIFETIME, transaction)
             voided = await self.end.void_in(transaction, user)
+            since = later - STOP_LIFETIME
             if voided.had_password:
+                # The owner comes back by mail, so what is only suspect may go as well.
+                since -= SUSPECT_BEFORE
                 await self._send_reset(user, transaction)
+            await self._forget_added(user, since, transaction)
             entry = AuditEntry(
                 action="email.change_stopped",
                 actor_id=ANONYMOUS_ACTOR,
@@ -132,16 +136,16 @@ class EmailStop:
         return restored
 
     async def _forget_added(
-        self, user: User, asked_at: datetime, transaction: Transaction
+        self, user: User, since: datetime, transaction: Transaction
     ) -> None:
         session = transaction.session
         own = await self.factors.get(user.user_id, session)
-        left = own.before(asked_at)
+        left = own.before(since)
         if left is not own and not await self.factors.save(left, session):
             raise WriteConflictError
         providers = await self.identities.providers_of(user.user_id, session)
         for provider_id, linked_at in providers.items():
-            if linked_at >= asked_at:
+            if linked_at >= since:
                 await self.identities.remove(user.user_id, provider_id, session)
 
     async def _send_reset(self, user: User, transaction: Transaction) -> None:

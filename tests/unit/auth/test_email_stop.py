@@ -12,6 +12,7 @@ from libs.events.catalog import (
     UserUpdated,
 )
 from services.auth.domain import (
+    SUSPECT_BEFORE,
     CeremonyPurpose,
     CredentialsInvalidError,
     LinkInvalidError,
@@ -82,13 +83,12 @@ async def test_mf_3_what_the_thief_added_signs_nobody_in(house, ann):
     passkeys, ids = house.state["passkeys"], (ann.user_id, ann.session_id)
     mine, theirs = Authenticator(ORIGIN), Authenticator(ORIGIN)
     await passkeys.add(*ids, "mine", mine.create(await passkeys.offer(*ids)))
-    house.clock.advance(timedelta(minutes=1))
-    await _change(house, ann)
+    house.clock.advance(SUSPECT_BEFORE + timedelta(minutes=1))
+    again = await _by_passkey(house, mine)
+    await _change(house, again)
+    ids = again.user_id, again.session_id
     await passkeys.add(*ids, "theirs", theirs.create(await passkeys.offer(*ids)))
-    link = ProviderLink(
-        ann.user_id, "acme", "https://idp.acme.test", "thief", house.clock.now()
-    )
-    await house.adapters.stores.identities.links.add(link, None)
+    await _link(house, ann)
     [token] = _stop_tokens(house)
     await _stop(house, token)
     assert await house.state["provider_links"].list_own(ann.user_id) == {}
@@ -96,6 +96,39 @@ async def test_mf_3_what_the_thief_added_signs_nobody_in(house, ann):
     assert signed_in.user_id == ann.user_id
     with pytest.raises(SecondFactorInvalidError):
         await _by_passkey(house, theirs)
+
+
+async def test_mf_3_what_the_thief_prepared_signs_nobody_in(house, ann):
+    """MF-3: who adds a key and an identity first, then asks for the change, is out."""
+    passkeys, ids = house.state["passkeys"], (ann.user_id, ann.session_id)
+    theirs = Authenticator(ORIGIN)
+    await passkeys.add(*ids, "theirs", theirs.create(await passkeys.offer(*ids)))
+    await _link(house, ann)
+    house.clock.advance(timedelta(minutes=1))
+    await _change(house, ann)
+    [token] = _stop_tokens(house)
+    await _stop(house, token)
+    assert await house.state["provider_links"].list_own(ann.user_id) == {}
+    with pytest.raises(SecondFactorInvalidError):
+        await _by_passkey(house, theirs)
+
+
+async def test_who_has_no_password_keeps_the_way_in_of_before(house, ann):
+    """No mail leads them back, so a young identity is theirs until the contrary."""
+    await house.adapters.stores.credentials.remove(ann.user_id, None)
+    await _link(house, ann)
+    house.clock.advance(timedelta(minutes=1))
+    await _change(house, ann)
+    [token] = _stop_tokens(house)
+    await _stop(house, token)
+    assert list(await house.state["provider_links"].list_own(ann.user_id)) == ["acme"]
+
+
+async def _link(house, ann):
+    link = ProviderLink(
+        ann.user_id, "acme", "https://idp.acme.test", "thief", house.clock.now()
+    )
+    await house.adapters.stores.identities.links.add(link, None)
 
 
 async def _by_passkey(house, authenticator):
