@@ -62,7 +62,9 @@ class EmailChange:
         await self.step_up.require(user_id, session_id)
 
         async def send(transaction: Transaction) -> None:
-            user = await self.users.get(user_id, transaction.session)
+            await self.step_up.require(user_id, session_id, transaction.session)
+            # Pinned: who is shut out meanwhile asks for nothing any more.
+            user = await self.users.pin(user_id, transaction.session)
             if user is None or not user.may_sign_in:
                 raise UserMissingError
             if address.key != user.email.key:

@@ -93,6 +93,7 @@ class Passkeys:
         passkey = await self.made(session_id, name, credential)
 
         async def add(tx: Transaction) -> tuple[tuple[str, ...], list[Session]]:
+            await self.settings.step_up.require(user_id, session_id, tx.session)
             codes = await self.add_in(tx, user_id, passkey)
             return codes, await self.settings.end_others_in(tx, user_id, session_id)
 

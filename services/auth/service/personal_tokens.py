@@ -101,10 +101,13 @@ class PersonalTokens:
             PersonalTokenExpiryError: Longer than the installation allows.
             PersonalTokenLimitError: The caller has 50 already.
         """
-        await self.step_up.require(user_id, session_id)
-        return await self.bus.run_transaction(
-            lambda transaction: self.create_in(transaction, user_id, wish)
-        )
+
+        async def create(transaction: Transaction) -> NewToken:
+            # The account is pinned then: who is shut out meanwhile leaves no token.
+            await self.step_up.require(user_id, session_id, transaction.session)
+            return await self.create_in(transaction, user_id, wish)
+
+        return await self.bus.run_transaction(create)
 
     async def create_in(
         self, tx: Transaction, user_id: UserId, wish: TokenWish, *, actor_id: str = ""

@@ -99,9 +99,9 @@ class SecondFactorSettings:
 
         Emits: account.mfa_changed, session.revoked.
         """
-        await self.step_up.require(user_id, session_id)
 
         async def confirm(tx: Transaction) -> tuple[tuple[str, ...], list[Session]]:
+            await self.step_up.require(user_id, session_id, tx.session)
             codes = await self.confirm_totp_in(tx, user_id, code)
             return codes, await self.end_others_in(tx, user_id, session_id)
 
@@ -154,9 +154,9 @@ class SecondFactorSettings:
 
         Emits: account.mfa_changed.
         """
-        await self.step_up.require(user_id, session_id)
 
         async def renew(tx: Transaction) -> tuple[str, ...]:
+            await self.step_up.require(user_id, session_id, tx.session)
             own = await self.factors.get(user_id, tx.session)
             if not own.is_enrolled:
                 raise SecondFactorMissingError
@@ -175,7 +175,8 @@ class SecondFactorSettings:
         """Audit a change of factors and have its mail sent, in its transaction.
 
         The account is pinned, as by sign-ins: no session that the factors of before
-        let in begins beside the change (MF-3, SR-1).
+        let in begins beside the change (MF-3, SR-1), and a proof that the transaction
+        has asked for is not that of a session that ends beside it.
         """
         user = await self.users.pin(user_id, tx.session)
         if user is None or not user.may_sign_in:
@@ -201,9 +202,9 @@ class SecondFactorSettings:
             action: As the audit names it.
             check: Raises where this must not be all that is left.
         """
-        await self.step_up.require(user_id, session_id)
 
         async def remove(tx: Transaction) -> list[Session]:
+            await self.step_up.require(user_id, session_id, tx.session)
             user = await self._user(user_id, tx.session)
             left = removed(await self.factors.get(user_id, tx.session))
             is_bound = await self.policy.requires(user, tx.session)

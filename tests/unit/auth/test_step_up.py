@@ -2,10 +2,15 @@
 
 from datetime import timedelta
 
+import pyotp
 import pytest
 
 from libs.kernel import SessionId, UserId, new_id
 from services.auth.domain import STEP_UP_FRESH, RevokeReason, StepUpRequiredError
+from services.auth.service import TokenWish
+from tests.support.authenticator import Authenticator
+
+ORIGIN = "https://chat.example.test"
 
 
 async def test_mf_6_a_fresh_sign_in_passes(house):
@@ -38,6 +43,62 @@ async def test_mf_6_only_an_own_living_session_passes(house):
     )
     with pytest.raises(StepUpRequiredError):
         await step_up.require(ann, signed_in.session_id)
+
+
+@pytest.mark.parametrize(
+    "act", ["token", "email", "passkey", "confirm_totp", "remove_totp", "codes"]
+)
+async def test_sr_1_who_is_shut_out_meanwhile_leaves_no_way_back(
+    house, monkeypatch, act
+):
+    """SR-1: the proof counts in the transaction of the act, not a moment before it."""
+    ann, signed_in = await house.join(), await house.login()
+    ids = ann, signed_in.session_id
+    call = await _acts(house, ids)[act]()
+    run = house.bus.run_transaction
+
+    async def outrun(callback):
+        session = await house.adapters.stores.sessions.get(ids[1], None)
+        ended = session.revoked(RevokeReason.PASSWORD_VOIDED, house.clock.now())
+        await house.adapters.stores.sessions.revoke(ended, None)
+        return await run(callback)
+
+    monkeypatch.setattr(house.bus, "run_transaction", outrun)
+    with pytest.raises(StepUpRequiredError):
+        await call()
+
+
+def _acts(house, ids):
+    """Return, by name, what prepares a sensitive act; that returns the act."""
+    factors, passkeys = house.state["second_factors"], house.state["passkeys"]
+
+    async def token():
+        wish = TokenWish("bot", ("files:read",), 30)
+        return lambda: house.state["personal_tokens"].create(*ids, wish)
+
+    async def email():
+        change = house.state["email_change"]
+        return lambda: change.request(*ids, email="thief@example.test")
+
+    async def passkey():
+        made = Authenticator(ORIGIN).create(await passkeys.offer(*ids))
+        return lambda: passkeys.add(*ids, "theirs", made)
+
+    async def confirm_totp():
+        offer = await factors.offer_totp(*ids)
+        code = pyotp.TOTP(offer.secret).at(house.clock.now())
+        return lambda: factors.confirm_totp(*ids, code)
+
+    async def remove_totp():
+        await (await confirm_totp())()
+        return lambda: factors.remove_totp(*ids)
+
+    async def codes():
+        await (await confirm_totp())()
+        return lambda: factors.renew_recovery_codes(*ids)
+
+    prepared = (token, email, passkey, confirm_totp, remove_totp, codes)
+    return {one.__name__: one for one in prepared}
 
 
 async def test_au_2_sign_ins_and_failures_are_recorded(house):
