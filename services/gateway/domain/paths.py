@@ -17,6 +17,11 @@ _RAW_PATTERN = re.compile(
     rb"/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*", re.ASCII
 )
 _ESCAPED_FORBIDDEN = re.compile(rb"%(?:2[eEfF5]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
+# A letter that is written as an escape would hide a path from its own entry of the
+# table: services read it as the letter (RFC 3986, section 6.2.2.2).
+_ESCAPED_NEEDLESSLY = re.compile(
+    rb"%(?:2[dD]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
+)
 _QUERY_PATTERN = re.compile(rb"[\x21-\x7e]*")
 
 
@@ -32,8 +37,9 @@ def normal_path(raw: bytes) -> str:
 
     Raises:
         PathInvalidError: Empty, dot or doubled segments, a trailing slash, an
-            escaped slash, backslash, dot, percent or control character, bytes that
-            are not UTF-8, or longer than 2,048 bytes.
+            escaped slash, backslash, dot, percent or control character, an escape
+            that needs none (letters, digits, ``-_~``), bytes that are not UTF-8, or
+            longer than 2,048 bytes.
     """
     if len(raw) > _LENGTH_MAX or not _RAW_PATTERN.fullmatch(raw):
         raise PathInvalidError
@@ -56,7 +62,7 @@ def check_query(raw: bytes) -> None:
 
 
 def _check_escapes(raw: bytes) -> None:
-    if _ESCAPED_FORBIDDEN.search(raw):
+    if _ESCAPED_FORBIDDEN.search(raw) or _ESCAPED_NEEDLESSLY.search(raw):
         raise PathInvalidError
     try:
         text = unquote_to_bytes(raw).decode("utf-8")

@@ -11,6 +11,7 @@ GOOD = [
     b"/api/v1/auth/jwks.json",
     b"/api/v1/users/%C3%A9l%C3%A8ve",
     b"/api/v1/a..b",
+    b"/api/v1/a%20b%40%5B%60%7B%3A",
     b"/api/v1/a;b=c,d",
 ]
 BAD = [
@@ -37,6 +38,14 @@ BAD = [
     b"/api/v1/%c2%85",
     b"/api/v1/%ff",
     b"/api/v1/%ed%a0%80",
+    b"/api/v1/me/%74okens",
+    b"/api/v1/me/m%66a",
+    b"/api/v1/conversations/%63hannels",
+    b"/api/v1/%4De",
+    b"/api/v1/me/%5Fa",
+    b"/api/v1/a%2Db",
+    b"/api/v1/a%7eb",
+    b"/api/v1/%30",
     b"/api/v1/%zz",
     b"/api/v1/%4",
     b"/api/v1/a b",
