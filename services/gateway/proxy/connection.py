@@ -65,7 +65,7 @@ class Connection(asyncio.Protocol):
             body: What follows. One that is streamed is sent while the answer is
                 waited for; who is answered early stops sending.
             seconds: Within which, after the request's last byte, the answer has to
-                begin, and between two parts of it.
+                begin with all of its headers, and between two parts of its body.
             is_chunked: Whether the parts of the body are to be framed as chunks.
             is_bodiless: Whether the answer has no body whatever it declares (HEAD).
 
@@ -75,6 +75,8 @@ class Connection(asyncio.Protocol):
             Exception: What reading the streamed body raised.
         """
         answer = self._answer = Answer(self._read_on, is_bodiless=is_bodiless)
+        if not self.is_open:
+            raise BrokenOffError("closed")  # as soon as it was opened
         self._head_bytes = 0
         self._seconds, self._active_at = seconds, self._loop.time()
         self._watch(seconds)
@@ -91,6 +93,7 @@ class Connection(asyncio.Protocol):
         """End the request; tell whether the connection can take another one."""
         answer, self._answer = self._answer, None
         is_clean = answer is not None and answer.is_complete and answer.is_reusable
+        is_clean = is_clean and not self._is_paused  # who left has not taken it all
         if not is_clean or self._upload is not None or not self.is_open:
             self.abort()
             return False
@@ -133,14 +136,15 @@ class Connection(asyncio.Protocol):
         if answer is None:
             self.abort()  # nobody asked
             return
-        self._active_at = self._loop.time()
         try:
             self._parser.feed_data(data)
         except HttpParserError:
             answer.fail(BrokenOffError("no HTTP"))
             self.abort()
             return
-        if not answer.status:
+        if answer.status:
+            self._active_at = self._loop.time()
+        else:
             self._head_bytes += len(data)  # a line that has not ended counts too
             if self._head_bytes > _HEAD_MAX_BYTES:
                 answer.fail(BrokenOffError("endless headers"))
@@ -168,12 +172,14 @@ class Connection(asyncio.Protocol):
         self._is_chunked = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header."""
-        name = name.lower()
-        self._headers.append((name, value))
+        """Take one header; one after the body is a trailer, and says nothing."""
         self._headers_bytes += len(name) + len(value)
         if self._headers_bytes > _HEAD_MAX_BYTES:
             raise BrokenOffError("endless headers")
+        if self._answer is None or self._answer.status:
+            return
+        name = name.lower()
+        self._headers.append((name, value))
         if name == b"content-length":
             self._length = int(value)
         elif name == b"transfer-encoding":

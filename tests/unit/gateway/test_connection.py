@@ -224,6 +224,58 @@ async def test_who_does_not_read_holds_little_and_misses_nothing() -> None:
         assert sum([len(part) async for part in answer.parts()]) == size
 
 
+async def test_who_leaves_while_reading_was_stopped_ends_the_connection() -> None:
+    """Nobody's next request goes where nobody reads."""
+    size = 600_000
+    whole = OK + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
+    async with service(answering()) as origin:
+        async with taken(origin) as connection:
+            asking = asyncio.create_task(connection.ask(HEAD, b"", 2))
+            await asyncio.sleep(0)
+            # In two parts, as they may come off the socket; both before a reader.
+            connection.data_received(whole[:200_000])
+            connection.data_received(whole[200_000:])
+            assert (await asking).is_complete
+        assert not connection.is_open
+
+
+async def test_headers_that_drip_end_in_time() -> None:
+    """Bytes that are no answer yet do not prolong the time in which it has to begin."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        while not writer.is_closing():
+            await asyncio.sleep(0.02)
+            writer.write(b"x: y\r\n")
+            await writer.drain()
+
+    async with service(drip) as origin, asyncio.timeout(1):
+        with pytest.raises(TimeoutError):
+            await get(origin, seconds=0.1)
+        await unused(origin)
+
+
+async def test_a_connection_that_has_ended_takes_no_request() -> None:
+    """Who closes at once is told apart from who is silent."""
+    async with service(answering(HELLO)) as origin:
+        connection = await origin.take()
+        connection.abort()
+        await unused(origin)
+        with pytest.raises(BrokenOffError):
+            await connection.ask(HEAD, b"", 2)
+        origin.give_back(connection)
+
+
+async def test_trailers_are_no_headers() -> None:
+    """What comes after the body says nothing of it (RFC 9110, section 6.5.1)."""
+    late = b"2\r\nhe\r\n0\r\nSet-Cookie: a=b\r\n\r\n"
+    async with service(answering(CHUNKED + late, HELLO)) as origin:
+        answer = await get(origin)
+        assert answer.headers == [(b"transfer-encoding", b"chunked")]
+        assert await (await get(origin)).read() == b"hello"
+
+
 async def test_an_upload_is_framed_and_may_fail() -> None:
     """Chunks on the wire; what the client does wrong is what the caller is told."""
     seen = bytearray()
