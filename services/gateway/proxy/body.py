@@ -51,6 +51,11 @@ class RequestBody:
             return self.is_empty
         return self.declared_bytes <= _BUFFERED_MAX_BYTES
 
+    @property
+    def is_received(self) -> bool:
+        """Whether the client has nothing more to send."""
+        return self.is_empty or self._end.is_set()
+
     async def read(self) -> bytes:
         """Return the whole of a small body, the second time too.
 

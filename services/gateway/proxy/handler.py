@@ -106,9 +106,11 @@ class Proxy:
             raise NetworkRefusedError
         self._take_place(route)
         try:
-            await self._pass_on(exchange, route, scope, receive, send)
+            body = await self._pass_on(exchange, route, scope, receive, send)
         finally:
             self.places.free(route.service)
+        if not body.is_received:
+            await read_leftover(scope, receive)  # the service answered early
 
     def _take_place(self, route: Route) -> None:
         try:
@@ -124,7 +126,8 @@ class Proxy:
         scope: Scope,
         receive: Receive,
         send: Send,
-    ) -> None:
+    ) -> RequestBody:
+        """Pass a request on that has its place; return its body, read or not."""
         authorization = first(scope["headers"], b"authorization")
         if route.is_anonymous and not route.reads_token:
             authorization = None
@@ -149,6 +152,7 @@ class Proxy:
         relay = partial(relay_response, route=route, exchange=exchange, send=send)
         with DisconnectWatch(body):
             await self.upstreams.ask(request, relay)
+        return body
 
     async def _admit(
         self, route: Route, exchange: Exchange, authorization: bytes | None

@@ -126,3 +126,13 @@ def test_ht_1_a_refusal_is_heard_while_the_body_still_comes(front, length):
         text = post(path, f"Content-Length: {length}\r\n", "x" * length)
         answers = [front.edge.say(text, is_patient=False).status for _ in range(15)]
         assert set(answers) == {status}
+
+
+@pytest.mark.parametrize("length", [66_000, MIB])
+def test_ht_1_a_service_is_heard_while_the_body_still_comes(front, length):
+    """HT-1: who is refused by a service that reads no body learns why too."""
+    text = post(
+        "/api/v1/media/open/early", f"Content-Length: {length}\r\n", "x" * length
+    )
+    answers = [front.edge.say(text, is_patient=False).status for _ in range(15)]
+    assert set(answers) == {413}
