@@ -10,6 +10,7 @@ _NAME = re.compile(_HOST)
 _ADDRESS = re.compile(rf"{_HOST}:[0-9]{{1,5}}")
 _ORIGIN = re.compile(rf"https?://{_HOST}(?::[0-9]{{1,5}})?")
 _PATH = re.compile(r"[^\"'\\$;{}\x00-\x1f\x7f]+")
+_NETWORK = re.compile(r"[0-9A-Fa-f.:/]+")  # no zone: that could be any text
 _WORD = re.compile(r"[a-z][a-z0-9-]*")
 _LONGEST_DEADLINE_SECONDS = 60
 _REQUESTS_PER_ADDRESS = 256  # below a service's share of the gateway's places
@@ -140,6 +141,7 @@ class EdgeForm:
         _all("bucket", (self.bucket,), _WORD)
         for name in _PATHS:
             _all(name, (getattr(self, name),), _PATH)
+        _all("trusted_proxies", self.trusted_proxies, _NETWORK)
         for text in self.trusted_proxies:
             _network(text)
         _positive(self)

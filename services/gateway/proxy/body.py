@@ -109,6 +109,9 @@ class RequestBody:
         if self.received_bytes > self._max_bytes:
             raise self._failed(BodyTooLargeError(self._max_bytes))
         if not message.get("more_body", False):
+            if self.received_bytes < (self.declared_bytes or 0):
+                # The service would take the next request for the rest of this one.
+                raise self._failed(ClientGoneError())
             self._end.set()
         return part
 

@@ -117,6 +117,14 @@ async def test_a_client_that_leaves_while_sending_is_gone() -> None:
         await body.read()
 
 
+async def test_a_body_shorter_than_declared_is_none() -> None:
+    """HT-4: what is missing would be taken from the next request."""
+    body = body_of([part(b"x")], sized(b"9"))
+    with pytest.raises(ClientGoneError):
+        await body.read()
+    assert not body.is_received
+
+
 async def test_a_client_that_leaves_while_waiting_cancels_the_work() -> None:
     """The block ends with ClientGoneError, and the task is not left cancelled."""
     body = body_of([part(b""), DISCONNECT])

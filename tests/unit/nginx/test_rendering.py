@@ -94,6 +94,8 @@ def test_clients_behind_a_balancer_are_known_where_it_is_named():
     text = render(replace(KUBERNETES, trusted_proxies=("10.0.0.0/8", "fd00::/8")))
     assert "set_real_ip_from 10.0.0.0/8;\n    set_real_ip_from fd00::/8;" in text
     assert "real_ip_recursive on;" in text
+    with pytest.raises(EdgeFormError):  # a zone, which Python lets be any text
+        replace(KUBERNETES, trusted_proxies=("fe80::%a; daemon on;/64",))
 
 
 def test_only_https_is_served_in_containers():
