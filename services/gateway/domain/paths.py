@@ -7,6 +7,7 @@ error (security.md HT-4, AZ).
 
 import re
 from functools import lru_cache
+from unicodedata import category
 from urllib.parse import unquote_to_bytes
 
 from services.gateway.domain.errors import PathInvalidError
@@ -22,6 +23,11 @@ _ESCAPED_FORBIDDEN = re.compile(rb"%(?:2[eEfF5]|5[cC]|[01][0-9A-Fa-f]|7[fF])")
 _ESCAPED_NEEDLESSLY = re.compile(
     rb"%(?:2[dD]|3[0-9]|[46][1-9a-fA-F]|[57][0-9aA]|5[fF]|7[eE])"
 )
+# Control and format characters, and separators of lines; not what is newer than Python.
+_UNSEEN = frozenset({"Cc", "Cf", "Zl", "Zp"})
+# Format characters that are parts of emoji: the joiner, and the tags of flags (Unicode
+# Technical Standard 51, ED-14a and ED-16).
+_EMOJI_JOINTS = frozenset(map(chr, [0x200D, *range(0xE0020, 0xE0080)]))
 _QUERY_PATTERN = re.compile(rb"[\x21-\x7e]*")
 
 
@@ -68,5 +74,5 @@ def _check_escapes(raw: bytes) -> None:
         text = unquote_to_bytes(raw).decode("utf-8")
     except UnicodeDecodeError:
         raise PathInvalidError from None
-    if not text.isprintable():
+    if any(category(one) in _UNSEEN and one not in _EMOJI_JOINTS for one in text):
         raise PathInvalidError

@@ -198,6 +198,17 @@ def test_a_token_reads_administration_and_acts_on_nobody() -> None:
     assert not table.find("POST", path).admits("POST", ["admin"])
 
 
+def test_sends_and_reads_go_before_exports_and_searches() -> None:
+    """What can wait is refused first when there is too much to do."""
+    table = own_table()
+    exports = {one for one in table.routes if "/export/" in one.prefix}
+    searches = table.find("GET", "/api/v1/conversations/channels")
+    assert len(exports) == 5
+    assert {one.priority for one in (*exports, searches)} == {"low"}
+    sends = table.find("POST", "/api/v1/conversations/x/messages")
+    assert sends.priority == "high"
+
+
 @pytest.mark.parametrize("scopes", [["root"], ["files:read"] * 3])
 def test_a_table_with_unknown_scopes_is_refused(scopes: list[str]) -> None:
     """At start, not at the first request."""
