@@ -82,6 +82,8 @@ class ProviderLinks:
 
         async def store(transaction: Transaction) -> None:
             await self.step_up.require(user_id, session_id, transaction.session)
+            # Pinned: who is shut out meanwhile links nothing any more.
+            await self.users.pin(user_id, transaction.session)
             await self.links.add(link, transaction.session)
             entry = linked_entry(user_id, identity.provider_id, source)
             await self.audit.record(entry, transaction.session)

@@ -431,11 +431,12 @@ async def test_sr_1_unlinking_ends_what_came_by_the_identity(
 ):
     """SR-1: who linked an identity of their own is out; no session begins beside it."""
     await house.join()
-    who = await house.login()
+    who, pinned = await house.login(), house.pins(monkeypatch)
     await browser.link(who)
+    assert pinned == [who.user_id]
     theirs = await browser.sign_in()
     other = await house.login()
-    pinned = house.pins(monkeypatch)
+    pinned.clear()
     await browser.unlink(who)
     assert pinned == [who.user_id]
     ended = [session.session_id for session in house.announcer.announced]
