@@ -103,6 +103,7 @@ class AccountParts:
             notices=self.notices,
             throttle=self._adapters.counters.mail_throttle,
             even=self._even,
+            audit=self._adapters.stores.audit,
             clock=self._adapters.clock,
         )
 

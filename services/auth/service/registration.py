@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from libs.chassis.audit import ANONYMOUS_ACTOR, AuditEntry, AuditTrail
 from libs.events import EventBus, Transaction
 from libs.events.catalog import (
     AccountVerificationRequested,
@@ -55,6 +56,7 @@ class AccountRegistration:
     notices: AccountNotices
     throttle: MailThrottle
     even: EvenAnswers
+    audit: AuditTrail
     clock: Clock
 
     async def register(
@@ -149,8 +151,15 @@ class AccountRegistration:
         """
         link = await self.links.check(LinkPurpose.VERIFICATION, token, client_address)
         await self._check_password(link, password, client_address)
+
+        async def activate(link: OneTimeLink, transaction: Transaction) -> UserId:
+            active_id = await self._activate(link, transaction)
+            entry = AuditEntry("user.verified", active_id, source=client_address)
+            await self.audit.record(entry, transaction.session)
+            return active_id
+
         user_id = await self.links.follow(
-            LinkPurpose.VERIFICATION, token, client_address, self._activate
+            LinkPurpose.VERIFICATION, token, client_address, activate
         )
         _log.info("user_verified", user_id=user_id)
         return user_id
@@ -194,6 +203,9 @@ class AccountRegistration:
         )
         await self.users.add(user, tx.session)
         tx.publish(user_created(user))
+        # Of nobody: who typed an address has not shown that it is theirs.
+        entry = AuditEntry("user.registered", ANONYMOUS_ACTOR, user.user_id)
+        await self.audit.record(entry, tx.session)
         return user
 
     async def _keep_first(

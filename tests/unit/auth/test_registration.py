@@ -31,6 +31,17 @@ async def test_registration_opens_a_pending_account_and_sends_a_link(house):
     assert len(house.mails) == 1
 
 
+async def test_au_2_an_account_is_recorded_from_its_first_form_on(house):
+    """AU-2: opened by nobody known, verified by its owner, each in its transaction."""
+    user_id = await house.join()
+    await house.register()
+    audit = house.adapters.stores.audit
+    [registered] = audit.of("user.registered")
+    assert (registered.actor_id, registered.target_id) == ("anonymous", user_id)
+    [verified] = audit.of("user.verified")
+    assert verified.actor_id == user_id
+
+
 async def test_link_is_sealed_for_its_event_alone(house):
     """CR-7: token and address travel sealed, bound to event, field and user."""
     token = await house.register()
