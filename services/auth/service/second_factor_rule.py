@@ -64,6 +64,7 @@ class SecondFactorRule:
 
         Raises:
             RolesInvalidError: A role that there is not.
+            GrantTooHighError: It frees a role above the caller's (AZ-7).
             SecondFactorFirstError: It binds the caller, who has no factor.
             AppError: See `Acts.run`.
         """
@@ -71,6 +72,9 @@ class SecondFactorRule:
 
         async def store(transaction: Transaction, acting: Standing) -> None:
             session = transaction.session
+            before = await self.policies.current(session)
+            for role in before.roles - policy.roles:
+                acting.require_cover(_highest_of(role), ())
             await self._check_roles(policy, session)
             await self._check_own(policy, acting.user_id, session)
             await self.policies.stored.put(policy, session)
@@ -102,3 +106,8 @@ class SecondFactorRule:
         own = await self.factors.get(user_id, session)
         if policy.requires(user) and not own.is_enrolled:
             raise SecondFactorFirstError
+
+
+def _highest_of(role: str) -> Role:
+    """Return the highest base role among those whom a name binds."""
+    return Role(role) if role in set(Role) else Role.ADMIN

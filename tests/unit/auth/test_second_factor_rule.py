@@ -5,6 +5,7 @@ import pytest
 from libs.kernel import new_id
 from services.auth.domain import (
     CustomRole,
+    GrantTooHighError,
     Permission,
     RolesInvalidError,
     SecondFactorFirstError,
@@ -81,6 +82,22 @@ async def test_who_binds_themselves_has_a_factor_already(house, admin, rule):
         await rule.put(admin, ["*"], WHY)
     await _enrol(house, admin.user_id)
     assert (await rule.put(admin, ["*"], WHY)).roles == frozenset({"*"})
+
+
+@pytest.mark.parametrize("bound", ["admin", "*"])
+async def test_az_7_nobody_frees_who_is_above_them(house, admin, rule, bound):
+    """AZ-7: the permission alone takes no rule from administrators."""
+    role = CustomRole(
+        "clerk", "", frozenset({Permission.MANAGE_POLICY}), house.clock.now()
+    )
+    await house.adapters.stores.roles.put(role, None)
+    clerk = await house.person("member", "clerk")
+    await _enrol(house, admin.user_id)
+    await rule.put(admin, [bound, "member"], WHY)
+    await _enrol(house, clerk.user_id)
+    with pytest.raises(GrantTooHighError):
+        await rule.put(clerk, ["member"], WHY)
+    assert (await rule.put(clerk, [bound], WHY)).roles == {bound}
 
 
 async def test_mf_6_a_rule_needs_a_fresh_proof(house, admin, rule):
