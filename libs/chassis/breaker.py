@@ -82,7 +82,12 @@ class Breaker:
         """Report no answer, or one that says the server is broken."""
         now = self._count(is_failure=True)
         is_bad = self._failures >= self._calls * _RATIO
-        if self._opened_at is not None or (self._calls >= self._least_calls and is_bad):
+        if self._opened_at is not None:
+            # What was under way when it opened tells nothing new: no probe waits.
+            is_due = self._probe_at is not None
+        else:
+            is_due = self._calls >= self._least_calls and is_bad
+        if is_due:
             self._opened_at, self._probe_at = now, None
 
     def _count(self, *, is_failure: bool) -> float:

@@ -175,6 +175,18 @@ def test_open_it_refuses_at_once_and_then_probes_one_at_a_time(clock):
     breaker.check()
 
 
+def test_late_failures_of_earlier_calls_put_off_no_probe(clock):
+    """HT-6: what hung before it opened ends one by one, after the service is back."""
+    breaker = Breaker("auth", clock)
+    trip(breaker)
+    for _ in range(4):
+        clock.advance(timedelta(seconds=0.5))
+        breaker.failed()
+    assert breaker.check()
+    breaker.succeeded()
+    assert not breaker.is_open
+
+
 def test_a_lost_probe_does_not_hold_for_ever(clock):
     """Its task may have been cancelled."""
     breaker = Breaker("auth", clock)
