@@ -1,6 +1,7 @@
 """The real edge before the real gateway before a service that tells what arrives."""
 
 import contextlib
+import itertools
 import json
 import urllib.request
 from collections import Counter
@@ -20,6 +21,8 @@ from tests.support.stack import claimed_base
 OPEN = "/api/v1/media/open/echo"
 """A route that needs no token; the service tells what it got."""
 
+_innocents = itertools.count()
+
 
 @dataclass(frozen=True)
 class Front:
@@ -36,14 +39,21 @@ class Front:
         with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310
             return Counter(json.load(answer))
 
-    def ask(self, path: str, *headers: str, method: str = "GET") -> Answer:
+    def ask(
+        self, path: str, *headers: str, method: str = "GET", source: str = HOST
+    ) -> Answer:
         """Send one good request."""
         lines = [f"{method} {path} HTTP/1.1", f"Host: {HOST}", "Connection: close"]
-        return self.edge.say("\r\n".join([*lines, *headers, "", ""]))
+        return self.edge.say("\r\n".join([*lines, *headers, "", ""]), source=source)
 
     def innocent(self, mark: str) -> dict[str, Any]:
-        """Ask as somebody who has done nothing; return what the service told them."""
-        answer = self.ask(f"{OPEN}?{mark}")
+        """Ask as somebody who has done nothing; return what the service told them.
+
+        Each comes from a network of its own: nobody else's requests count against it.
+        """
+        number = next(_innocents)
+        source = f"127.{100 + number // 250 % 100}.{number % 250}.1"
+        answer = self.ask(f"{OPEN}?{mark}", source=source)
         assert answer.status == 200, answer
         told: dict[str, Any] = json.loads(answer.body)
         return told
