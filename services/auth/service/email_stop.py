@@ -32,6 +32,7 @@ from services.auth.service.links import OneTimeLinks
 from services.auth.service.notices import AccountNotices
 from services.auth.service.password_void import PasswordEnd
 from services.auth.service.profiles import user_updated
+from services.auth.service.reset_link import send_reset_link
 
 _log = structlog.get_logger(__name__)
 _STOP = LinkPurpose.EMAIL_STOP
@@ -149,11 +150,6 @@ class EmailStop:
                 await self.identities.remove(user.user_id, provider_id, session)
 
     async def _send_reset(self, user: User, transaction: Transaction) -> None:
-        link = await self.links.issue(transaction, LinkPurpose.RESET, user.user_id)
-        self.notices.tell(
-            transaction,
-            AccountResetRequested,
-            user,
-            {"email": user.email.written, "token": link.token},
-            expires_at=link.expires_at,
+        await send_reset_link(
+            transaction, self.links, self.notices, AccountResetRequested, user
         )

@@ -35,6 +35,7 @@ from services.auth.service.links import OneTimeLinks
 from services.auth.service.notices import AccountNotices
 from services.auth.service.password_policy import PasswordOwner, PasswordPolicy
 from services.auth.service.passwords import PasswordHasher
+from services.auth.service.reset_link import send_reset_link
 from services.auth.service.sessions import SessionControl
 
 _log = structlog.get_logger(__name__)
@@ -203,11 +204,6 @@ class PasswordChange:
         return user
 
     async def _send_link(self, user: User, transaction: Transaction) -> None:
-        link = await self.links.issue(transaction, LinkPurpose.RESET, user.user_id)
-        self.notices.tell(
-            transaction,
-            AccountResetRequested,
-            user,
-            {"email": user.email.written, "token": link.token},
-            expires_at=link.expires_at,
+        await send_reset_link(
+            transaction, self.links, self.notices, AccountResetRequested, user
         )

@@ -8,7 +8,6 @@ from libs.events.catalog import AccountPasswordVoided
 from libs.kernel import UserId
 from services.auth.domain import (
     Actor,
-    LinkPurpose,
     PasswordMissingError,
     Permission,
     RevokeReason,
@@ -25,6 +24,7 @@ from services.auth.ports import (
 from services.auth.service.acts import Acts, Order, Scene
 from services.auth.service.links import OneTimeLinks
 from services.auth.service.notices import AccountNotices
+from services.auth.service.reset_link import send_reset_link
 from services.auth.service.sessions import SessionControl
 
 _WITHOUT: Final = frozenset({UserStatus.PENDING, UserStatus.DELETED})
@@ -125,14 +125,7 @@ class PasswordVoid:
         if not voided.had_password:
             raise PasswordMissingError
         if user.may_sign_in:
-            link = await self.end.links.issue(
-                transaction, LinkPurpose.RESET, user.user_id
-            )
-            self.notices.tell(
-                transaction,
-                AccountPasswordVoided,
-                user,
-                {"email": user.email.written, "token": link.token},
-                expires_at=link.expires_at,
+            await send_reset_link(
+                transaction, self.end.links, self.notices, AccountPasswordVoided, user
             )
         return voided.ended
