@@ -1,6 +1,7 @@
 """Fixtures of all tests: the stack of real servers, and the whole house."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
 from aiohttp import web
@@ -8,6 +9,7 @@ from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, settings
 
 from tests.support.forged_tokens import Canary
+from tests.support.loops import EndingLoop
 from tests.support.stack import RunningStack, go_up, running_stack
 
 # A busy machine is slow: no example fails for its time, no strategy for taking long.
@@ -15,6 +17,13 @@ settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+
+
+def pytest_asyncio_loop_factories() -> Mapping[
+    str, Callable[[], asyncio.AbstractEventLoop]
+]:
+    """Run every test on a loop that ends what the test leaves half closed."""
+    return {"ending": EndingLoop}
 
 
 @pytest.fixture(scope="session")
