@@ -13,7 +13,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(
 
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
-.PHONY: help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults fuzz-api history cov cov-events \
+.PHONY: sbom audit help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults fuzz-api history cov cov-events \
 	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
@@ -108,6 +108,12 @@ k8s-secrets: setup ## Write new Secrets for a cluster into a folder (D=/safe/pla
 k8s-play: setup ## Run manifests by podman with production's security context (S="auth chat")
 	@PYTHONPATH=. $(PYTHON) -m scripts.images.play $(S)
 
+sbom: setup ## Write a CycloneDX bill of materials of each image into .sbom (S=chat for one)
+	@$(PYTHON) -m scripts.supply.materials .sbom $(S)
+
+audit: setup ## Audit the locks against a snapshot of OSV's advisories (F=all.zip)
+	@$(PYTHON) -m scripts.supply.advisories $(or $(F),$(error name a snapshot: make audit F=all.zip))
+
 scan: setup ## Scan manifests and Dockerfiles by checkov, in an environment of its own
 	@bash scripts/scan.sh
 
@@ -125,7 +131,7 @@ check: setup lint types arch architecture docs-check env-check schemas-check api
 fmt: setup ## Format the code
 	@$(PYTHON) -m ruff format -q $(SOURCES) && $(PYTHON) -m ruff check -q --fix $(SOURCES)
 
-lint: setup ## Format, ruff, spelling, Dockerfile
+lint: setup ## Format, ruff, spelling, Dockerfiles
 	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib && .venv/bin/hadolint Dockerfile deploy/nginx/Dockerfile
 
 types: setup ## mypy strict
@@ -137,8 +143,8 @@ arch: setup ## Import contracts
 architecture: setup ## Module and function sizes, names, one way in for each library
 	@$(PYTHON) -m pytest -q -p no:randomly tests/unit/test_architecture.py
 
-docs-check: setup ## Links, commands and generated pages of the docs are true
-	@$(PYTHON) scripts/check_docs.py && $(PYTHON) scripts/coverage.py --check && $(PYTHON) scripts/network_page.py --check
+docs-check: setup ## Links, commands and generated pages of the docs are true, licences are allowed
+	@$(PYTHON) scripts/check_docs.py && $(PYTHON) scripts/coverage.py --check && $(PYTHON) scripts/network_page.py --check && $(PYTHON) -m scripts.supply.licences --check
 
 env-check: setup ## .env.example holds every setting of every service, the manifests what they need
 	@PYTHONPATH=. $(PYTHON) scripts/env_example.py --check && $(PYTHON) -m pytest -q -p no:randomly tests/contract/k8s/test_settings.py
@@ -158,17 +164,17 @@ api-check: setup ## The HTTP API keeps its own rules, but for scripts/api_except
 	@PYTHONPATH=. $(PYTHON) scripts/api_lint.py
 
 lock-check: setup ## requirements/*.txt satisfy pyproject.toml
-	@$(PYTHON) scripts/check_locks.py
+	@$(PYTHON) -m scripts.check_locks
 
 secrets-check: setup ## No secret stands in a tracked file (tests hold false ones by nature)
 	@git ls-files -z -- . ':!requirements' ':!tests' ':!docs/asyncapi*.json' ':!docs/events.md' ':!docs/openapi' ':!services/gateway/openapi.json' ':!LICENSE' ':!*package-lock.json' \
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) -m deploy.observability.dashboards && $(PYTHON) scripts/coverage.py && $(PYTHON) scripts/network_page.py
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) -m deploy.observability.dashboards && $(PYTHON) scripts/coverage.py && $(PYTHON) scripts/network_page.py && $(PYTHON) -m scripts.supply.licences
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"
 
 clean: down ## Remove .parley (the stack's data) and caches
-	@rm -rf .parley .smoke .scan .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	@rm -rf .parley .smoke .scan .sbom .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -12,18 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^\]]*\])?==(?P<version>[^\s;\\]+)")
-
-
-def requirements_of(group: str, groups: dict[str, list[object]]) -> list[Requirement]:
-    """Return a group's own and included requirements."""
-    found: list[Requirement] = []
-    for entry in groups[group]:
-        if isinstance(entry, str):
-            found.append(Requirement(entry))
-        elif isinstance(entry, dict):
-            found.extend(requirements_of(entry["include-group"], groups))
-    return found
+from scripts.supply.locks import pins_in, requirements_of
 
 
 def problems_of(group: str, requirements: list[Requirement], lock: Path) -> list[str]:
@@ -31,17 +20,15 @@ def problems_of(group: str, requirements: list[Requirement], lock: Path) -> list
     if not lock.is_file():
         return [f"{lock} is missing: run `make lock`"]
     text = lock.read_text(encoding="utf-8")
-    pins: dict[str, set[str]] = {}
-    for line in text.splitlines():
-        if match := PIN.match(line):
-            name = canonicalize_name(match["name"])
-            pins.setdefault(name, set()).add(match["version"])
+    pins = pins_in(text, everywhere=True)
+    versions: dict[str, set[str]] = {}
+    for pin in pins:
+        versions.setdefault(pin.name, set()).add(pin.version)
     problems = [f"{lock} names an address" for _ in re.findall(r"https?://", text)[:1]]
-    if text.count("--hash=") < len(pins):
-        problems.append(f"{lock} has a requirement without a hash")
+    problems += [f"{lock} has no hash of {pin.name}" for pin in pins if not pin.hashes]
     for requirement in requirements:
-        versions = pins.get(canonicalize_name(requirement.name), set())
-        if not any(version in requirement.specifier for version in versions):
+        held = versions.get(canonicalize_name(requirement.name), set())
+        if not any(version in requirement.specifier for version in held):
             problems.append(f"{lock} does not satisfy {requirement} of {group}")
     return problems
 
@@ -54,7 +41,7 @@ def main() -> int:
     problems: list[str] = []
     for group in sorted(set(groups) - parts):
         lock = Path("requirements") / f"{group}.txt"
-        problems += problems_of(group, requirements_of(group, groups), lock)
+        problems += problems_of(group, requirements_of(group), lock)
     known = {f"{group}.txt" for group in groups}
     problems += [
         f"{lock} belongs to no group"

@@ -1,14 +1,10 @@
 """No lock pins a package below the release that fixed what is known of it."""
 
-import re
-from pathlib import Path
-
 import pytest
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-LOCKS = sorted((Path(__file__).parents[3] / "requirements").glob("*.txt"))
-PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;\\]+)", re.MULTILINE)
+from scripts.supply.locks import groups, pins_of
+
 FLOORS = {
     "pyjwt": "2.15.0",
     "python-socketio": "5.16.4",
@@ -19,24 +15,20 @@ FLOORS = {
 }
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.stem)
-def test_nothing_is_pinned_too_low(lock: Path) -> None:
+@pytest.mark.parametrize("lock", groups())
+def test_nothing_is_pinned_too_low(lock: str) -> None:
     """Each package of the list that a lock holds is at its floor or above (SU-2)."""
-    pins = PIN.findall(lock.read_text(encoding="utf-8"))
+    pins = pins_of(lock, everywhere=True)
 
     assert pins
-    for name, version in pins:
-        floor = FLOORS.get(canonicalize_name(name))
-        assert floor is None or Version(version) >= Version(floor), name
-        assert canonicalize_name(name) != "aio-pika" or Version(version) < Version("11")
+    for pin in pins:
+        floor = FLOORS.get(pin.name)
+        assert floor is None or Version(pin.version) >= Version(floor), pin.name
+        assert pin.name != "aio-pika" or Version(pin.version) < Version("11")
 
 
 def test_the_floors_are_of_packages_that_are_used() -> None:
     """A name that no lock holds would guard nothing."""
-    held = {
-        canonicalize_name(name)
-        for lock in LOCKS
-        for name, _ in PIN.findall(lock.read_text(encoding="utf-8"))
-    }
+    held = {pin.name for lock in groups() for pin in pins_of(lock, everywhere=True)}
 
     assert set(FLOORS) <= held

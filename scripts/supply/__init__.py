@@ -1,0 +1,1 @@
+"""What Parley is made of: packages, their licences, advisories about them."""
