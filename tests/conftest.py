@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import pytest
+import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 from hypothesis import HealthCheck, settings
@@ -17,6 +18,14 @@ settings.register_profile(
     "house", deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("house")
+
+# As it comes, structlog draws an exception with every local of every frame: one line
+# held the loop for up to seconds, and the tests' own deadlines ran out meanwhile.
+*_processors, _ = structlog.get_config()["processors"]
+_plain = structlog.dev.ConsoleRenderer(
+    colors=False, exception_formatter=structlog.dev.plain_traceback
+)
+structlog.configure(processors=[*_processors, _plain])
 
 
 def pytest_asyncio_loop_factories() -> Mapping[

@@ -4,15 +4,12 @@ A new route fails `test_az_1_every_route_has_a_row`: give it a row in
 `services/auth/domain/operations.py`, and its body a row in `test_schemas.GOOD`.
 """
 
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cache
 
 import pytest
 from fastapi import FastAPI
 
-from libs.chassis.app import create_http_app
-from libs.chassis.health import Health
 from libs.chassis.principals import Principal
 from libs.kernel import new_id
 from services.auth.api import ROUTERS
@@ -25,7 +22,6 @@ from services.auth.domain import (
     UserStatus,
 )
 from services.auth.domain.operations import OPERATIONS, Access
-from tests.support.asgi import AsgiClient
 from tests.unit.auth.test_schemas import GOOD
 
 QUERIES = {"GET /api/v1/users": "?query=bea"}
@@ -117,18 +113,9 @@ class Matrix:
 
 
 @pytest.fixture
-async def matrix(house, settings, callers):
+def matrix(house, client, callers):
     """The live app over the use cases in memory."""
-
-    @asynccontextmanager
-    async def lifespan(_):
-        yield house.state
-
-    app = create_http_app(
-        settings, lifespan=lifespan, routers=ROUTERS, title="auth", health=Health()
-    )
-    async with AsgiClient(app) as client:
-        yield Matrix(house, client, callers, _document())
+    return Matrix(house, client, callers, _document())
 
 
 @cache

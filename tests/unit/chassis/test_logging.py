@@ -25,7 +25,7 @@ def logs():
 @pytest.fixture
 def log_file(settings, tmp_path):
     """The service's log in a file; everything is put back afterwards."""
-    root = logging.getLogger()
+    root, before = logging.getLogger(), structlog.get_config()
     handlers, level = root.handlers[:], root.level
     path = tmp_path / "logs" / "demo.log"
     for handler in handlers:  # pytest's own: ours must not close them
@@ -34,7 +34,7 @@ def log_file(settings, tmp_path):
         settings.model_copy(update={"log_file": path, "log_format": "auto"})
     )
     yield path
-    structlog.reset_defaults()
+    structlog.configure(**before)
     structlog.contextvars.clear_contextvars()
     logging.captureWarnings(capture=False)
     for handler in root.handlers[:]:

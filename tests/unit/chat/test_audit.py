@@ -127,9 +127,9 @@ async def test_what_a_project_decides_is_chats_own_act(chat) -> None:
     assert acts(chat) == [("conversation.deleted", "chat", place)]
 
 
-async def test_refusals_are_recorded_by_both_doors(tmp_path) -> None:
+async def test_refusals_are_recorded_by_both_doors(routes) -> None:
     """Over HTTP and over the socket: way in, ids and code, and no text."""
-    async with matrix_app(tmp_path) as app:
+    async with matrix_app(routes) as app:
         place = await app.chat.group(GRACE)
         said = await app.chat.messages.send(draft(place, ADA, text=MARKER))
         path = f"/api/v1/conversations/{place}/messages/{said.message_id}"

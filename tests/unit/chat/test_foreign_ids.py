@@ -42,9 +42,9 @@ class Foreign:
 
 
 @pytest.fixture
-async def app(tmp_path):
+async def app(routes):
     """The real app over memory adapters."""
-    async with matrix_app(tmp_path) as opened:
+    async with matrix_app(routes) as opened:
         yield opened
 
 

@@ -34,9 +34,9 @@ IS_PUBLIC = {"private": False, "public": True}
 
 
 @pytest.fixture
-async def app(tmp_path):
+async def app(routes):
     """The real app over memory adapters."""
-    async with matrix_app(tmp_path) as opened:
+    async with matrix_app(routes) as opened:
         yield opened
 
 

@@ -134,9 +134,9 @@ def expected(operation: Operation, place: Place) -> str | None:
 
 
 @pytest.fixture
-async def app(tmp_path):
+async def app(routes):
     """The real app over memory adapters."""
-    async with matrix_app(tmp_path) as opened:
+    async with matrix_app(routes) as opened:
         yield opened
 
 
