@@ -164,7 +164,7 @@ class InMemoryBus:
         )
         return self.published_of(event_class)
 
-    async def settled(self, *, within: timedelta = timedelta(seconds=2)) -> None:
+    async def settled(self, *, within: timedelta = timedelta(seconds=10)) -> None:
         """Wait until nothing is queued or being handled, tiers that wait aside.
 
         Raises:

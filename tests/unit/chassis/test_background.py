@@ -31,8 +31,8 @@ def clock():
 
 
 async def until(condition):
-    """Give other tasks their turn until something holds, for at most a second."""
-    async with asyncio.timeout(1):
+    """Give other tasks their turn until something holds."""
+    async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - no event to wait for
             await asyncio.sleep(0.001)
 

@@ -65,7 +65,7 @@ class Connection:
 
     async def written(self):
         """Return the frames of the next write."""
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(10):
             return frames_of((await self.write_queue.get()).payload)
 
 
@@ -190,7 +190,7 @@ async def test_a_channel_that_closes_fails_what_is_unconfirmed(wire, reason, err
     confirm = channel.publish(TEMPLATE, b"[]")
     await channel.close(reason)
     with pytest.raises(error):
-        await asyncio.wait_for(confirm, 1)
+        await asyncio.wait_for(confirm, 10)
     with pytest.raises(ChannelInvalidStateError):
         channel.publish(TEMPLATE, b"[]")
 
@@ -260,7 +260,7 @@ async def test_nothing_is_written_once_the_broker_has_closed_a_channel(wire):
     with pytest.raises(ChannelInvalidStateError):
         channel.publish(TEMPLATE, b"[]")
     with pytest.raises(ChannelNotFoundEntity):
-        await asyncio.wait_for(confirm, 1)
+        await asyncio.wait_for(confirm, 10)
     (close_ok,) = await connection.written()
     assert isinstance(close_ok, spec.Channel.CloseOk)
     assert connection.write_queue.empty()

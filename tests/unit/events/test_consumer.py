@@ -59,7 +59,7 @@ async def test_a_consumer_that_did_not_start_tries_again(error):
         delay=lambda: 0.0,
     )
     task = asyncio.create_task(consumer.run())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not consumer.is_consuming:  # noqa: ASYNC110 - a flag
             await asyncio.sleep(0)
     task.cancel()
@@ -90,7 +90,7 @@ async def test_a_link_outlives_a_driver_that_cancels(monkeypatch):
 
     monkeypatch.setattr(aio_pika, "connect", connect)
     task = asyncio.create_task(Link("", "test", lambda: 0.0).run())
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while len(tries) < 3:  # noqa: ASYNC110 - a count
             await asyncio.sleep(0)
     task.cancel()

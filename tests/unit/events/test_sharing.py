@@ -85,7 +85,7 @@ async def given(runner, frames):
     """Hand over frames in one turn of the loop, and wait until all are settled."""
     for one in frames:
         runner.receive(one)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not all(one.settled for one in frames):  # noqa: ASYNC110 - any condition
             await asyncio.sleep(0.001)
 
@@ -147,7 +147,7 @@ async def test_what_arrives_while_two_are_under_way_waits_and_shares():
         await asyncio.sleep(0.001)
     assert effects.sizes == [1, 1, 1]
     effects.may_commit.set()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not all(one.settled for one in frames):  # noqa: ASYNC110 - any condition
             await asyncio.sleep(0.001)
     assert effects.sizes == [1, 1, 1, 4]

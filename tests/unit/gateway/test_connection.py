@@ -80,7 +80,7 @@ async def taken(origin: Origin) -> AsyncIterator[Connection]:
 
 async def unused(origin: Origin) -> None:
     """Return when every connection has ended."""
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while not origin.is_unused:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
 
@@ -250,7 +250,7 @@ async def test_headers_that_drip_end_in_time() -> None:
             writer.write(b"x: y\r\n")
             await writer.drain()
 
-    async with service(drip) as origin, asyncio.timeout(1):
+    async with service(drip) as origin, asyncio.timeout(10):
         with pytest.raises(TimeoutError):
             await get(origin, seconds=0.1)
         await unused(origin)

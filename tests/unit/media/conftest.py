@@ -1,7 +1,6 @@
 """Media with nothing outside of the process: memory adapters and the memory bus."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 import pytest
 
@@ -124,4 +123,4 @@ async def media(idle_media):
     """Media whose event handlers run."""
     async with idle_media.bus.run_worker(worker, idle_media):
         yield idle_media
-        await idle_media.bus.settled(within=timedelta(seconds=5))
+        await idle_media.bus.settled()
