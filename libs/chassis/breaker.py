@@ -1,6 +1,7 @@
 """Circuit breaker: stops asking what does not answer (HT-6)."""
 
 from collections import deque
+from dataclasses import dataclass
 
 from libs.kernel import Clock, SystemClock, UnavailableError
 
@@ -10,11 +11,25 @@ _RATIO = 0.5
 _OPEN_SECONDS = 2.0
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Leave:
+    """Leave for one call, to be shown again when its outcome is reported.
+
+    Attributes:
+        is_probe: Whether it is the probe of an open breaker: others are refused until
+            it has been reported, so it should not take long.
+    """
+
+    is_probe: bool
+
+
 class Breaker:
     """Opens at 50 % failures of at least 20 calls in 10 s, for 2 s, then probes.
 
     While it is open, calls are refused at once. After that one call at a time is let
-    through; if it succeeds, the breaker closes.
+    through; if it succeeds, the breaker closes. Each opening, probe and closing begins
+    a generation, and a call counts for its own alone: one that hung since before says
+    nothing of how things are now.
 
     Args:
         name: What it guards, for the error.
@@ -34,24 +49,21 @@ class Breaker:
         self._failures = 0
         self._opened_at: float | None = None
         self._probe_at: float | None = None
+        self._leave = Leave(is_probe=False)
 
     @property
     def is_open(self) -> bool:
         """Whether calls are being refused or probed."""
         return self._opened_at is not None
 
-    def check(self) -> bool:
-        """Ask leave for a call, which then is reported by one of the methods below.
-
-        Returns:
-            Whether it is the probe of an open breaker: others are refused until it
-            has been reported, so it should not take long.
+    def check(self) -> Leave:
+        """Return leave for a call, which is then reported by one of the methods below.
 
         Raises:
             UnavailableError: ``<name>_unavailable``; not now.
         """
         if self._opened_at is None:
-            return False
+            return self._leave
         now = self._clock.monotonic()
         # A probe that nobody reported on (its task died) must not hold for ever.
         is_probing = self._probe_at is not None and now - self._probe_at < (
@@ -64,31 +76,38 @@ class Breaker:
                 retry_after_seconds=_OPEN_SECONDS,
             )
         self._probe_at = now
-        return True
+        return self._begin(is_probe=True)
 
-    def withdrawn(self) -> None:
+    def withdrawn(self, leave: Leave) -> None:
         """Report that the call says nothing: its own caller gave it up."""
-        self._probe_at = None
+        if leave is self._leave:
+            self._probe_at = None
 
-    def succeeded(self) -> None:
+    def succeeded(self, leave: Leave) -> None:
         """Report an answer, whatever it says, below status 500."""
-        if self._opened_at is not None:
+        if leave is not self._leave:
+            return
+        if leave.is_probe:
             self._opened_at = self._probe_at = None
             self._seconds.clear()
             self._calls = self._failures = 0
+            self._begin(is_probe=False)
         self._count(is_failure=False)
 
-    def failed(self) -> None:
+    def failed(self, leave: Leave) -> None:
         """Report no answer, or one that says the server is broken."""
+        if leave is not self._leave:
+            return
         now = self._count(is_failure=True)
         is_bad = self._failures >= self._calls * _RATIO
-        if self._opened_at is not None:
-            # What was under way when it opened tells nothing new: no probe waits.
-            is_due = self._probe_at is not None
-        else:
-            is_due = self._calls >= self._least_calls and is_bad
-        if is_due:
+        if leave.is_probe or (self._calls >= self._least_calls and is_bad):
             self._opened_at, self._probe_at = now, None
+            self._begin(is_probe=False)
+
+    def _begin(self, *, is_probe: bool) -> Leave:
+        """Begin a generation: reports on earlier leaves count no more."""
+        self._leave = Leave(is_probe)
+        return self._leave
 
     def _count(self, *, is_failure: bool) -> float:
         now = self._clock.monotonic()

@@ -14,7 +14,7 @@ import orjson
 import structlog
 from opentelemetry import trace
 
-from libs.chassis.breaker import Breaker
+from libs.chassis.breaker import Breaker, Leave
 from libs.chassis.internal_tokens import InternalTokenSigner
 from libs.chassis.payloads import JsonLimits, parse_json
 from libs.chassis.principals import Principal
@@ -162,17 +162,21 @@ class ServiceClient:
             AppError: Of the kind of a 4xx status, with the remote code.
         """
         tries = 2 if method in _IDEMPOTENT else 1
+        leave = self._breaker.check()
         try:
             async with asyncio.timeout(self._timeouts.total_seconds):
                 for left in reversed(range(tries)):
                     try:
-                        return await self._try(method, path, params, json, principal)
+                        return await self._try(
+                            method, path, params, json, principal, leave=leave
+                        )
                     except _BrokenError:
                         if not left:
                             raise
                     await asyncio.sleep(_RETRY_SECONDS)
+                    leave = self._breaker.check()
         except TimeoutError:
-            self._breaker.failed()
+            self._breaker.failed(leave)
             _log.warning("service_call_timed_out", service_called=self._audience)
         except _BrokenError as error:
             _log.warning(
@@ -187,8 +191,9 @@ class ServiceClient:
         params: Mapping[str, str] | None,
         json: object,
         principal: Principal | None,
+        *,
+        leave: Leave,
     ) -> Any:  # noqa: ANN401 - any JSON value
-        self._breaker.check()
         try:
             async with self.session.request(
                 method,
@@ -201,12 +206,12 @@ class ServiceClient:
                 status = response.status
                 body = await _read(response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            self._breaker.failed()
+            self._breaker.failed(leave)
             raise _BrokenError(type(error).__name__) from error
         if status >= _BROKEN:
-            self._breaker.failed()
+            self._breaker.failed(leave)
             raise _BrokenError(f"status {status}")
-        self._breaker.succeeded()
+        self._breaker.succeeded(leave)
         return self._interpret(status, body)
 
     def _headers(

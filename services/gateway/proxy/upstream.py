@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from libs.chassis.asgi import Headers
-from libs.chassis.breaker import Breaker
+from libs.chassis.breaker import Breaker, Leave
 from libs.chassis.requests import BUDGET_HEADER
 from libs.kernel import InvalidError, UnavailableError
 from services.gateway.domain.errors import (
@@ -120,16 +120,19 @@ class Upstreams:
             UpstreamFailedError: It broke off, or spoke no HTTP.
         """
         breaker = self._breaker(request.route)
-        limit = _allowed_seconds(breaker, request.route)
+        leave = _leave(breaker, request.route)
+        # Others wait for what a probe finds out.
+        longest = _PROBE_SECONDS if leave.is_probe else math.inf
+        limit = min(request.route.timeout_seconds, longest)
         try:
             await self._try(request, limit, relay)
         except (UpstreamFailedError, UpstreamTimeoutError, UpstreamUnavailableError):
-            breaker.failed()
+            breaker.failed(leave)
             raise
         except BaseException:
-            breaker.withdrawn()  # the client's fault, or its leaving
+            breaker.withdrawn(leave)  # the client's fault, or its leaving
             raise
-        breaker.succeeded()
+        breaker.succeeded(leave)
 
     async def _try(self, request: UpstreamRequest, limit: float, relay: Relay) -> None:
         """Ask one instance, and another one if the first has not begun to answer."""
@@ -223,14 +226,11 @@ async def _send(
         )
 
 
-def _allowed_seconds(breaker: Breaker, route: Route) -> float:
-    """Return how long the service may take, if it is asked at all."""
+def _leave(breaker: Breaker, route: Route) -> Leave:
     try:
-        is_probe = breaker.check()
+        return breaker.check()
     except UnavailableError:
         raise UpstreamUnavailableError(route.service) from None
-    # Others wait for what the probe finds out.
-    return min(route.timeout_seconds, _PROBE_SECONDS if is_probe else math.inf)
 
 
 def _may_retry(request: UpstreamRequest, failure: UnavailableError) -> bool:

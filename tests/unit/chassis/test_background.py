@@ -137,21 +137,19 @@ async def test_the_loops_lag_is_measured(monkeypatch):
 def trip(breaker):
     """Let 20 calls fail."""
     for _ in range(20):
-        breaker.check()
-        breaker.failed()
+        breaker.failed(breaker.check())
 
 
 def test_a_few_failures_do_not_open_it(clock):
     """At least 20 calls, at least half of them failed."""
     breaker = Breaker("auth", clock)
     for _ in range(19):
-        breaker.failed()
+        breaker.failed(breaker.check())
     assert not breaker.is_open
     for _ in range(25):
-        breaker.succeeded()
-    breaker.failed()
+        breaker.succeeded(breaker.check())
+    breaker.failed(breaker.check())
     assert not breaker.is_open
-    breaker.check()
 
 
 def test_open_it_refuses_at_once_and_then_probes_one_at_a_time(clock):
@@ -162,48 +160,69 @@ def test_open_it_refuses_at_once_and_then_probes_one_at_a_time(clock):
         breaker.check()
     assert caught.value.code == "auth_unavailable"
     clock.advance(timedelta(seconds=2))
-    breaker.check()
+    probe = breaker.check()
+    assert probe.is_probe
     with pytest.raises(UnavailableError):
         breaker.check()
-    breaker.failed()
+    breaker.failed(probe)
     with pytest.raises(UnavailableError):
         breaker.check()
     clock.advance(timedelta(seconds=2))
-    breaker.check()
-    breaker.succeeded()
+    breaker.succeeded(breaker.check())
     assert not breaker.is_open
-    breaker.check()
+    assert not breaker.check().is_probe
 
 
-def test_late_failures_of_earlier_calls_put_off_no_probe(clock):
-    """HT-6: what hung before it opened ends one by one, after the service is back."""
+def test_calls_from_before_it_opened_say_nothing(clock):
+    """HT-6: what hung then ends one by one, and puts off, fails or passes no probe."""
+    breaker = Breaker("auth", clock)
+    late = [breaker.check() for _ in range(6)]
+    trip(breaker)
+    breaker.failed(late.pop())
+    breaker.succeeded(late.pop())
+    assert breaker.is_open
+    clock.advance(timedelta(seconds=2))
+    probe = breaker.check()
+    breaker.failed(late.pop())
+    breaker.succeeded(late.pop())
+    breaker.withdrawn(late.pop())
+    with pytest.raises(UnavailableError):
+        breaker.check()
+    breaker.succeeded(probe)
+    assert not breaker.is_open
+    for leave in (late.pop(), *[probe] * 30):
+        breaker.failed(leave)
+    assert not breaker.is_open
+
+
+def test_a_probe_that_was_given_up_makes_room_for_the_next(clock):
+    """Its caller left: that says nothing of the service."""
     breaker = Breaker("auth", clock)
     trip(breaker)
-    for _ in range(4):
-        clock.advance(timedelta(seconds=0.5))
-        breaker.failed()
-    assert breaker.check()
-    breaker.succeeded()
-    assert not breaker.is_open
+    clock.advance(timedelta(seconds=2))
+    breaker.withdrawn(breaker.check())
+    assert breaker.check().is_probe
 
 
 def test_a_lost_probe_does_not_hold_for_ever(clock):
-    """Its task may have been cancelled."""
+    """Its task may have been cancelled; what it says later is late."""
     breaker = Breaker("auth", clock)
     trip(breaker)
     clock.advance(timedelta(seconds=2))
-    breaker.check()
+    lost = breaker.check()
     clock.advance(timedelta(seconds=10))
     breaker.check()
+    breaker.succeeded(lost)
+    assert breaker.is_open
 
 
 def test_old_calls_are_forgotten(clock):
     """The window is ten seconds."""
     breaker = Breaker("auth", clock)
     for _ in range(19):
-        breaker.failed()
+        breaker.failed(breaker.check())
     clock.advance(timedelta(seconds=11))
-    breaker.failed()
+    breaker.failed(breaker.check())
     assert not breaker.is_open
 
 
