@@ -8,7 +8,13 @@ import pytest
 from tests.support.manifests import OVERLAYS, Pod, environment, of_kind, pods
 
 SERVICES = ("auth", "chat", "gateway", "media", "notification", "project")
-HARMLESS_VOLUMES = {"configMap", "emptyDir", "projected", "secret"}
+HARMLESS_VOLUMES = {
+    "configMap",
+    "emptyDir",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
 LEAST_USER = 10_000
 LEAST_PATIENCE_SECONDS = 30
 
@@ -94,6 +100,22 @@ def test_secrets_are_not_for_everybody(pod: Pod) -> None:
         for kind in ("secret", "projected"):
             if kind in volume:
                 assert volume[kind]["defaultMode"] == 0o440
+
+
+def test_a_volume_that_stays_is_of_one_service() -> None:
+    """Checkpoints of an audit, where its pods and no others may write (AU-1)."""
+    claims = of_kind("production", "PersistentVolumeClaim")
+    users: dict[str, list[str]] = {}
+    for pod in pods("production"):
+        for volume in pod.spec["volumes"]:
+            if claim := volume.get("persistentVolumeClaim"):
+                users.setdefault(claim["claimName"], []).append(pod.name)
+
+    audited = {"auth", "chat", "media", "project"}
+    assert users == {f"{service}-audit": [service] for service in audited}
+    assert set(claims) == set(users)
+    for claim in claims.values():
+        assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
 
 
 @every_service

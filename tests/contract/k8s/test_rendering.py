@@ -2,9 +2,17 @@
 
 import kubernetes_validate
 import pytest
+import yaml
 
 from libs.chassis.audit.rights import _RIGHTS, ROLE
-from tests.support.manifests import OVERLAYS, ROOT, of_kind, pods, rendered
+from tests.support.manifests import (
+    OVERLAYS,
+    ROOT,
+    environment,
+    of_kind,
+    pods,
+    rendered,
+)
 
 VERSIONS = ("1.32.0", "1.36.0")
 FOREIGN = {
@@ -67,9 +75,32 @@ def test_one_scaler_a_deployment() -> None:
     ]
     targets = [scaler["spec"]["scaleTargetRef"]["name"] for scaler in scalers]
 
-    assert sorted(targets) == sorted(set(deployments) - {"edge"})
+    assert sorted(targets) == sorted(set(deployments) - {"collector", "edge"})
     for target in targets:
         assert "replicas" not in deployments[target]["spec"]
+
+
+def test_the_collector_is_told_what_it_runs() -> None:
+    """Its configuration is the file beside the rules, and listens where it is asked."""
+    (pod,) = [pod for pod in pods("production") if pod.name == "collector"]
+    (volume,) = pod.spec["volumes"]
+    shipped = of_kind("production", "ConfigMap")[volume["configMap"]["name"]]["data"]
+    text = (ROOT / "deploy/observability/collector.yml").read_text("utf-8")
+    running = yaml.safe_load(text)
+    (container,) = pod.containers()
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+
+    assert shipped == {"collector.yml": text}
+    endpoint = running["receivers"]["otlp"]["protocols"]["http"]["endpoint"]
+    assert endpoint == f"0.0.0.0:{ports['otlp']}"
+    health = running["extensions"]["health_check"]["endpoint"]
+    assert health == f"0.0.0.0:{ports['health']}"
+    memory = container["resources"]["limits"]["memory"]
+    assert running["processors"]["memory_limiter"]["limit_mib"] < int(
+        memory.removesuffix("Mi")
+    )
+    collects_at = environment(container)["GOMEMLIMIT"]["value"]
+    assert int(collects_at.removesuffix("MiB")) < int(memory.removesuffix("Mi"))
 
 
 def test_every_rule_is_shipped() -> None:

@@ -70,7 +70,11 @@ def test_what_it_reads_from_the_house_is_there(overlay: str, pod: Pod) -> None:
 
 @every_pod
 def test_its_key_files_are_secrets(overlay: str, pod: Pod) -> None:
-    """Files of keys lie in the one folder of secrets."""
-    for name, variable in environment(pod.containers()[0]).items():
-        if name.endswith("_FILE"):
+    """Files of keys lie in the one folder of secrets, an audit's on its volume."""
+    (container,) = pod.containers()
+    mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    for name, variable in environment(container).items():
+        if name.endswith("_AUDIT_CHECKPOINTS_FILE"):
+            assert variable["value"].startswith(f"{mounts['audit']}/")
+        elif name.endswith("_FILE"):
             assert variable["value"].startswith(f"{SECRETS}/")
