@@ -40,9 +40,14 @@ class RawSocket:
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         writer.write(f"GET {PATH} HTTP/1.1\r\n{head}\r\n".encode())
-        answer = await reader.readuntil(b"\r\n\r\n")
-        assert b" 101 " in answer.splitlines()[0], answer
-        return cls(reader, writer)
+        opened = cls(reader, writer)
+        try:
+            answer = await reader.readuntil(b"\r\n\r\n")
+            assert b" 101 " in answer.splitlines()[0], answer
+        except BaseException:
+            await opened.close()
+            raise
+        return opened
 
     def send(
         self, payload: bytes, kind: int = TEXT, *, fin: bool = True, rsv: int = 0
