@@ -159,7 +159,7 @@ async def test_deleted_person_is_gone_from_every_service(house, people, tmp_path
     await hypatia.call("POST", "me/deletion", {"email": email})
     _, closed_at = await hypatia.wait_live("session.revoked")
     assert closed_at - asked_at < 2
-    assert await status_of(hypatia, "GET", "me") == 401
+    await refused(hypatia, 401, ("GET", "me"))
 
     async def told():
         mails = await view.mails_to(email)

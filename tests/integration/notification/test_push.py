@@ -5,12 +5,14 @@ import time
 from typing import Any
 
 import pytest
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.kernel import new_id
 from tests.integration.notification.conftest import (
     TRACE,
     Outside,
+    eventually,
     final_state,
     publish,
 )
@@ -73,11 +75,23 @@ async def test_an_event_that_comes_twice_pushes_once(
     event, event_id = pair.outside.sent(pair.conversation, pair.ada, "once")
     await publish(pair.outside.chat, event, event_id)
     await service.wait_pushes(pair.token)
+    await sent_off(service, event_id)
 
     await publish(pair.outside.chat, event, event_id)
 
     await asyncio.sleep(2)
     assert len(service.pushes(pair.token)) == 1
+
+
+async def sent_off(service: RunningStack, event_id: str) -> None:
+    """Wait until the event is no longer in chat's outbox: its id is free again."""
+    async with AsyncMongoClient(service.admin_mongo_url) as client:
+        outbox = client["parley_chat"]["outbox"]
+
+        async def is_gone() -> bool:
+            return await outbox.count_documents({"_id": event_id}) == 0
+
+        await eventually(is_gone)
 
 
 async def test_somebody_online_who_reads_gets_no_push(
