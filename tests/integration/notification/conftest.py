@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import DuplicateKeyError
 
 from libs.crypto import FieldSealer, KeyRing
 from libs.events import BusSettings, Event, EventBus
@@ -172,11 +173,22 @@ class Outside:
 async def publish(
     bus: EventBus, event: Event, event_id: EventId | None = None
 ) -> EventId:
-    """Publish one event through the outbox, as part of `TRACE`; return its id."""
+    """Publish one event through the outbox, as part of `TRACE`; return its id.
+
+    An event that is published again has to wait until it has left the outbox.
+    """
     cause = Cause("test-correlation", None, f"00-{TRACE}-00f067aa0ba902b7-01")
-    async with bus.transaction() as transaction:
-        with caused_by(cause):
-            return transaction.publish(event, event_id=event_id)
+
+    async def publish_now() -> EventId | None:
+        try:
+            async with bus.transaction() as transaction:
+                with caused_by(cause):
+                    return transaction.publish(event, event_id=event_id)
+        except DuplicateKeyError:
+            return None
+
+    published: EventId = await eventually(publish_now)
+    return published
 
 
 async def eventually(look: Callable[[], Awaitable[Any]], seconds: float = 15) -> Any:
