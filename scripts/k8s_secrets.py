@@ -12,17 +12,26 @@ import sys
 from hashlib import blake2b
 from pathlib import Path
 
-from deploy.embedded.environment import store_keys
+from deploy.embedded.credentials import (
+    Servers,
+    broker_step_secrets,
+    database_step_secrets,
+    key_files,
+    service_secrets,
+)
 from deploy.embedded.keys import ensure_keys
 from deploy.embedded.layout import Stack, write_private
-from deploy.embedded.passwords import ADMIN, SERVICES, SMTP_USER, STORES, Passwords
+from deploy.embedded.passwords import ADMIN, SERVICES, STORES, Passwords
 from deploy.embedded.servers.valkey import acl_rules
 
 APP, DATA = "parley", "parley-data"
 _DOMAIN = f"{DATA}.svc.cluster.local"
-_MONGODB = f"mongodb-svc.{_DOMAIN}:27017"
-_RABBITMQ = f"rabbitmq.{_DOMAIN}"
-_REDIS = f"redis.{_DOMAIN}:6379"
+_SERVERS = Servers(
+    mongodb=f"mongodb-svc.{_DOMAIN}:27017",
+    rabbitmq=f"rabbitmq.{_DOMAIN}",
+    redis=f"redis.{_DOMAIN}:6379",
+    replica_set="mongodb",
+)
 _OBSERVER = "observer"
 _LEFT_OUT = {"fcm-account.json"}  # a stand-in's; the real one comes from Firebase
 
@@ -51,42 +60,19 @@ def main(arguments: list[str]) -> int:
 
 def _of_service(stack: Stack, passwords: Passwords, service: str) -> dict[str, str]:
     """Return the files of one service: addresses with passwords, and keys."""
-    rabbit = passwords.of("rabbitmq", service)
-    redis = passwords.of("valkey", service)
-    values = {
-        f"{service}_amqp_url": f"amqp://{service}:{rabbit}@{_RABBITMQ}:5672/",
-        f"{service}_redis_url": f"redis://{service}:{redis}@{_REDIS}/0",
-    }
-    if service in STORES:
-        values[f"{service}_mongo_url"] = _mongo_url(
-            service, passwords.of("mongodb", service), f"parley_{service}"
-        )
-    if service == "media":
-        values["s3-credentials.json"] = store_keys("media", passwords)
-    if service == "notification":
-        values["notification_smtp_password"] = passwords.of("smtp", SMTP_USER)
-    for path in (stack.secrets / service).glob("*.json"):
-        if path.name not in _LEFT_OUT:
-            values[path.name] = path.read_text("utf-8")
-    return values
+    keys = key_files(stack, service)
+    kept = {name: text for name, text in keys.items() if name not in _LEFT_OUT}
+    return service_secrets(_SERVERS, passwords, service) | kept
 
 
 def _of_steps(passwords: Passwords) -> dict[str, dict[str, str]]:
     """Return what the steps of a release, and the scaler, sign in with."""
-    admin = passwords.of("rabbitmq", ADMIN)
     observer = _observer_password(passwords)
-    management = f"{_RABBITMQ}:15672"
+    host = f"http://{_OBSERVER}:{observer}@{_SERVERS.rabbitmq}:15672/"
     return {
-        "broker-administrator": {
-            "events_admin_amqp_url": f"amqp://{ADMIN}:{admin}@{_RABBITMQ}:5672/",
-            "events_management_url": f"http://{ADMIN}:{admin}@{management}",
-        },
-        "database-administrator": {
-            "audit_admin_mongo_url": _mongo_url(
-                ADMIN, passwords.of("mongodb", ADMIN), "admin"
-            )
-        },
-        "broker-observer": {"host": f"http://{_OBSERVER}:{observer}@{management}/"},
+        "broker-administrator": broker_step_secrets(_SERVERS, passwords),
+        "database-administrator": database_step_secrets(_SERVERS, passwords),
+        "broker-observer": {"host": host},
     }
 
 
@@ -103,12 +89,6 @@ def _of_servers(passwords: Passwords) -> dict[str, dict[str, str]]:
     found["rabbitmq-observer"] = {"username": _OBSERVER, "password": observer}
     found["redis-accounts"] = {"user.acl": acl_rules(passwords)}
     return found
-
-
-def _mongo_url(user: str, password: str, database: str) -> str:
-    place = "" if database == "admin" else database
-    options = f"replicaSet=mongodb&authSource={database}"
-    return f"mongodb://{user}:{password}@{_MONGODB}/{place}?{options}"
 
 
 def _observer_password(passwords: Passwords) -> str:

@@ -25,7 +25,7 @@ GOOGLE_HOSTS = ("fcm.googleapis.com", "iamcredentials.googleapis.com")
 
 SERVER_NAMES = {
     "edge": ("localhost", HOST),
-    "smtp": ("localhost", HOST),
+    "smtp": ("localhost", "smtp", HOST),
     "fcm": (*GOOGLE_HOSTS, "localhost", HOST),
 }
 """Names in each server's certificate; the first is its common name."""

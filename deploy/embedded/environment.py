@@ -16,8 +16,9 @@ from deploy.embedded.keys import (
 )
 from deploy.embedded.layout import HOST, Stack, write_private
 from deploy.embedded.passwords import SERVICES, SMTP_USER, STORES, Passwords
-from deploy.embedded.servers.mongodb import database_of, database_url
+from deploy.embedded.servers.mongodb import database_url
 from deploy.embedded.servers.rabbitmq import amqp_url
+from deploy.embedded.servers.replica_set import database_of
 from deploy.embedded.servers.seaweedfs import BUCKET, REGION, access_key
 from deploy.embedded.servers.valkey import redis_url
 

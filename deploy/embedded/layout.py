@@ -86,12 +86,19 @@ class Stack:
         return self.folder("log") / f"{program}.log"
 
 
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
+def write_private(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file that only its owner reads, whole or not at all.
+
+    Args:
+        path: Its folder is made if it is missing.
+        text: All of it.
+        mode: Another one lets its group read it too.
+    """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
+        os.fchmod(descriptor, mode)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -50,6 +50,8 @@ OFFSETS: Mapping[str, int] = MappingProxyType(
         "fcm": 42,
         "fcm_proxy": 43,
         "fcm_control": 44,
+        "prometheus": 50,
+        "grafana": 51,
     }
 )
 

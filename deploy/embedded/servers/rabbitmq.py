@@ -147,7 +147,7 @@ def _prepare(stack: Stack) -> None:
     run = stack.run("rabbitmq")
     definitions = run / "definitions.json"
     write_private(run / "enabled_plugins", "[rabbitmq_management,rabbitmq_prometheus].")
-    write_private(definitions, json.dumps(_definitions(Passwords(stack))))
+    write_private(definitions, json.dumps(broker_definitions(Passwords(stack))))
     write_private(
         run / "rabbitmq.conf",
         f"listeners.tcp.1 = {stack.address('amqp')}\n"
@@ -164,7 +164,7 @@ def _prepare(stack: Stack) -> None:
     )
 
 
-def _definitions(passwords: Passwords) -> dict[str, object]:
+def broker_definitions(passwords: Passwords) -> dict[str, object]:
     """Return accounts without rights: those are topology's, and outlive a restart.
 
     With definitions of its own a node makes no account "guest".

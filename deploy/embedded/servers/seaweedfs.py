@@ -130,18 +130,22 @@ def _binary() -> Path:
 def _prepare(stack: Stack) -> None:
     run = stack.run("seaweedfs")
     write_private(run / "s3.json", json.dumps(identities(Passwords(stack))))
-    tokens = run / "security.toml"
-    if not tokens.exists():
-        # Without these keys the volume and filer ports would serve anyone here.
-        sections = ("signing", "signing.read", "filer_signing", "filer_signing.read")
-        write_private(
-            tokens,
-            "\n".join(
-                f'[jwt.{section}]\nkey = "{secrets.token_urlsafe(32)}"\n'
-                "expires_after_seconds = 60\n"
-                for section in sections
-            ),
-        )
+    ensure_token_keys(run / "security.toml")
+
+
+def ensure_token_keys(path: Path) -> None:
+    """Make the keys without which volume and filer ports would serve anyone."""
+    if path.exists():
+        return
+    sections = ("signing", "signing.read", "filer_signing", "filer_signing.read")
+    write_private(
+        path,
+        "\n".join(
+            f'[jwt.{section}]\nkey = "{secrets.token_urlsafe(32)}"\n'
+            "expires_after_seconds = 60\n"
+            for section in sections
+        ),
+    )
 
 
 async def _check(stack: Stack) -> None:
@@ -150,24 +154,39 @@ async def _check(stack: Stack) -> None:
 
 async def _settle(stack: Stack) -> None:
     await _check(stack)
-    status = await _request(stack, "PUT", BUCKET)
+    await ensure_bucket(stack.url("s3"), Passwords(stack))
+
+
+async def ensure_bucket(url: str, passwords: Passwords) -> None:
+    """Make the bucket, and see that it is written to and read from.
+
+    Args:
+        url: Of the store, without a final slash.
+        passwords: The administrator's is used.
+
+    Raises:
+        NotReadyError: It is not, yet.
+    """
+    status = await _request(url, passwords, "PUT", BUCKET)
     if status not in (200, _CONFLICT):
         raise NotReadyError(f"making the bucket answers {status}")
     # After a restart the master knows old volumes seconds later than it takes writes:
     # an object that stays tells when what was stored is served again.
-    status = await _request(stack, "GET", _LASTING)
+    status = await _request(url, passwords, "GET", _LASTING)
     if status == HTTPStatus.NOT_FOUND:
         # The first write makes volumes, which takes up to 9 s: waited for here.
-        status = await _request(stack, "PUT", _LASTING, b"ready")
+        status = await _request(url, passwords, "PUT", _LASTING, b"ready")
     if status != HTTPStatus.OK:
         raise NotReadyError(f"the first read or write answers {status}")
 
 
-async def _request(stack: Stack, method: str, path: str, body: bytes = b"") -> int:
-    url = f"{stack.url('s3')}/{path}"
+async def _request(
+    store: str, passwords: Passwords, method: str, path: str, body: bytes = b""
+) -> int:
+    url = f"{store}/{path}"
     digest = hashlib.sha256(body).hexdigest()
     signed = AWSRequest(method, url, headers={"x-amz-content-sha256": digest})
-    identity = Credentials(access_key(ADMIN), Passwords(stack).of("s3", ADMIN))
+    identity = Credentials(access_key(ADMIN), passwords.of("s3", ADMIN))
     S3SigV4Auth(identity, "s3", REGION).add_auth(signed)
     timeout = aiohttp.ClientTimeout(total=15)
     try:

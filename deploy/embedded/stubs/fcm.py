@@ -1,6 +1,6 @@
 """A stand-in for Google's FCM, so real that firebase-admin cannot tell.
 
-Three listeners on loopback: a CONNECT proxy that leads every tunnel to the TLS
+Three listeners: a CONNECT proxy that leads every tunnel to the TLS
 listener, the TLS listener with a certificate for Google's hosts, and a plain one
 with Google's token endpoint, `GET /sent?token=` and `POST /behaviour`.
 """
@@ -8,31 +8,29 @@ with Google's token endpoint, `GET /sent?token=` and `POST /behaviour`.
 import asyncio
 import contextlib
 import ssl
-import sys
-from pathlib import Path
 
 from deploy.embedded.certificates import GOOGLE_HOSTS, certificate_files
-from deploy.embedded.layout import HOST, Stack, open_stack
+from deploy.embedded.layout import HOST, Stack
 from deploy.embedded.stubs.fcm_api import PushService
-from deploy.embedded.stubs.serving import run_until_signal, start_site
+from deploy.embedded.stubs.serving import run_stand_in, run_until_signal, start_site
 
 _CHUNK_BYTES = 16 * 1024
 _TUNNEL_HEADS = tuple(f"CONNECT {host}:443 ".encode() for host in GOOGLE_HOSTS)
 
 
-async def serve(stack: Stack) -> None:
+async def serve(stack: Stack, host: str) -> None:
     """Serve all three listeners until a signal ends it."""
     certificate, key = certificate_files(stack, "fcm")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, key)
     service = PushService(stack)
     runners = [
-        await start_site(service.api(), stack.port("fcm"), context),
-        await start_site(service.control(), stack.port("fcm_control")),
+        await start_site(service.api(), host, stack.port("fcm"), context),
+        await start_site(service.control(), host, stack.port("fcm_control")),
     ]
     proxy = await asyncio.start_server(
         lambda reader, writer: _tunnel(stack.port("fcm"), reader, writer),
-        HOST,
+        host,
         stack.port("fcm_proxy"),
     )
     try:
@@ -78,4 +76,4 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(open_stack(Path(sys.argv[1]), int(sys.argv[2]))))
+    run_stand_in(serve)

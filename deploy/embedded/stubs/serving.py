@@ -1,18 +1,35 @@
-"""What the stand-ins share: an HTTP listener on loopback, and the end by signal."""
+"""What the stand-ins share: an HTTP listener, and the end by signal."""
 
 import asyncio
 import signal
 import ssl
+import sys
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
-from deploy.embedded.layout import HOST
+from deploy.embedded.layout import HOST, Stack, open_stack
+
+
+def run_stand_in(serve: Callable[[Stack, str], Coroutine[Any, Any, None]]) -> None:
+    """Serve as the command line says: a stack's folder, its base, an address.
+
+    Without an address it is loopback; a container's network has another one.
+    """
+    root, base, *host = sys.argv[1:]
+    stack = open_stack(Path(root), int(base))
+    asyncio.run(serve(stack, host[0] if host else HOST))
 
 
 async def start_site(
-    application: web.Application, port: int, context: ssl.SSLContext | None = None
+    application: web.Application,
+    host: str,
+    port: int,
+    context: ssl.SSLContext | None = None,
 ) -> web.AppRunner:
-    """Serve an application on loopback, with ``GET /health`` added.
+    """Serve an application, with ``GET /health`` added.
 
     Returns:
         The runner, for its `cleanup`.
@@ -20,7 +37,7 @@ async def start_site(
     application.router.add_get("/health", _healthy)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
-    await web.TCPSite(runner, HOST, port, ssl_context=context).start()
+    await web.TCPSite(runner, host, port, ssl_context=context).start()
     return runner
 
 

@@ -1,24 +1,21 @@
 """An SMTP server that takes every mail, as a provider's relay would, and shows it.
 
 AUTH over STARTTLS is required, with a certificate of the stack's own authority. Each
-mail is one file below ``mail/``. `GET /mails?to=&after=` lists them, `GET /mails/{id}`
-gives one, `POST /behaviour` makes a recipient refused for a while. Loopback only.
+mail is one file below ``mail/``; `mail_view` shows them.
 """
 
 import asyncio
 import ssl
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
-from aiohttp import web
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from deploy.embedded.certificates import certificate_files
-from deploy.embedded.layout import HOST, Stack, open_stack
+from deploy.embedded.layout import Stack
 from deploy.embedded.passwords import SMTP_USER, Passwords
+from deploy.embedded.stubs.mail_view import mail_view
 from deploy.embedded.stubs.mailbox import Mailbox
-from deploy.embedded.stubs.serving import run_until_signal, start_site
+from deploy.embedded.stubs.serving import run_stand_in, run_until_signal, start_site
 
 _SIZE_LIMIT_BYTES = 25 * 1024 * 1024
 
@@ -82,7 +79,7 @@ def authenticator(password: str) -> Callable[..., AuthResult]:
     return check
 
 
-async def serve(stack: Stack) -> None:
+async def serve(stack: Stack, host: str) -> None:
     """Serve SMTP and the view until a signal ends it."""
     certificate, key = certificate_files(stack, "smtp")
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -105,8 +102,8 @@ async def serve(stack: Stack) -> None:
         )
 
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(connected, HOST, stack.port("smtp"))
-    runner = await start_site(_view(mailbox, sink), stack.port("smtp_view"))
+    server = await loop.create_server(connected, host, stack.port("smtp"))
+    runner = await start_site(mail_view(mailbox, sink), host, stack.port("smtp_view"))
     try:
         await run_until_signal()
     finally:
@@ -114,29 +111,5 @@ async def serve(stack: Stack) -> None:
         await runner.cleanup()
 
 
-def _view(mailbox: Mailbox, sink: Sink) -> web.Application:
-    async def list_mails(request: web.Request) -> web.Response:
-        query = request.query
-        mails = mailbox.find(to=query.get("to"), after=query.get("after"))
-        return web.json_response(mails)
-
-    async def read_mail(request: web.Request) -> web.Response:
-        mail = mailbox.read(request.match_info["id"])
-        if mail is None:
-            raise web.HTTPNotFound
-        return web.json_response(mail)
-
-    async def behave(request: web.Request) -> web.Response:
-        order = await request.json()
-        sink.refuse(order["recipient"], order["reply"], int(order.get("count", 1)))
-        return web.json_response({})
-
-    application = web.Application()
-    application.router.add_get("/mails", list_mails)
-    application.router.add_get("/mails/{id}", read_mail)
-    application.router.add_post("/behaviour", behave)
-    return application
-
-
 if __name__ == "__main__":
-    asyncio.run(serve(open_stack(Path(sys.argv[1]), int(sys.argv[2]))))
+    run_stand_in(serve)
