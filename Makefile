@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 UV := .venv/bin/uv
 SERVICES := gateway auth project chat media notification
-GROUPS := bootstrap $(SERVICES) edge embedded lint test scan bench dev
+GROUPS := bootstrap $(SERVICES) edge standins embedded lint test scan bench dev
 WORKERS := $(SERVICES:%=services.%.consumers:worker)
 SOURCES := libs services deploy tests bench scripts
 STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
@@ -14,7 +14,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
 .PHONY: sbom audit help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults fuzz-api history cov cov-events \
-	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
+	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play compose-check scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
@@ -29,7 +29,7 @@ lock: setup ## Resolve pyproject.toml's groups into hashed requirements/*.txt
 	    $$([ $$group = dev ] || [ $$group = bench ] || [ $$group = scan ] || [ $$group = bootstrap ] || echo --constraint requirements/dev.txt) -o requirements/$$group.txt || exit 1; done
 
 # --- running --------------------------------------------------------------------
-up: setup ## Start the whole stack here and wait until it is ready (STACK=embedded)
+up: setup ## Start the whole stack here and wait until it is ready (STACK=embedded or compose)
 	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) up
 
 down: ## Stop the stack cleanly; the data stays
@@ -42,10 +42,10 @@ logs: setup ## Follow the logs (S=chat for one process)
 	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) logs $(S)
 
 demo: up ## Play a real story through the edge: people, a picture, a push, a mail
-	@$(PYTHON) -m scripts.demo
+	@$(PYTHON) -m scripts.demo --stack $(STACK)
 
 seed: up ## Fill the running stack with people, projects and messages to look at
-	@$(PYTHON) -m scripts.seed
+	@$(PYTHON) -m scripts.seed --stack $(STACK)
 
 # --- testing --------------------------------------------------------------------
 clients: setup ## Install what tests use beside the servers: npm packages, chromium, promtool
@@ -94,10 +94,10 @@ image: ## Build a service's container image (S=chat)
 	@bash scripts/images/build.sh $(or $(S),$(error name a service: make image S=chat))
 
 images: ## Build the images of all services
-	@bash scripts/images/build.sh $(SERVICES) edge
+	@bash scripts/images/build.sh $(SERVICES) edge standins
 
 image-twice: ## Build an image twice from nothing and compare the layers (S=chat)
-	@bash scripts/images/twice.sh $(or $(S),$(SERVICES) edge)
+	@bash scripts/images/twice.sh $(or $(S),$(SERVICES) edge standins)
 
 k8s-render: setup ## Print what an overlay of deploy/k8s applies (O=dev)
 	@.venv/bin/kubectl kustomize deploy/k8s/overlays/$(or $(O),production)
@@ -126,13 +126,13 @@ bench: setup ## Run a benchmark, on the running stack where it needs one (B=chat
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
 
 # --- checking -------------------------------------------------------------------
-check: setup lint types arch architecture docs-check env-check schemas-check api-check lock-check secrets-check k8s-check ## Everything a tool can check
+check: setup lint types arch architecture docs-check env-check schemas-check api-check lock-check secrets-check k8s-check compose-check ## Everything a tool can check
 
 fmt: setup ## Format the code
 	@$(PYTHON) -m ruff format -q $(SOURCES) && $(PYTHON) -m ruff check -q --fix $(SOURCES)
 
 lint: setup ## Format, ruff, spelling, Dockerfiles
-	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib && .venv/bin/hadolint Dockerfile deploy/nginx/Dockerfile
+	@$(PYTHON) -m ruff format --check -q $(SOURCES) && $(PYTHON) -m ruff check -q $(SOURCES) && $(PYTHON) -m codespell_lib && .venv/bin/hadolint Dockerfile deploy/nginx/Dockerfile deploy/compose/*Dockerfile
 
 types: setup ## mypy strict
 	@$(PYTHON) -m mypy
@@ -151,6 +151,9 @@ env-check: setup ## .env.example holds every setting of every service, the manif
 
 k8s-check: setup ## The manifests are valid and keep their rules
 	@$(PYTHON) -m pytest -q -p no:randomly tests/contract/k8s
+
+compose-check: setup ## docker-compose.yml keeps its rules
+	@$(PYTHON) -m pytest -q -p no:randomly tests/contract/compose
 
 schemas: setup ## Write golden files of new event versions, docs/events.md, docs/asyncapi.json
 	@$(PYTHON) -m libs.events schemas && $(PYTHON) -m libs.events docs --workers $(WORKERS)

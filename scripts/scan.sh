@@ -23,4 +23,4 @@ for overlay in dev production; do
 done
 scan --framework kubernetes -f "$folder/production.yaml"
 scan --framework kubernetes -f "$folder/dev.yaml" --skip-check "$development"
-scan --framework dockerfile -f Dockerfile deploy/nginx/Dockerfile --skip-check "$dockerfiles"
+scan --framework dockerfile -f Dockerfile deploy/nginx/Dockerfile deploy/compose/Dockerfile --skip-check "$dockerfiles"

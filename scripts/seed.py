@@ -1,15 +1,13 @@
 """Fill the running stack with people, a project, groups and messages to look at."""
 
-import argparse
 import asyncio
 import secrets
 import sys
-from pathlib import Path
 
-from deploy.embedded.layout import DEFAULT_ROOT, open_stack
 from libs.kernel import new_id
 from scripts.demo.client import ApiError, Person
 from scripts.demo.house import House, wait_for
+from scripts.demo.places import house_of, parser
 
 NAMES = ("Ada", "Grace", "Edsger", "Barbara", "Donald", "Radia")
 PASSWORD = "a seeded account's password"  # noqa: S105 - printed, for a local stack
@@ -49,7 +47,13 @@ async def seed(house: House) -> None:
     """Make the people and let them talk; prints each step."""
     run = secrets.token_hex(3)
     people = [
-        Person(house.edge_url, f"{name.lower()}-{run}@example.org", PASSWORD, name)
+        Person(
+            house.edge_url,
+            f"{name.lower()}-{run}@example.org",
+            PASSWORD,
+            name,
+            house.ca_file,
+        )
         for name in NAMES
     ]
     try:
@@ -75,10 +79,7 @@ async def seed(house: House) -> None:
 
 def main() -> int:
     """Seed the stack of this checkout."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--root", type=Path, default=DEFAULT_ROOT)
-    stack = open_stack(parser.parse_args().root)
-    house = House(stack.url("edge"), stack.url("smtp_view"), stack.url("fcm_control"))
+    house = house_of(parser(__doc__).parse_args())
     asyncio.run(seed(house))
     print(f"\nThe API is at {house.edge_url}/api/v1; sign in there (docs/api.md)")
     return 0

@@ -17,17 +17,11 @@ def main(arguments: list[str]) -> int:
     if kind not in KINDS:
         print(f"STACK={kind} is unknown: use one of {', '.join(KINDS)}")
         return 2
-    if kind == "compose":
-        print(
-            "STACK=compose: the Compose files are not part of this release; "
-            "use STACK=embedded (the default)"
-        )
-        return 2
     if command[0] == "up":
         MEMORY.parent.mkdir(exist_ok=True)
         MEMORY.write_text(kind + "\n", encoding="utf-8")
-    sys.argv = ["deploy.embedded", *command]
-    runpy.run_module("deploy.embedded", run_name="__main__", alter_sys=True)
+    sys.argv = [f"deploy.{kind}", *command]
+    runpy.run_module(f"deploy.{kind}", run_name="__main__", alter_sys=True)
     return 0
 
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from deploy.nginx.form import EdgeFormError
+from deploy.nginx.form import EdgeForm, EdgeFormError
 from deploy.nginx.forms import compose_form, kubernetes_form
 from deploy.nginx.rendering import render
 
-_FORMS = {"compose": compose_form, "kubernetes": kubernetes_form}
+_FORMS = ("compose", "kubernetes")
+_HTTPS_PORT = 443
 _LISTS = ("gateways", "sockets", "stores", "trusted_proxies")
 
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.resolver is not None:
         given["resolver"] = options.resolver
     try:
-        form = _FORMS[options.form](options.host, options.files_host)
+        form = _form(options)
         print(render(replace(form, **given)), end="")
     except EdgeFormError as error:
         print(f"error: {error}", file=sys.stderr)
@@ -33,11 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _form(options: argparse.Namespace) -> EdgeForm:
+    if options.form == "compose":
+        return compose_form(options.host, options.files_host, options.port)
+    return kubernetes_form(options.host, options.files_host)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy.nginx", description=__doc__)
     parser.add_argument("form", choices=_FORMS)
     parser.add_argument("--host", required=True, help="public name of the site")
     parser.add_argument("--files-host", required=True, help="public name of files")
+    parser.add_argument(
+        "--port", type=int, default=_HTTPS_PORT, help="of the site over TLS (compose)"
+    )
     parser.add_argument(
         "--resolver", help="name server, or nothing for fixed addresses"
     )

@@ -1,5 +1,7 @@
 """The edge in containers: what compose and Kubernetes fill in."""
 
+from dataclasses import replace
+
 from deploy.nginx.form import Door, EdgeForm
 
 COMPOSE_RESOLVER = "127.0.0.11"
@@ -11,23 +13,32 @@ KUBERNETES_RESOLVER = "kube-dns.kube-system.svc.cluster.local"
 _PLAIN = "0.0.0.0:8080"
 _TLS = "0.0.0.0:8443"
 _SECONDS_OF_SOCKETS = 3_600
+_HTTPS_PORT = 443
 
 
-def compose_form(host: str, files_host: str) -> EdgeForm:
+def compose_form(host: str, files_host: str, port: int = _HTTPS_PORT) -> EdgeForm:
     """Return the edge of ``docker compose``: services by the names of their containers.
 
     Args:
-        host: Public name of the site, on ports 80 and 443.
+        host: Public name of the site.
         files_host: Public name of users' bytes; another host, so that nothing of theirs
             runs as ours.
+        port: Where clients reach it over TLS.
     """
-    return _in_container(
+    form = _in_container(
         (host, files_host),
         gateways=("gateway:21010",),
         sockets=("chat:21013",),
         stores=("s3:8333",),
         resolver=COMPOSE_RESOLVER,
         secrets="/run/secrets",
+    )
+    if port == _HTTPS_PORT:
+        return form
+    return replace(
+        form,
+        origins=(f"https://{host}:{port}",),
+        files_origins=(f"https://{files_host}:{port}",),
     )
 
 

@@ -1,6 +1,7 @@
 """A client of Parley as an app would be: HTTP and Socket.IO through the edge."""
 
 import asyncio
+import ssl
 import time
 from collections import deque
 from types import TracebackType
@@ -47,9 +48,12 @@ class Person:
         email: The address to register with.
         password: At least 15 code points.
         name: Shown to others.
+        ca_file: Authority of the edge's certificate; empty: those of the system.
     """
 
-    def __init__(self, edge_url: str, email: str, password: str, name: str) -> None:
+    def __init__(
+        self, edge_url: str, email: str, password: str, name: str, ca_file: str = ""
+    ) -> None:
         self.edge_url = edge_url
         self.email = email
         self.password = password
@@ -60,6 +64,7 @@ class Person:
         self.socket: socketio.AsyncClient | None = None
         self.live: deque[tuple[str, Json, float]] = deque(maxlen=100_000)
         self._arrived = asyncio.Condition()
+        self._trust = ssl.create_default_context(cafile=ca_file) if ca_file else True
         self._session: aiohttp.ClientSession | None = None
         self._socket_session: aiohttp.ClientSession | None = None
 
@@ -71,7 +76,9 @@ class Person:
     def _http(self) -> aiohttp.ClientSession:
         if self._session is None:
             timeout = aiohttp.ClientTimeout(total=30)
-            self._session = aiohttp.ClientSession(timeout=timeout)
+            self._session = aiohttp.ClientSession(
+                timeout=timeout, connector=self._connector()
+            )
         return self._session
 
     async def __aexit__(
@@ -125,6 +132,9 @@ class Person:
                 raise ApiError(answer.status, {"detail": "download refused"})
             return content
 
+    def _connector(self) -> aiohttp.TCPConnector:
+        return aiohttp.TCPConnector(ssl=self._trust)
+
     # --- account --------------------------------------------------------------
     async def register(self) -> None:
         """Ask for an account; a verification mail follows."""
@@ -173,7 +183,7 @@ class Person:
         """Open the socket and subscribe; return the acknowledgement."""
         await self.go_away()
         # The library leaves its session open when a connection breaks: it gets one.
-        self._socket_session = aiohttp.ClientSession()
+        self._socket_session = aiohttp.ClientSession(connector=self._connector())
         socket = socketio.AsyncClient(
             reconnection=False, http_session=self._socket_session
         )

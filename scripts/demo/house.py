@@ -21,11 +21,15 @@ class House:
         edge_url: The public door.
         mail_url: HTTP view of the SMTP sink: what inboxes received.
         push_url: HTTP view of the FCM stand-in: what phones received.
+        broker_url: RabbitMQ's management.
+        ca_file: Authority of the edge's certificate, where it is the stack's own.
     """
 
     edge_url: str
     mail_url: str
     push_url: str
+    broker_url: str = ""
+    ca_file: str = ""
 
     async def mails_to(self, address: str) -> list[dict[str, Any]]:
         """Return the mails delivered to an address, oldest first."""

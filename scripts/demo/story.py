@@ -51,6 +51,7 @@ class Story:
             f"{handle}@example.org",
             f"correct horse {secrets.token_urlsafe(9)}",
             name,
+            self.house.ca_file,
         )
 
     async def tell(self) -> None:

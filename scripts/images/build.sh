@@ -17,6 +17,7 @@ for service in "$@"; do
     image=${IMAGE_PREFIX:-parley-}$service
     file=Dockerfile
     [ "$service" != edge ] || file=deploy/nginx/Dockerfile
+    [ "$service" != standins ] || file=deploy/compose/Dockerfile
     # shellcheck disable=SC2086 # options are words
     docker build ${BUILD_OPTIONS:-} --quiet --file "$file" --tag "$image:$version" \
         --build-arg "SERVICE=$service" --build-arg "SOURCE_DATE_EPOCH=$epoch" \

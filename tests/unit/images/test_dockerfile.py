@@ -137,4 +137,6 @@ def test_the_builder_sees_code_and_locks_alone() -> None:
 
     assert rules[0] == "*"
     admitted = {rule for rule in rules if rule.startswith("!")}
-    assert admitted == {"!libs", "!services", "!requirements", "!web"}
+    of_compose = {f"!deploy/{name}" for name in ("compose", "embedded", "nginx")}
+    whole = {"!libs", "!services", "!requirements", "!web", "!deploy/__init__.py"}
+    assert admitted == whole | of_compose

@@ -1,0 +1,1 @@
+"""Parley in containers on one machine: what ``docker-compose.yml`` needs around it."""

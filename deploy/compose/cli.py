@@ -1,0 +1,195 @@
+"""Commands of ``python -m deploy.compose``: what `make` calls with STACK=compose."""
+
+import argparse
+import json
+import os
+import ssl
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from pathlib import Path
+
+from deploy.compose.installation import DEFAULT_ROOT, Installation, open_installation
+from deploy.compose.secret_files import write_secret_files
+from deploy.embedded.errors import StackError
+from deploy.embedded.layout import CHECKOUT
+from deploy.embedded.passwords import SERVICES
+
+_FAILED = 1
+_UP_SECONDS = 300
+_EDGE_SECONDS = 30.0
+_IMAGES = (*SERVICES, "edge", "standins")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0, or 1 when it could not be done."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(open_installation(options.root), options.words)
+    except StackError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return _FAILED
+    except KeyboardInterrupt:
+        return _FAILED
+    return 0
+
+
+def compose_command(installation: Installation) -> list[str]:
+    """Return the beginning of each call of Compose for an installation."""
+    command = ["docker", "compose", "--project-directory", str(CHECKOUT)]
+    command += ["--env-file", str(installation.settings_file)]
+    files = [CHECKOUT / "docker-compose.yml"]
+    if installation.is_built:
+        files.append(CHECKOUT / "deploy" / "compose" / "built.yml")
+    if installation.own_file.exists():
+        files.append(installation.own_file)
+    for file in files:
+        command += ["--file", str(file)]
+    return command
+
+
+def addresses(installation: Installation) -> dict[str, str]:
+    """Return where people and programs of this machine reach what is published."""
+    plain = {"mails": "smtp_view", "pushes": "fcm_control"}
+    plain["RabbitMQ"] = "rabbitmq_management"
+    found = {"site": installation.origin("PARLEY_HOST")}
+    for name, listener in plain.items():
+        found[name] = f"http://127.0.0.1:{installation.port(listener)}"
+    if installation.profiles:
+        found["Prometheus"] = f"http://127.0.0.1:{installation.port('prometheus')}"
+    return found
+
+
+def ca_file(installation: Installation) -> Path:
+    """Return the certificate of the installation's own authority."""
+    return installation.root / "state" / "secrets" / "ca" / "ca.pem"
+
+
+def prepare(installation: Installation, words: Sequence[str] = ()) -> None:
+    """Write secrets and settings; everything else Compose does by itself."""
+    del words
+    write_secret_files(installation)
+    installation.record()
+
+
+def bring_up(installation: Installation, words: Sequence[str] = ()) -> None:
+    """Build what is built here, start everything, and wait until it answers."""
+    _require_engine()
+    prepare(installation)
+    _build(installation)
+    wait = ["up", "--detach", "--wait", "--wait-timeout", str(_UP_SECONDS)]
+    _compose(installation, *wait, "--remove-orphans", *words)
+    wait_for_edge(installation)
+    for name, address in addresses(installation).items():
+        print(f"  {name:<10} {address}")
+
+
+def wait_for_edge(installation: Installation) -> None:
+    """Wait until the site answers, as its clients ask it.
+
+    Raises:
+        StackError: It does not.
+    """
+    site = installation.origin("PARLEY_HOST")
+    context = ssl.create_default_context(cafile=ca_file(installation))
+    limit = time.monotonic() + _EDGE_SECONDS
+    while True:
+        try:
+            with urllib.request.urlopen(site, timeout=3, context=context):  # noqa: S310 - https, from the settings
+                return
+        except (OSError, urllib.error.URLError) as error:
+            if time.monotonic() > limit:
+                raise StackError(f"{site} does not answer: {error}") from error
+        time.sleep(0.3)
+
+
+def _require_engine() -> None:
+    command = ["docker", "compose", "version", "--short"]
+    try:
+        subprocess.run(command, check=True, capture_output=True)
+        subprocess.run(["docker", "info"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise StackError(
+            "no Docker engine with Compose answers; on Debian "
+            "scripts/images/engine.sh installs and starts one"
+        ) from error
+
+
+def _build(installation: Installation) -> None:
+    """Build our images, which costs nothing where nothing has changed."""
+    if os.environ.get("PARLEY_IMAGE_PREFIX"):
+        return  # from a registry
+    script = CHECKOUT / "scripts" / "images" / "build.sh"
+    _run(["bash", str(script), *_IMAGES], is_quiet=True)
+    if installation.is_built:
+        _compose(installation, "build", "--quiet")
+
+
+def _bring_down(installation: Installation, words: Sequence[str]) -> None:
+    _require_engine()
+    _compose(installation, "down", *words)
+
+
+def _status(installation: Installation, words: Sequence[str]) -> None:
+    _require_engine()
+    del words
+    command = [*compose_command(installation), "ps", "--all", "--format", "json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise StackError(done.stderr.strip())
+    print(f"{'container':<22} {'state':<10} {'health':<10} status")
+    for line in done.stdout.splitlines():
+        row = json.loads(line)
+        health = row["Health"] or "-"
+        print(f"{row['Service']:<22} {row['State']:<10} {health:<10} {row['Status']}")
+
+
+def _logs(installation: Installation, words: Sequence[str]) -> None:
+    follow = ["--follow"] if sys.stdout.isatty() else []
+    _compose(installation, "logs", "--tail", "100", *follow, *words)
+
+
+def _any(installation: Installation, words: Sequence[str]) -> None:
+    """Hand other words to Compose as they are."""
+    _compose(installation, *words)
+
+
+def _compose(installation: Installation, *words: str) -> None:
+    if not installation.settings_file.exists():
+        raise StackError("there is no installation yet: make up STACK=compose")
+    _run([*compose_command(installation), *words])
+
+
+def _run(command: Sequence[str], *, is_quiet: bool = False) -> None:
+    done = subprocess.run(
+        command, check=False, cwd=CHECKOUT, capture_output=is_quiet, text=True
+    )
+    if done.returncode:
+        said = f":\n{done.stdout}{done.stderr}" if is_quiet else ""
+        raise StackError(
+            f"`{' '.join(command[-4:])}` ended with {done.returncode}{said}"
+        )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy.compose")
+    parser.add_argument("--root", type=Path, default=DEFAULT_ROOT)
+    commands = parser.add_subparsers(required=True)
+    for name, run, text in _COMMANDS:
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=run)
+        command.add_argument("words", nargs=argparse.REMAINDER)
+    return parser
+
+
+_COMMANDS = (
+    ("prepare", prepare, "write secrets and settings, start nothing"),
+    ("up", bring_up, "start what is missing and wait until it is ready"),
+    ("down", _bring_down, "stop and remove the containers; volumes stay"),
+    ("status", _status, "show what runs"),
+    ("logs", _logs, "show the ends of logs"),
+    ("compose", _any, "run `docker compose` with the installation's files"),
+)
