@@ -22,6 +22,7 @@ _CHOICES = {
     "PARLEY_PORT_BASE": str(DEFAULT_BASE),
     "PARLEY_HOST": "localhost",
     "PARLEY_FILES_HOST": "127.0.0.1",
+    "PARLEY_NETWORKS": "172.16.0.0/12,192.168.0.0/16",
 }
 _PUBLISHED = {
     "PARLEY_HTTP_PORT": "edge",

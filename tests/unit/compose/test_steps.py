@@ -1,0 +1,50 @@
+"""Steps wait for servers that are not yet ready, and end when time is over."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.compose import steps
+from deploy.compose.ask import is_answered
+from deploy.embedded.readiness import NotReadyError
+
+
+async def test_a_step_waits_until_it_is_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is not ready yet is asked again."""
+    monkeypatch.setattr(steps, "_PAUSE_SECONDS", 0)
+    answers = iter([NotReadyError("no primary"), OSError("refused"), None])
+
+    async def settle() -> None:
+        if (answer := next(answers)) is not None:
+            raise answer
+
+    assert await steps.until_settled(settle) == 0
+
+
+async def test_a_step_gives_up_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After its time it says what was missing, and services do not start."""
+    monkeypatch.setattr(steps, "_PAUSE_SECONDS", 0)
+
+    async def settle() -> None:
+        raise NotReadyError("no primary")
+
+    assert await steps.until_settled(settle, seconds=0) == 1
+    assert "no primary" in capsys.readouterr().err
+
+
+def test_volumes_are_given_to_the_user_of_the_containers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Each folder gets the one user, whatever its image has made of it."""
+    given = []
+    monkeypatch.setattr(steps.os, "chown", lambda *words: given.append(words))
+
+    assert steps.main(["volumes", str(tmp_path)]) == 0
+    assert given == [(str(tmp_path), steps.USER, steps.USER)]
+
+
+def test_nobody_answers_at_a_closed_port() -> None:
+    """A health check fails where nothing listens."""
+    assert not is_answered("http://127.0.0.1:1/health")
