@@ -74,15 +74,19 @@ def part_of(container: str) -> str:
     return str(_own_graph()["same as"].get(container, container))
 
 
-def edges() -> set[frozenset[str]]:
-    """Return who may speak with whom, of the parts that are containers here."""
+def calls() -> set[tuple[str, str]]:
+    """Return who may call whom, of the parts that are containers here."""
     house = json.loads((ROOT / "deploy/k8s/network.json").read_text(encoding="utf-8"))
     parts = {part_of(name) for name in services()}
     found = {
-        frozenset((edge["from"], edge["to"]))
-        for edge in (*house["edges"], *_own_graph()["edges"])
+        (edge["from"], edge["to"]) for edge in (*house["edges"], *_own_graph()["edges"])
     }
-    return {edge for edge in found if edge <= parts and len(edge) > 1}
+    return {(a, b) for a, b in found if {a, b} <= parts and a != b}
+
+
+def edges() -> set[frozenset[str]]:
+    """Return who may speak with whom, whoever begins."""
+    return {frozenset(pair) for pair in calls()}
 
 
 @cache

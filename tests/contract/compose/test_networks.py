@@ -7,6 +7,7 @@ import pytest
 from tests.support.compose_file import (
     DOORS,
     Zones,
+    calls,
     compose_file,
     edges,
     part_of,
@@ -17,17 +18,13 @@ SERVERS = {"mongodb", "rabbitmq", "redis", "s3"}
 LEAD_OUT = {"auth", "notification"}
 
 
-def hubs(zones: Zones, pair: frozenset[str]) -> bool:
-    """Tell whether a pair shares a zone only because both speak with a third part."""
-    known = edges()
-    return all(
-        any(
-            {frozenset((hub, one)), frozenset((hub, other))} <= known
-            for hub in members - pair
-        )
-        for one, other in [sorted(pair)]
-        for members in zones.members.values()
-        if pair <= members
+def are_alike(one: str, other: str, members: frozenset[str]) -> bool:
+    """Tell whether two parts of a zone call the same third one, or are called by it."""
+    known = calls()
+    return any(
+        {(one, third), (other, third)} <= known
+        or {(third, one), (third, other)} <= known
+        for third in members
     )
 
 
@@ -38,10 +35,17 @@ def test_who_may_speak_can() -> None:
 
 def test_who_shares_a_zone_speaks_there() -> None:
     """Two containers share a network for an edge, or for a part that both call."""
-    zones = Zones.read()
+    for name, members in Zones.read().members.items():
+        for pair in combinations(sorted(members), 2):
+            assert frozenset(pair) in edges() or are_alike(*pair, members), (name, pair)
 
-    for pair in zones.pairs() - edges():
-        assert hubs(zones, pair), sorted(pair)
+
+def test_who_is_on_a_servers_network_calls_it() -> None:
+    """A server shares no network with anybody but its callers (IN-2)."""
+    for members in Zones.read().members.values():
+        for server in members & SERVERS:
+            for caller in members - {server}:
+                assert frozenset((caller, server)) in edges(), (caller, server)
 
 
 def test_nobody_is_in_a_zone_for_nothing() -> None:
