@@ -125,7 +125,8 @@ def _build(installation: Installation) -> None:
     script = CHECKOUT / "scripts" / "images" / "build.sh"
     _run(["bash", str(script), *_IMAGES], is_quiet=True)
     if installation.is_built:
-        _compose(installation, "build", "--quiet")
+        # One after the other: they share a stage.
+        _compose(installation, "--parallel", "1", "build", "--quiet")
 
 
 def _bring_down(installation: Installation, words: Sequence[str]) -> None:
