@@ -40,7 +40,7 @@ FROM ${PYTHON_IMAGE} AS rabbitmq
 RUN apt-get update && apt-get install -y --no-install-recommends rabbitmq-server && \
     rm -rf /var/lib/apt/lists/*
 # Debian's wrapper of the same name changes the user.
-ENV PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/bin:/bin HOME=/var/lib/rabbitmq
+ENV PATH=/usr/lib/rabbitmq/bin:/usr/local/bin:/usr/bin:/bin
 USER 10001:10001
 ENTRYPOINT ["rabbitmq-server"]
 
