@@ -50,7 +50,12 @@ def write_secret_files(installation: Installation) -> None:
     ensure_keys(stack)
     for service in SERVICES:
         _keep(installation.secrets / service, _of_service(installation, stack, service))
-    for name, values in _of_others(installation, stack, passwords).items():
+    others = (
+        _of_servers(stack, passwords)
+        | _of_edge(installation, stack)
+        | _of_steps_and_stand_ins(stack, passwords)
+    )
+    for name, values in others.items():
         _keep(installation.secrets / name, values)
     for path in installation.secrets.rglob("*"):
         if path.is_dir():
@@ -69,35 +74,47 @@ def _of_service(
     return files | service_secrets(servers, Passwords(stack), service)
 
 
-def _of_others(
-    installation: Installation, stack: Stack, passwords: Passwords
-) -> dict[str, dict[str, str]]:
-    """Return the files of servers, stand-ins and steps, as containers want them."""
-    servers = Servers("", "rabbitmq", "redis:6379")
-    hosts = (
-        installation.choices["PARLEY_HOST"],
-        installation.choices["PARLEY_FILES_HOST"],
-    )
-    edge = compose_form(*hosts, installation.port("edge_tls"))
-    known = stack.secrets / "servers" / "passwords.json"
-    accounts = json.loads(known.read_text("utf-8"))
+def _of_servers(stack: Stack, passwords: Passwords) -> dict[str, dict[str, str]]:
+    """Return the accounts and keys of the servers, as each one's files."""
     key_file = stack.secrets / "mongodb" / "keyfile"
     tokens = stack.secrets / "s3" / "security.toml"
     ensure_key_file(key_file)
     ensure_token_keys(tokens)
-    certificate, key = certificate_files(stack, "edge")
     return {
-        "broker-administrator": broker_step_secrets(servers, passwords),
-        "edge-configuration": {"nginx.conf": render(edge)},
-        "redis": {"users.acl": acl_rules(passwords)},
-        "edge": {"tls.crt": certificate.read_text(), "tls.key": key.read_text()},
-        "mongodb": {"keyfile": key_file.read_text()},
+        "mongodb": {"keyfile": key_file.read_text("utf-8")},
         "rabbitmq": {"definitions.json": json.dumps(broker_definitions(passwords))},
+        "redis": {"users.acl": acl_rules(passwords)},
         "s3": {
             "s3.json": json.dumps(identities(passwords)),
-            "security.toml": tokens.read_text(),
+            "security.toml": tokens.read_text("utf-8"),
         },
         "grafana": {"admin_password": secrets.token_urlsafe(24)},
+    }
+
+
+def _of_edge(installation: Installation, stack: Stack) -> dict[str, dict[str, str]]:
+    choices = installation.choices
+    hosts = (choices["PARLEY_HOST"], choices["PARLEY_FILES_HOST"])
+    form = compose_form(*hosts, installation.port("edge_tls"))
+    certificate, key = certificate_files(stack, "edge")
+    return {
+        "edge-configuration": {"nginx.conf": render(form)},
+        "edge": {
+            "tls.crt": certificate.read_text("utf-8"),
+            "tls.key": key.read_text("utf-8"),
+        },
+    }
+
+
+def _of_steps_and_stand_ins(
+    stack: Stack, passwords: Passwords
+) -> dict[str, dict[str, str]]:
+    """Return what each needs of the stack's folder, under the names it has there."""
+    known = stack.secrets / "servers" / "passwords.json"
+    accounts = json.loads(known.read_text("utf-8"))
+    servers = Servers("", "rabbitmq", "redis:6379")
+    return {
+        "broker-administrator": broker_step_secrets(servers, passwords),
         "database-step": _passwords(accounts, "mongodb"),
         "store-step": _passwords(accounts, "s3"),
         "smtp": _passwords(accounts, "smtp") | _certificate(stack, "smtp"),
