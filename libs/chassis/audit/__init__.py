@@ -21,6 +21,7 @@ from libs.chassis.audit.reading import (
     AuditRecord,
 )
 from libs.chassis.audit.refusals import Refusals
+from libs.chassis.audit.repeats import Repeats
 from libs.chassis.audit.sealer import AuditSealer
 from libs.chassis.audit.verifier import AuditVerdict, Finding, verify_chain
 
@@ -42,6 +43,7 @@ __all__ = [
     "MemoryAuditTrail",
     "PendingRecord",
     "Refusals",
+    "Repeats",
     "encoded_text",
     "verify_chain",
 ]

@@ -1,6 +1,5 @@
 """Records of what somebody was not allowed to do."""
 
-from collections import OrderedDict
 from collections.abc import Mapping
 
 import structlog
@@ -11,14 +10,11 @@ from libs.chassis.audit.entry import (
     AuditResult,
     AuditTrail,
 )
+from libs.chassis.audit.repeats import Repeats
 from libs.chassis.origins import current_origin
 from libs.kernel import AppError, Clock, ForbiddenError, is_id
 
-REPEATED_SECONDS = 60.0
-_KNOWN_MAX = 10_000
 _log = structlog.get_logger(__name__)
-
-_Key = tuple[str, str, tuple[tuple[str, str], ...], str]
 
 
 class Refusals:
@@ -35,8 +31,7 @@ class Refusals:
 
     def __init__(self, trail: AuditTrail, clock: Clock) -> None:
         self._trail = trail
-        self._clock = clock
-        self._known: OrderedDict[_Key, float] = OrderedDict()
+        self._repeats = Repeats(clock)
 
     async def record(
         self, error: AppError, way_in: str, parameters: Mapping[str, str]
@@ -52,7 +47,7 @@ class Refusals:
             return
         actor_id = current_origin().user_id or ANONYMOUS_ACTOR
         ids = {name: text for name, text in parameters.items() if is_id(text)}
-        if self._is_known((actor_id, way_in, tuple(ids.items()), error.code)):
+        if self._repeats.is_enough((actor_id, way_in, *ids.items(), error.code)):
             return
         entry = AuditEntry(
             action="access.refused",
@@ -66,14 +61,3 @@ class Refusals:
             await self._trail.record(entry, None)
         except AppError as failure:
             _log.warning("refusal_not_recorded", code=failure.code)
-
-    def _is_known(self, key: _Key) -> bool:
-        now = self._clock.monotonic()
-        recorded_at = self._known.get(key)
-        if recorded_at is not None and now - recorded_at < REPEATED_SECONDS:
-            return True
-        self._known[key] = now
-        self._known.move_to_end(key)
-        if len(self._known) > _KNOWN_MAX:
-            self._known.popitem(last=False)
-        return False

@@ -60,6 +60,21 @@ class AccountPasswordChanged(
     email: Sealed
 
 
+class AccountPasswordGuessed(
+    Event, type="account.password_guessed", version=1, key="user_id"
+):
+    """The right password came from a new device after wrong ones, from anywhere.
+
+    ``wrong_before`` is how many. Whether it let anybody in, a second factor decides.
+    """
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+    wrong_before: int
+
+
 class AccountEmailChangeRequested(
     Event, type="account.email_change_requested", version=1, key="user_id"
 ):

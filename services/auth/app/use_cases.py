@@ -1,5 +1,7 @@
 """The use cases, put together over any adapters."""
 
+from dataclasses import replace
+
 from libs.crypto import FieldSealer, WatchedKeyRing
 from services.auth.api import AuthState
 from services.auth.app.accounts import AccountParts
@@ -18,9 +20,12 @@ from services.auth.domain import SecondFactorPolicy
 from services.auth.repository import FileSigningKeys
 from services.auth.service import (
     AccessTokens,
+    AccountNotices,
     DeletionCancel,
     Entrance,
+    LateSuccess,
     PasswordPolicy,
+    RecordedGuesses,
     RefreshTokens,
     SecondFactorGate,
     SecondFactorNotice,
@@ -38,11 +43,11 @@ def auth_state(
     settings: AuthSettings, adapters: Adapters, configured: ConfiguredProviders
 ) -> AuthState:
     """Put the use cases together over any adapters; reads key files only."""
+    adapters = _recorded(adapters)
     control = _session_control(adapters)
     required = _second_factor_policies(settings, adapters)
-    policy = PasswordPolicy(adapters.password_lists, required.binds)
     transport = _transport(settings)
-    accounts = AccountParts(settings, adapters, policy, transport)
+    accounts = _account_parts(settings, adapters, required, transport)
     cancelling = deletion_cancel(adapters, accounts.notices)
     entrance = _entrance(settings, adapters, control, required, cancelling)
     step_up = StepUp(adapters.stores.sessions, adapters.clock)
@@ -52,7 +57,7 @@ def auth_state(
     notice = SecondFactorNotice(transport)
     tokens = personal_tokens(settings, adapters, entrance, step_up)
     return AuthState(
-        sign_in=_sign_in(adapters, entrance),
+        sign_in=_sign_in(adapters, entrance, accounts.notices),
         step_up=step_up,
         renewal=_renewal(adapters, entrance),
         session_control=control,
@@ -117,18 +122,42 @@ def _session_control(adapters: Adapters) -> SessionControl:
     )
 
 
+def _account_parts(
+    settings: AuthSettings,
+    adapters: Adapters,
+    required: SecondFactorPolicies,
+    transport: FieldSealer,
+) -> AccountParts:
+    policy = PasswordPolicy(adapters.password_lists, required.binds)
+    return AccountParts(settings, adapters, policy, transport)
+
+
 def _transport(settings: AuthSettings) -> FieldSealer:
     return FieldSealer(WatchedKeyRing(settings.account_transport_keys_file))
 
 
-def _sign_in(adapters: Adapters, entrance: Entrance) -> SignIn:
+def _recorded(adapters: Adapters) -> Adapters:
+    """Let the throttle record whom it refuses."""
+    throttle = RecordedGuesses(
+        adapters.counters.guess_throttle,
+        adapters.stores.users,
+        adapters.stores.audit,
+        adapters.clock,
+    )
+    counters = replace(adapters.counters, guess_throttle=throttle)
+    return replace(adapters, counters=counters)
+
+
+def _sign_in(adapters: Adapters, entrance: Entrance, notices: AccountNotices) -> SignIn:
+    stores = adapters.stores
     return SignIn(
-        users=adapters.stores.users,
-        credentials=adapters.stores.credentials,
+        users=stores.users,
+        credentials=stores.credentials,
         entrance=entrance,
         hasher=adapters.hasher,
         throttle=adapters.counters.guess_throttle,
-        audit=adapters.stores.audit,
+        late_success=LateSuccess(stores.sessions, notices, stores.audit),
+        audit=stores.audit,
     )
 
 

@@ -1,11 +1,7 @@
 """Redis keys of the counters; nothing private is readable in one."""
 
-import ipaddress
-from typing import Final
-
 from services.auth.domain import BlindIndex, EmailAddress, Guess
-
-_IPV6_PREFIX: Final = 64  # a network: one customer holds 2 ** 64 addresses of it
+from services.auth.domain.guess import network_of
 
 
 class ThrottleKeys:
@@ -29,17 +25,3 @@ class ThrottleKeys:
     def mail(self, email: EmailAddress) -> str:
         """Return the key of the mails to an address."""
         return f"auth:mail:{self._index.value(f'account|{email.key}')}"
-
-
-def network_of(client_address: str) -> str:
-    """Return what counts as one client: an IPv4 address or an IPv6 /64."""
-    try:
-        address = ipaddress.ip_address(client_address)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is not None:
-            return str(address.ipv4_mapped)
-        network = ipaddress.ip_network((address, _IPV6_PREFIX), strict=False)
-        return str(network)
-    return str(address)

@@ -3,7 +3,6 @@
 from collections import defaultdict
 
 from libs.kernel import Clock, new_id
-from services.auth.cache.keys import network_of
 from services.auth.cache.limits import (
     RUNNING_WAIT_SECONDS,
     GuessLimits,
@@ -11,6 +10,7 @@ from services.auth.cache.limits import (
     throttled,
 )
 from services.auth.domain import EmailAddress, Guess
+from services.auth.domain.guess import network_of
 
 
 class MemoryGuessThrottle:
@@ -20,6 +20,7 @@ class MemoryGuessThrottle:
         self._clock = clock
         self._limits = limits or GuessLimits()
         self._failures: dict[str, int] = defaultdict(int)
+        self._wrong: dict[str, int] = defaultdict(int)
         self._last: dict[str, float] = {}
         self._running: dict[str, dict[str, float]] = defaultdict(dict)
         self._failed: dict[str, list[float]] = defaultdict(list)
@@ -44,7 +45,8 @@ class MemoryGuessThrottle:
         for key in keys:
             self._failures[key] += 1
             self._last[key] = now
-        attempt = MemoryAttempt(self, keys, network, new_id())
+        wrong_before = self._wrong[account]
+        attempt = MemoryAttempt(self, keys, network, new_id(), wrong_before)
         self._running[network][attempt.attempt_id] = now
         return attempt
 
@@ -54,11 +56,14 @@ class MemoryGuessThrottle:
         for key in attempt.keys:
             left = 0 if is_success else max(0, self._failures[key] - 1)
             self._failures[key] = left
+        if is_success:
+            self._wrong.pop(attempt.keys[1], None)
 
     def keep(self, attempt: "MemoryAttempt") -> None:
         """Count an attempt as failed for its client address."""
         begun = self._running[attempt.network].pop(attempt.attempt_id)
         self._failed[attempt.network].append(begun)
+        self._wrong[attempt.keys[1]] += 1
 
     def _wait_of(self, key: str, free: int, first: int, now: float) -> float:
         surplus = self._failures[key] - free
@@ -87,11 +92,13 @@ class MemoryAttempt:
         keys: tuple[str, str],
         network: str,
         attempt_id: str,
+        wrong_before: int,
     ) -> None:
         self._throttle = throttle
         self.keys = keys
         self.network = network
         self.attempt_id = attempt_id
+        self.wrong_before = wrong_before
 
     async def failed(self) -> None:
         """Count it for the client address."""

@@ -29,8 +29,9 @@ _log = structlog.get_logger(__name__)
 # KEYS: pair, account, failed, running. ARGV: attempt, pair_free, account_free,
 # address_limit, address_window_ms, delay_max_ms, remembered_ms, running_wait_ms,
 # account_delay_ms (the account's first wait; the pair's is a second).
-# Returns 0, or the milliseconds to wait. A refused attempt counts for nothing. An
-# attempt that nobody ends (its process died) counts until the window has passed it.
+# Returns the milliseconds to wait or 0, and how many were wrong before. A refused
+# attempt counts for nothing. An attempt that nobody ends (its process died) counts
+# until the window has passed it.
 _BEGIN = """
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -53,7 +54,7 @@ if failed >= tonumber(ARGV[4]) then
 elseif failed + redis.call('ZCARD', KEYS[4]) >= tonumber(ARGV[4]) then
   wait = math.max(wait, tonumber(ARGV[8]))
 end
-if wait > 0 then return math.ceil(wait) end
+if wait > 0 then return {math.ceil(wait), 0} end
 for index = 1, 2 do
   redis.call('HINCRBY', KEYS[index], 'failures', 1)
   redis.call('HSET', KEYS[index], 'last', now)
@@ -61,16 +62,19 @@ for index = 1, 2 do
 end
 redis.call('ZADD', KEYS[4], now, ARGV[1])
 redis.call('PEXPIRE', KEYS[4], ARGV[5])
-return 0
+return {0, tonumber(redis.call('HGET', KEYS[2], 'wrong') or 0)}
 """
 
-# KEYS: pair, account, failed, running. ARGV: attempt, outcome, address_window_ms.
+# KEYS: pair, account, failed, running. ARGV: attempt, outcome, address_window_ms,
+# remembered_ms.
 _END = """
 local begun = redis.call('ZSCORE', KEYS[4], ARGV[1])
 redis.call('ZREM', KEYS[4], ARGV[1])
 if ARGV[2] == 'succeeded' then return redis.call('DEL', KEYS[1], KEYS[2]) end
 if ARGV[2] == 'failed' then
   if begun then redis.call('ZADD', KEYS[3], begun, ARGV[1]) end
+  redis.call('HINCRBY', KEYS[2], 'wrong', 1)
+  redis.call('PEXPIRE', KEYS[2], ARGV[4])
   return redis.call('PEXPIRE', KEYS[3], ARGV[3])
 end
 for index = 1, 2 do
@@ -102,38 +106,46 @@ class RedisGuessThrottle:
         """Admit and count an attempt; see `GuessThrottle.begin`."""
         keys = self._keys.guess(guess)
         limits = limits_of(guess.purpose, self._limits)
-        window_ms = limits.address_window_seconds * 1_000
-        attempt = RedisAttempt(self._end, keys, new_id(), window_ms)
+        attempt_id = new_id()
         arguments: list[str | int] = [
-            attempt.attempt_id,
+            attempt_id,
             limits.pair_free,
             limits.account_free,
             limits.address_limit,
-            window_ms,
+            limits.address_window_seconds * 1_000,
             limits.delay_max_seconds * 1_000,
             limits.remembered_seconds * 1_000,
             RUNNING_WAIT_SECONDS * 1_000,
             limits.account_delay_seconds * 1_000,
         ]
         try:
-            wait = int(await self._begin(keys, arguments))
+            wait, wrong_before = await self._begin(keys, arguments)
         except (RedisError, OSError, TimeoutError) as error:
             raise _unavailable(error) from error
         if wait > 0:
             raise throttled(guess.purpose, wait / 1_000)
-        return attempt
+        return RedisAttempt(
+            self._end, keys, limits, attempt_id, wrong_before=wrong_before
+        )
 
 
 class RedisAttempt:
     """See `Attempt`; a lost answer leaves it counted as a failure."""
 
     def __init__(
-        self, end: AsyncScript, keys: list[str], attempt_id: str, window_ms: int
+        self,
+        end: AsyncScript,
+        keys: list[str],
+        limits: GuessLimits,
+        attempt_id: str,
+        *,
+        wrong_before: int,
     ) -> None:
         self._end = end
         self._keys = keys
-        self._window_ms = window_ms
+        self._limits = limits
         self.attempt_id = attempt_id
+        self.wrong_before = wrong_before
 
     async def failed(self) -> None:
         """Count it for the client address."""
@@ -149,7 +161,12 @@ class RedisAttempt:
 
     async def _finish(self, outcome: str) -> None:
         try:
-            arguments: list[str | int] = [self.attempt_id, outcome, self._window_ms]
+            arguments: list[str | int] = [
+                self.attempt_id,
+                outcome,
+                self._limits.address_window_seconds * 1_000,
+                self._limits.remembered_seconds * 1_000,
+            ]
             await self._end(self._keys, arguments)
         except (RedisError, OSError, TimeoutError) as error:
             _log.warning("guess_counter_not_cleared", error_class=type(error).__name__)

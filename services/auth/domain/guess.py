@@ -1,8 +1,14 @@
 """A try at somebody's secret, as the counters see it (LT-1 to LT-5)."""
 
+import ipaddress
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Self
+from typing import Final, Self
+
+WRONG_TOLD: Final = 3
+"""So many wrong ones before the right one are no slip of the owner's fingers."""
+
+_IPV6_PREFIX: Final = 64  # a network: one customer holds 2 ** 64 addresses of it
 
 
 class GuessPurpose(StrEnum):
@@ -43,3 +49,17 @@ class Guess:
     def of_bearer(cls, purpose: GuessPurpose, client_address: str) -> Self:
         """Return a try at a secret that names its owner itself."""
         return cls(purpose, "", client_address)
+
+
+def network_of(client_address: str) -> str:
+    """Return what counts as one client: an IPv4 address or an IPv6 /64."""
+    try:
+        address = ipaddress.ip_address(client_address)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return str(address.ipv4_mapped)
+        network = ipaddress.ip_network((address, _IPV6_PREFIX), strict=False)
+        return str(network)
+    return str(address)

@@ -46,6 +46,12 @@ class SessionRepository(Protocol):
         """Return the live sessions beyond the newest `keep`, oldest last."""
         ...
 
+    async def addresses_of(
+        self, user_id: UserId, device_name: str, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Return where a user's device of this name was, of all sessions still kept."""
+        ...
+
     async def list_of_provider(
         self, provider_id: str, session_hash: str, session: DatabaseSession
     ) -> Sequence[Session]:

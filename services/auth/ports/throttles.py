@@ -8,6 +8,11 @@ from services.auth.domain import EmailAddress, Guess
 class Attempt(Protocol):
     """One admitted guess: counted as a failure until told otherwise."""
 
+    @property
+    def wrong_before(self) -> int:
+        """How many were wrong, from anywhere, since the subject's last success."""
+        ...
+
     async def failed(self) -> None:
         """Say that it was a failure, no longer one that is being looked at."""
         ...

@@ -15,6 +15,7 @@ from services.auth.ports import DatabaseSession
 Document = dict[str, Any]
 
 _KEPT_AFTER_END = timedelta(days=7)
+_REMEMBERED = 200
 _KEPT_OF_THE_GONE_MS = 60 * 60 * 1000
 _NOTHING_TOLD: Document = {
     "device_name": "",
@@ -108,6 +109,19 @@ class MongoSessionRepository:
                 .skip(keep)
             )
             return [_session(document) async for document in cursor]
+
+    async def addresses_of(
+        self, user_id: UserId, device_name: str, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Return where a device was; see `SessionRepository.addresses_of`."""
+        query = {"user_id": user_id, "device_name": device_name}
+        with driver_errors(session):
+            cursor = (
+                self._sessions.find(query, {"client_address": True}, session=session)
+                .sort("_id", DESCENDING)
+                .limit(_REMEMBERED)
+            )
+            return [str(found.get("client_address", "")) async for found in cursor]
 
     async def list_of_provider(
         self, provider_id: str, session_hash: str, session: DatabaseSession

@@ -32,6 +32,7 @@ from services.auth.service.factor_reset import FactorReset
 from services.auth.service.guesses import counted
 from services.auth.service.invitations import Invitations, InvitePage
 from services.auth.service.last_admin import AdminGuard
+from services.auth.service.late_success import LateSuccess
 from services.auth.service.links import OneTimeLinks
 from services.auth.service.lookup import AccountLookup, AuditPage
 from services.auth.service.notices import AccountNotices
@@ -62,6 +63,7 @@ from services.auth.service.provider_redirects import Answer, Arrival, Departure
 from services.auth.service.provider_sign_in import ProviderSignIn
 from services.auth.service.provider_step_up import ProviderStepUp
 from services.auth.service.reauthentication import Reauthentication
+from services.auth.service.recorded_guesses import RecordedGuesses
 from services.auth.service.registration import AccountRegistration
 from services.auth.service.renewal import SessionRenewal
 from services.auth.service.second_factor_gate import (
@@ -135,6 +137,7 @@ __all__ = [
     "FactorReset",
     "Invitations",
     "InvitePage",
+    "LateSuccess",
     "NewToken",
     "OneTimeLinks",
     "OwnPreferences",
@@ -161,6 +164,7 @@ __all__ = [
     "ProviderSignIn",
     "ProviderStepUp",
     "Reauthentication",
+    "RecordedGuesses",
     "RecoveryProof",
     "RefreshToken",
     "RefreshTokens",

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 
 from libs.kernel import AppError
 from services.auth.domain import Guess
-from services.auth.ports import GuessThrottle
+from services.auth.ports import Attempt, GuessThrottle
 
 
 @asynccontextmanager
 async def counted(
     throttle: GuessThrottle, guess: Guess, *, wrong: type[AppError]
-) -> AsyncIterator[None]:
+) -> AsyncIterator[Attempt]:
     """Count a guess around the code that looks at the secret.
 
     Args:
@@ -27,7 +27,7 @@ async def counted(
     """
     attempt = await throttle.begin(guess)
     try:
-        yield
+        yield attempt
     except wrong:
         await attempt.failed()
         raise

@@ -28,6 +28,7 @@ from services.auth.domain import (
     SecondFactors,
     User,
 )
+from services.auth.domain.guess import WRONG_TOLD
 from services.auth.ports import (
     GuessThrottle,
     SecondFactorRepository,
@@ -114,8 +115,11 @@ class SecondFactorProofs:
                 # use up the codes of whoever they name.
                 return await self._by_passkey(user_id, proof, act)
             guess = Guess(_purpose(proof), user_id, client_address)
-            async with counted(self.throttle, guess, wrong=SecondFactorInvalidError):
-                return await self._by_code(user_id, proof, act)
+            async with counted(
+                self.throttle, guess, wrong=SecondFactorInvalidError
+            ) as attempt:
+                late = _late_success(user_id, proof, attempt.wrong_before)
+                return await self._by_code(user_id, proof, act, late)
         except PasskeyClonedError:
             refused = _refusal(user_id, proof, "passkey_cloned", client_address)
             await self.audit.record(refused, None)
@@ -128,10 +132,16 @@ class SecondFactorProofs:
             raise
 
     async def _by_code(
-        self, user_id: UserId, proof: TotpProof | RecoveryProof, act: Act[T]
+        self,
+        user_id: UserId,
+        proof: TotpProof | RecoveryProof,
+        act: Act[T],
+        late: AuditEntry | None,
     ) -> T:
         async def spend(tx: Transaction) -> T:
             user, own = await self._holder(user_id, tx)
+            if late is not None:
+                await self.audit.record(late, tx.session)
             if isinstance(proof, TotpProof):
                 await self._save(self._after_code(own, proof), tx)
                 return await act(tx, user, AuthMethod.ONE_TIME_CODE)
@@ -200,8 +210,25 @@ def _refusal(actor_id: str, proof: Proof, reason: str, source: str) -> AuditEntr
         source=source,
         result=AuditResult.FAILURE,
         reason=reason,
-        details={"factor": type(proof).__name__.removesuffix("Proof").lower()},
+        details={"factor": _factor(proof)},
     )
+
+
+def _late_success(
+    user_id: UserId, proof: Proof, wrong_before: int
+) -> AuditEntry | None:
+    """Return what is recorded of a right code after several wrong ones."""
+    if wrong_before < WRONG_TOLD:
+        return None
+    return AuditEntry(
+        action="second_factor.guessed",
+        actor_id=user_id,
+        details={"factor": _factor(proof), "wrong_before": wrong_before},
+    )
+
+
+def _factor(proof: Proof) -> str:
+    return type(proof).__name__.removesuffix("Proof").lower()
 
 
 def _is_alone(proof: Proof) -> bool:

@@ -1,6 +1,6 @@
 """Signing in with address and password."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -31,10 +31,26 @@ from services.auth.ports import (
 )
 from services.auth.service.entrance import Entered, Entrance
 from services.auth.service.guesses import counted
+from services.auth.service.late_success import LateSuccess
 from services.auth.service.passwords import PasswordHasher
 
 _NOBODY = UserId("")
 _log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class _Proved:
+    """Whose password was right.
+
+    Attributes:
+        stored: The hash that it was checked against.
+        wrong_before: How many were wrong before it.
+    """
+
+    user: User
+    password: str = field(repr=False)
+    stored: str = field(repr=False)
+    wrong_before: int
 
 
 @dataclass(frozen=True)
@@ -46,6 +62,7 @@ class SignIn:
     entrance: Entrance
     hasher: PasswordHasher
     throttle: GuessThrottle
+    late_success: LateSuccess
     audit: AuditTrail
 
     async def login(
@@ -64,7 +81,8 @@ class SignIn:
             LoginThrottledError: Too many failures.
             UnavailableError: Hashing is overloaded, or a store does not answer.
 
-        Emits: session.started; session.revoked for the oldest beyond 20.
+        Emits: session.started; session.revoked for the oldest beyond 20;
+            account.password_guessed for one after wrong ones, from a new device.
         """
         try:
             address = EmailAddress.parse(email)
@@ -73,28 +91,35 @@ class SignIn:
         guess = Guess(GuessPurpose.PASSWORD, address.key, device.address)
         user = None
         try:
-            async with counted(self.throttle, guess, wrong=CredentialsInvalidError):
+            async with counted(
+                self.throttle, guess, wrong=CredentialsInvalidError
+            ) as attempt:
                 user = await self.users.find_by_email(address, None)
                 known, stored = await self._check(user, password)
-            return await self._enter(known, stored, password, device)
+            proved = _Proved(known, password, stored, attempt.wrong_before)
+            return await self._enter(proved, device)
         except CredentialsInvalidError:
             _log.warning("sign_in_failed")
             await self._record_failure(user, device)
             raise
 
-    async def _enter(
-        self, known: User, stored: str, password: str, device: ClientDevice
-    ) -> Entered:
+    async def _enter(self, proved: _Proved, device: ClientDevice) -> Entered:
+        user, password = proved.user, proved.password
+
         async def check(transaction: Transaction) -> None:
             # It may have been changed while the hash was computed (PW-7).
-            pinned = await self.credentials.pin(known.user_id, transaction.session)
-            if pinned != stored and not await self.hasher.verify(password, pinned):
+            pinned = await self.credentials.pin(user.user_id, transaction.session)
+            is_same = pinned == proved.stored
+            if not is_same and not await self.hasher.verify(password, pinned):
                 raise CredentialsInvalidError
+            await self.late_success.note_in(
+                transaction, user, device, proved.wrong_before
+            )
 
         # One from when a second factor was required, shorter than one alone may be.
         is_weak = len(password) < PASSWORD_CODE_POINTS_MIN
         methods = (AuthMethod.PASSWORD,)
-        return await self.entrance.enter(known, device, methods, check, is_weak=is_weak)
+        return await self.entrance.enter(user, device, methods, check, is_weak=is_weak)
 
     async def _check(self, user: User | None, password: str) -> tuple[User, str]:
         # The same look-up and the same hash in every case (EN-2).

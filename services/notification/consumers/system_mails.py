@@ -14,6 +14,7 @@ from libs.events.catalog import (
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
+    AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
     AccountVerificationRequested,
@@ -42,6 +43,7 @@ _LETTERS: dict[type[Event], tuple[_Letter, ...]] = {
     AccountResetRequested: (_Letter(NoticeKind.RESET, is_linked=True),),
     AccountPasswordVoided: (_Letter(NoticeKind.PASSWORD_VOIDED, is_linked=True),),
     AccountPasswordChanged: (_Letter(NoticeKind.PASSWORD_CHANGED),),
+    AccountPasswordGuessed: (_Letter(NoticeKind.PASSWORD_GUESSED),),
     AccountEmailChangeRequested: (
         _Letter(NoticeKind.EMAIL_CHANGE, "new_email", is_linked=True),
     ),

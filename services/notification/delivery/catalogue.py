@@ -36,6 +36,11 @@ ENGLISH: Mapping[str, str] = {
         "the password of your account was changed. Other sessions have ended; access "
         "tokens that you made for programs still work until you end them."
     ),
+    "password_guessed.subject": "Was it you who signed in?",
+    "password_guessed.body": (
+        "after several wrong ones the right password of your account was entered, from "
+        "a device that was not used before."
+    ),
     "email_change.subject": "Confirm your new mail address",
     "email_change.body": "please confirm that this is your new mail address.",
     "email_change.button": "Confirm new address",

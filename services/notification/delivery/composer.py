@@ -42,6 +42,7 @@ _NAMELESS = frozenset(
 _ALARMING = frozenset(
     {
         NoticeKind.PASSWORD_CHANGED,
+        NoticeKind.PASSWORD_GUESSED,
         NoticeKind.EMAIL_CHANGED,
         NoticeKind.MFA_CHANGED,
         NoticeKind.IDENTITY_CHANGED,

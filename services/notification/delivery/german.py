@@ -55,6 +55,11 @@ GERMAN: Mapping[str, str] = {
         "sind beendet; Zugriffstoken für Programme gelten, "
         "bis Sie sie beenden."  # codespell:ignore
     ),
+    "password_guessed.subject": "Haben Sie sich angemeldet?",
+    "password_guessed.body": (
+        "nach mehreren falschen wurde das richtige Passwort Ihres Kontos eingegeben, "
+        "von einem Gerät aus, das bisher nicht benutzt wurde."  # codespell:ignore
+    ),
     "email_change.subject": (
         "Bestätigen Sie Ihre neue E-Mail-Adresse"  # codespell:ignore
     ),

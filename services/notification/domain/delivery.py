@@ -46,6 +46,7 @@ class NoticeKind(StrEnum):
     RESET = "reset"
     PASSWORD_VOIDED = "password_voided"  # noqa: S105  # pragma: allowlist secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # pragma: allowlist secret
+    PASSWORD_GUESSED = "password_guessed"  # noqa: S105  # pragma: allowlist secret
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGED = "email_changed"
     MFA_CHANGED = "mfa_changed"

@@ -440,6 +440,22 @@ async def test_live_sessions_are_listed_by_id(store):
     assert surplus == [live[1], live[0]]
 
 
+async def test_a_device_is_remembered_with_its_addresses(store):
+    """By its name, of its user, also after the end of the session."""
+    ann = new_id()
+    for device_name, address, user_id in (
+        ("phone", "192.0.2.1", ann),
+        ("phone", "192.0.2.2", ann),
+        ("laptop", "192.0.2.3", ann),
+        ("phone", "192.0.2.4", new_id()),
+    ):
+        session = _session(user_id, client_address=address)
+        await store.sessions.add(replace(session, device_name=device_name), None)
+        await store.sessions.revoke(session.revoked(RevokeReason.LOGOUT, NOW), None)
+    found = await store.sessions.addresses_of(ann, "phone", None)
+    assert sorted(found) == ["192.0.2.1", "192.0.2.2"]
+
+
 async def test_revoked_sessions_are_paged_by_time_and_id(store):
     """Sessions that ended in the same millisecond are neither lost nor repeated."""
     ended = []

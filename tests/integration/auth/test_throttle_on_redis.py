@@ -143,6 +143,20 @@ async def test_success_and_withdrawal_uncount(redis, email, address):
     assert await _admitted(throttle, email, address) is None
 
 
+async def test_wrong_ones_are_told_until_the_right_one(redis, email, address):
+    """An attempt knows how many were wrong before it, from anywhere; not what runs."""
+    throttle = RedisGuessThrottle(redis, KEYS, LIMITS)
+    for number in range(3):
+        attempt = await throttle.begin(_guess(email, f"192.0.2.{number}"))
+        assert attempt.wrong_before == number
+        await attempt.failed()
+    await throttle.begin(_guess(email, address))
+    right = await throttle.begin(_guess(email, address))
+    assert right.wrong_before == 3
+    await right.succeeded()
+    assert (await throttle.begin(_guess(email, address))).wrong_before == 0
+
+
 async def test_mf_2_short_codes_have_ten_tries_an_hour(redis, email):
     """MF-2: from ten networks ten tries, the eleventh waits for an hour."""
     throttle = RedisGuessThrottle(redis, KEYS, LIMITS)

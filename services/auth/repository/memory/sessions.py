@@ -57,6 +57,16 @@ class MemorySessionRepository:
         """Return the live sessions beyond the newest `keep`, oldest last."""
         return list(reversed(self._live(user_id, at)))[keep:]
 
+    async def addresses_of(
+        self, user_id: UserId, device_name: str, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Return where a device was; see `SessionRepository.addresses_of`."""
+        return [
+            own.client_address
+            for own in self._sessions.values()
+            if own.user_id == user_id and own.device_name == device_name
+        ]
+
     async def list_of_provider(
         self, provider_id: str, session_hash: str, session: DatabaseSession
     ) -> Sequence[Session]:
