@@ -175,6 +175,8 @@ class AccountDeletion:
     def _tell(self, transaction: Transaction, user: User, *, is_own: bool) -> None:
         if user.verified_at is None:
             return  # nobody has shown that the address is theirs
+        if user.is_due(self.clock.now()):
+            return  # without a grace nothing is left to call off
         self.notices.tell(
             transaction,
             AccountDeletionRequested,

@@ -1,6 +1,7 @@
 """Who has erased their part of a deleted account, and who is told once more."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,15 +66,19 @@ class ErasureRetelling:
         await self.bus.run_transaction(store)
 
     async def retell_all(self) -> list[UserId]:
-        """Emit it for every erasure that waits; return for whom."""
+        """Emit it for every erasure that waits; return for whom.
+
+        One that is answered meanwhile waits no more; the others are told all the same.
+        """
         told: list[UserId] = []
         after = None
         while found := await self.erasures.page(
             is_complete=False, after=after, limit=_PAGE
         ):
             for erasure in found:
-                await self.retell(erasure.user_id)
-                told.append(erasure.user_id)
+                with suppress(ErasureMissingError):
+                    await self.retell(erasure.user_id)
+                    told.append(erasure.user_id)
             after = found[-1].user_id
         return told
 

@@ -449,6 +449,40 @@ async def test_late_services_are_told_once_more(house, ann, deletion):
             await retelling.retell(nobody)
 
 
+async def test_who_is_answered_for_meanwhile_keeps_nobody_untold(
+    house, ann, deletion, monkeypatch
+):
+    """Telling all of them goes on past one whose services answer at that moment."""
+    bea = await house.person("member")
+    address = (await house.user(bea.user_id)).email.written
+    await deletion.request_own(bea, address)
+    await gone(house, ann, deletion)
+    stores = house.adapters.stores
+    erasures, now = stores.deletions.erasures, house.clock.now()
+    page = erasures.page
+
+    async def answered_behind(**asked):
+        found = await page(**asked)
+        if found:
+            for name in ERASING_SERVICES:
+                await erasures.answer(found[0].user_id, name, now, None)
+        return found
+
+    monkeypatch.setattr(erasures, "page", answered_behind)
+    retelling = ErasureRetelling(house.bus, erasures, stores.audit, house.clock)
+    last = max(ann.user_id, bea.user_id)
+    assert await retelling.retell_all() == [last]
+
+
+async def test_without_a_grace_no_mail_offers_a_way_back(house, ann, settings):
+    """What is due at once cannot be called off; a link to that would end as it goes."""
+    house.set_up_anew(settings.model_copy(update={"deletion_grace_days": 0}))
+    due_at = await house.state["deletion"].request_own(ann, EMAIL)
+    assert due_at == house.clock.now()
+    assert AccountDeletionRequested not in await house.mailed()
+    assert await house.state["eraser"].erase_due() == 1
+
+
 async def test_metrics_tell_what_is_late(house, ann, deletion):
     """Oldest and number by service, and accounts that nobody erases."""
     stores = house.adapters.stores
