@@ -192,9 +192,23 @@ class DeliveryRepository(Protocol):
         ...
 
     async def suppress(
-        self, address: str, *, reason: str, now: datetime, session: Session = None
+        self,
+        address: str,
+        *,
+        user_id: UserId | None,
+        reason: str,
+        now: datetime,
+        session: Session = None,
     ) -> None:
-        """Keep that an address is dead, for 30 days."""
+        """Keep that an address is dead, for 30 days.
+
+        Args:
+            address: In any case.
+            user_id: Whose it is; None where it is nobody's yet.
+            reason: Why, a stable slug.
+            now: From when the days are counted.
+            session: Of the transaction that makes the delivery final.
+        """
         ...
 
     async def suppressed(self, addresses: Iterable[str]) -> set[str]:
@@ -203,6 +217,10 @@ class DeliveryRepository(Protocol):
 
     async def pending(self) -> dict[Channel, int]:
         """Return how many deliveries wait, by channel."""
+        ...
+
+    async def remove_suppressed_of(self, user_id: UserId, *, limit: int) -> int:
+        """Forget some dead addresses of a user; return how many, 0 for none."""
         ...
 
     async def remove_pending_of(self, user_id: UserId, *, limit: int) -> int:

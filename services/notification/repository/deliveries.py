@@ -167,12 +167,18 @@ class MongoDeliveryRepository:
             await self._deliveries.update_one(_held(delivery), update)
 
     async def suppress(
-        self, address: str, *, reason: str, now: datetime, session: Session = None
+        self,
+        address: str,
+        *,
+        user_id: UserId | None,
+        reason: str,
+        now: datetime,
+        session: Session = None,
     ) -> None:
-        """Keep that an address is dead, for 30 days."""
+        """Keep that an address is dead; see `DeliveryRepository.suppress`."""
         await self._suppressions.update_one(
             {"_id": self._vault.blind(address.lower(), "address")},
-            {"$set": {"reason": reason, "at": now}},
+            {"$set": {"user_id": user_id, "reason": reason, "at": now}},
             upsert=True,
             session=session,
         )
@@ -200,6 +206,10 @@ class MongoDeliveryRepository:
                 {"channel": channel.value, "state": DeliveryState.PENDING.value}
             )
         return counts
+
+    async def remove_suppressed_of(self, user_id: UserId, *, limit: int) -> int:
+        """Forget some dead addresses of a user; return how many."""
+        return await remove_some(self._suppressions, {"user_id": user_id}, limit)
 
     async def remove_pending_of(self, user_id: UserId, *, limit: int) -> int:
         """Remove some of a user's waiting deliveries; return how many."""

@@ -72,7 +72,8 @@ _INDEXES = {
         IndexModel(
             [("at", ASCENDING)],
             expireAfterSeconds=int(SUPPRESSIONS_KEPT.total_seconds()),
-        )
+        ),
+        IndexModel([("user_id", ASCENDING)]),
     ],
 }
 

@@ -106,6 +106,7 @@ class MailDesk:
         if address is not None:
             await self._deliveries.suppress(
                 address,
+                user_id=delivery.user_id,
                 reason="mailbox_refused",
                 now=self._clock.now(),
                 session=session,

@@ -34,7 +34,8 @@ class PersonErasure:
         leaves by itself; texts leave with the messages that chat erases.
 
         Returns:
-            How many entries, devices and waiting deliveries were removed now.
+            How many entries, devices, waiting deliveries and dead addresses were
+            removed now.
 
         Emits: erasure.completed.
         """
@@ -43,6 +44,7 @@ class PersonErasure:
         removals: tuple[Callable[..., Awaitable[int]], ...] = (
             self.devices.remove_of,
             self.deliveries.remove_pending_of,
+            self.deliveries.remove_suppressed_of,
             self.notifications.remove_of,
         )
         for remove in removals:

@@ -18,7 +18,7 @@ __all__ = ["stores"]
 
 
 async def test_what_is_a_persons_own_is_removed_in_steps(stores: Stores) -> None:
-    """Entries, devices and waiting deliveries of one person; others' stay."""
+    """Entries, devices, waiting deliveries, dead addresses; others' stay."""
     ada, bob, conversation = (
         UserId(new_id()),
         UserId(new_id()),
@@ -33,10 +33,15 @@ async def test_what_is_a_persons_own_is_removed_in_steps(stores: Stores) -> None
             one, token=new_id(), platform=Platform.IOS, name="Phone", now=now()
         )
 
+    dead = [f"{new_id()}@example.org" for _ in range(3)]
+    for address, one in zip(dead, (ada, ada, bob), strict=True):
+        await stores.deliveries.suppress(address, user_id=one, reason="x", now=now())
+
     for remove, own in (
         (stores.notifications.remove_of, 2),
         (stores.devices.remove_of, 1),
         (stores.deliveries.remove_pending_of, 2),
+        (stores.deliveries.remove_suppressed_of, 2),
     ):
         counts = [await remove(ada, limit=1) for _ in range(own + 1)]
         assert counts == [1] * own + [0]
@@ -45,3 +50,4 @@ async def test_what_is_a_persons_own_is_removed_in_steps(stores: Stores) -> None
     assert len(kept) == 2
     assert len(await stores.devices.of_user(bob)) == 1
     assert [one.user_id for one in await claim(stores)] == [bob]
+    assert await stores.deliveries.suppressed(dead) == {dead[2]}

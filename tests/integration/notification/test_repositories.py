@@ -583,7 +583,9 @@ async def test_a_suppressed_address_is_known_in_any_case(stores: Stores) -> None
     """Letters' case does not matter; other addresses are not touched."""
     address = f"{new_id()}@example.org"
 
-    await stores.deliveries.suppress(address.upper(), reason="x", now=now())
+    await stores.deliveries.suppress(
+        address.upper(), user_id=None, reason="x", now=now()
+    )
 
     asked = [address, "other@example.org"]
     assert await stores.deliveries.suppressed(asked) == {address}

@@ -47,7 +47,7 @@ class MemoryDeliveryRepository:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.rows: dict[str, Row] = {}
-        self._suppressed: set[str] = set()
+        self._suppressed: dict[str, UserId | None] = {}
 
     async def add(
         self, deliveries: Sequence[Delivery], session: Session = None
@@ -167,11 +167,17 @@ class MemoryDeliveryRepository:
         )
 
     async def suppress(
-        self, address: str, *, reason: str, now: datetime, session: Session = None
+        self,
+        address: str,
+        *,
+        user_id: UserId | None,
+        reason: str,
+        now: datetime,
+        session: Session = None,
     ) -> None:
         """Keep that an address is dead."""
         del reason, now, session
-        self._suppressed.add(address.lower())
+        self._suppressed[address.lower()] = user_id
 
     async def suppressed(self, addresses: Iterable[str]) -> set[str]:
         """Return which of some addresses are dead."""
@@ -185,6 +191,13 @@ class MemoryDeliveryRepository:
             if row.state is DeliveryState.PENDING
         ]
         return {channel: waiting.count(channel) for channel in Channel}
+
+    async def remove_suppressed_of(self, user_id: UserId, *, limit: int) -> int:
+        """Forget some dead addresses of a user; return how many."""
+        own = [one for one, owner in self._suppressed.items() if owner == user_id]
+        for address in own[:limit]:
+            del self._suppressed[address]
+        return len(own[:limit])
 
     async def remove_pending_of(self, user_id: UserId, *, limit: int) -> int:
         """Remove some of a user's waiting deliveries; return how many."""
