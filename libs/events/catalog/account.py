@@ -5,9 +5,10 @@ each into a mail; the links in them are built from the configured public URL.
 """
 
 from datetime import datetime
+from typing import Any
 
 from libs.crypto.sealed import Sealed
-from libs.events.event import Event
+from libs.events.event import Event, upcast
 
 
 class AccountVerificationRequested(
@@ -50,14 +51,19 @@ class AccountPasswordVoided(
 
 
 class AccountPasswordChanged(
-    Event, type="account.password_changed", version=1, key="user_id"
+    Event, type="account.password_changed", version=2, key="user_id"
 ):
-    """The password changed; the owner is told at the current address."""
+    """The password changed; the owner is told at the current address.
+
+    ``change`` is changed (by the current one: personal tokens go on) or reset (by a
+    link: they ended).
+    """
 
     user_id: str
     display_name: str
     locale: str
     email: Sealed
+    change: str
 
 
 class AccountPasswordGuessed(
@@ -185,3 +191,9 @@ class AccountInvited(Event, type="account.invited", version=1, key="invite_id"):
     email: Sealed
     token: Sealed
     expires_at: datetime
+
+
+@upcast(AccountPasswordChanged, from_version=1)
+def _changed_2(payload: dict[str, Any]) -> dict[str, Any]:
+    """Version 1 did not say which; personal tokens went on after either."""
+    return {**payload, "change": "changed"}

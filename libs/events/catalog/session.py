@@ -14,9 +14,9 @@ class SessionStarted(Event, type="session.started", version=1, key="user_id"):
 class SessionRevoked(Event, type="session.revoked", version=1, key="user_id"):
     """A session ended; its tokens are refused and its sockets closed.
 
-    ``reason`` is one of logout, revoked, password_changed, password_voided,
-    mfa_changed, stepped_up (the same device goes on under a new id), reused,
-    suspended, roles_changed, deleted, expired.
+    ``reason`` is one of logout, revoked, password_changed, password_reset,
+    password_voided, mfa_changed, stepped_up (the same device goes on under a new
+    id), reused, suspended, roles_changed, deleted, expired.
     """
 
     user_id: str

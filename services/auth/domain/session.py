@@ -24,6 +24,7 @@ class RevokeReason(StrEnum):
     REVOKED = "revoked"
     PASSWORD_VOIDED = "password_voided"  # noqa: S105  # pragma: allowlist secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # pragma: allowlist secret
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # pragma: allowlist secret
     MFA_CHANGED = "mfa_changed"
     STEPPED_UP = "stepped_up"
     REUSED = "reused"

@@ -130,6 +130,9 @@ class PasswordChange:
     async def reset(self, *, token: str, password: str, client_address: str) -> None:
         """Set the password of a link's account; signs nobody in, ends all sessions.
 
+        Personal tokens end with it: who forgot a password and who lost it to another
+        look the same, and that other may have made some.
+
         Raises:
             LinkInvalidError: Used, expired, void or invented.
             PasswordInvalidError: It breaks a rule; the link is not spent.
@@ -167,11 +170,17 @@ class PasswordChange:
         await self.credentials.put(user.user_id, password_hash, transaction.session)
         await self.pending.remove_all(user.user_id, transaction.session)
         await self.audit.record(entry, transaction.session)
+        is_reset = kept is None
         self.notices.tell(
-            transaction, AccountPasswordChanged, user, {"email": user.email.written}
+            transaction,
+            AccountPasswordChanged,
+            user,
+            {"email": user.email.written},
+            change="reset" if is_reset else "changed",
         )
+        changed, reset = RevokeReason.PASSWORD_CHANGED, RevokeReason.PASSWORD_RESET
         return await self.control.end_others_in(
-            transaction, user.user_id, kept, RevokeReason.PASSWORD_CHANGED
+            transaction, user.user_id, kept, reset if is_reset else changed
         )
 
     async def _check_current(self, user: User, password: str, address: str) -> str:

@@ -30,6 +30,7 @@ _ENDS_TOKENS = frozenset(
     {
         RevokeReason.SUSPENDED,
         RevokeReason.ROLES_CHANGED,
+        RevokeReason.PASSWORD_RESET,
         RevokeReason.PASSWORD_VOIDED,
         RevokeReason.DELETED,
     }
@@ -166,8 +167,8 @@ class SessionControl:
         """End a user's sessions but one, or all, in a running transaction.
 
         The end of an account is that of its personal tokens too (SR-6), and so is a
-        password that an administrator voids; what a user changes leaves them. See
-        `end_in`.
+        password that an administrator voids or a link resets; what a user changes
+        leaves them. See `end_in`.
         """
         live = await self.sessions.oldest_live(
             user_id, at=self.clock.now(), keep=0, session=transaction.session

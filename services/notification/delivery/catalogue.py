@@ -36,6 +36,11 @@ ENGLISH: Mapping[str, str] = {
         "the password of your account was changed. Other sessions have ended; access "
         "tokens that you made for programs still work until you end them."
     ),
+    "password_changed.body.reset": (
+        "the password of your account was reset by a link from a mail. Every session "
+        "has ended, and so has every access token that you made for programs: make "
+        "new ones for those that you still use."
+    ),
     "password_guessed.subject": "Was it you who signed in?",
     "password_guessed.body": (
         "after several wrong ones the right password of your account was entered, from "

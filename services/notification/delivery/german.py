@@ -55,6 +55,11 @@ GERMAN: Mapping[str, str] = {
         "sind beendet; Zugriffstoken für Programme gelten, "
         "bis Sie sie beenden."  # codespell:ignore
     ),
+    "password_changed.body.reset": (
+        "das Passwort Ihres Kontos wurde mit einem Link aus einer "
+        "E-Mail neu gesetzt. Sitzungen und Zugriffstoken sind "
+        "beendet; legen Sie neue an, wo Programme sie brauchen."
+    ),
     "password_guessed.subject": "Haben Sie sich angemeldet?",
     "password_guessed.body": (
         "nach mehreren falschen wurde das richtige Passwort Ihres Kontos eingegeben, "

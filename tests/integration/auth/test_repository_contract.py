@@ -450,7 +450,8 @@ async def test_a_device_is_remembered_with_its_addresses(store):
         ("phone", "192.0.2.4", new_id()),
     ):
         session = _session(user_id, client_address=address)
-        await store.sessions.add(replace(session, device_name=device_name), None)
+        session = replace(session, device_name=device_name)
+        await store.sessions.add(session, None)
         await store.sessions.revoke(session.revoked(RevokeReason.LOGOUT, NOW), None)
     found = await store.sessions.addresses_of(ann, "phone", None)
     assert sorted(found) == ["192.0.2.1", "192.0.2.2"]

@@ -66,6 +66,7 @@ class Outside:
             "inviter_id": new_id(),
             "expires_at": datetime.now(UTC) + timedelta(minutes=30),
             "change": "added",
+            "wrong_before": 3,
             "provider": "Acme",
             "due_at": datetime.now(UTC) + timedelta(days=14),
             "is_own": True,

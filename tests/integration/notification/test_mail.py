@@ -18,6 +18,7 @@ from libs.events.catalog import (
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
+    AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
 )
@@ -46,6 +47,7 @@ async def test_verification_mail_carries_the_link(
 ACCOUNT_MAILS = [
     (AccountResetRequested, "email", "/reset.html", "Reset your", "Passwort zurück"),
     (AccountPasswordChanged, "email", None, "Your password was", "Ihr Passwort wurde"),
+    (AccountPasswordGuessed, "email", None, "Was it you", "Haben Sie sich"),
     (
         AccountEmailChangeRequested,
         "new_email",

@@ -19,13 +19,19 @@ from services.auth.domain import (
     PasswordInvalidError,
     PasswordWrongError,
     PendingSignInInvalidError,
+    PersonalTokenInvalidError,
     RefreshTokenInvalidError,
     SecondFactors,
     UserMissingError,
     UserStatus,
     VerificationTokenInvalidError,
 )
-from services.auth.service import SecondFactorRequired, SignedIn
+from services.auth.service import (
+    SecondFactorRequired,
+    SignedIn,
+    TokenWish,
+    hash_personal_token,
+)
 from tests.unit.auth.conftest import EMAIL, PASSWORD
 
 NEW = "staple battery horse"
@@ -121,10 +127,40 @@ async def test_pw_8_reset_ends_every_session_and_starts_none(house, ann):
     await _forgot(house)
     await _reset(house, house.token())
     [ended] = house.bus.published_of(SessionRevoked)
-    assert (ended.session_id, ended.reason) == (before.session_id, "password_changed")
+    assert (ended.session_id, ended.reason) == (before.session_id, "password_reset")
     assert len(house.bus.published_of(SessionStarted)) == started
     assert (await house.mailed())[-1] is AccountPasswordChanged
     await house.login(password=NEW)
+
+
+async def _token(house, signed_in):
+    wish = TokenWish("deploy", ("files:read",), 30)
+    ids = (signed_in.user_id, signed_in.session_id)
+    return await house.state["personal_tokens"].create(*ids, wish)
+
+
+async def test_sr_6_a_reset_ends_personal_tokens(house, ann):
+    """SR-6: whoever had the password may have made one; the mail says that they end."""
+    made = await _token(house, await house.login())
+    await _forgot(house)
+    await _reset(house, house.token())
+    ended = {event.session_id for event in house.bus.published_of(SessionRevoked)}
+    assert made.token.token_id in ended
+    with pytest.raises(PersonalTokenInvalidError):
+        await house.state["personal_tokens"].resolve(hash_personal_token(made.text))
+    assert (await house.mailed())[-1] is AccountPasswordChanged
+    assert house.mails[-1][0].change == "reset"
+
+
+async def test_a_change_by_the_current_password_leaves_personal_tokens(house, ann):
+    """Programs do not stop without a word for what their owner did."""
+    own = await house.login()
+    made = await _token(house, own)
+    await _change(house, own)
+    tokens = house.state["personal_tokens"]
+    assert (await tokens.resolve(hash_personal_token(made.text)))[1] == made.token
+    await house.mailed()
+    assert house.mails[-1][0].change == "changed"
 
 
 async def test_pw_8_reset_never_skips_the_second_factor(house, ann):

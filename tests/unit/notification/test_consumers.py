@@ -17,6 +17,7 @@ from libs.events.catalog import (
     AccountInvited,
     AccountMfaChanged,
     AccountPasswordChanged,
+    AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
     AccountVerificationRequested,
@@ -41,6 +42,14 @@ from services.notification.domain.people import Presence
 from tests.unit.notification.conftest import House
 
 PERSON = {"display_name": "Ada", "locale": "en"}
+OWN_FIELDS: dict[Any, dict[str, Any]] = {
+    AccountDeletionCancelled: {"is_own": True},
+    AccountDeletionRequested: {"is_own": True},
+    AccountIdentityChanged: {"change": "linked", "provider": "Acme"},
+    AccountMfaChanged: {"change": "added"},
+    AccountPasswordChanged: {"change": "changed"},
+    AccountPasswordGuessed: {"wrong_before": 3},
+}
 
 
 async def pair(house: House) -> tuple[UserId, UserId, str]:
@@ -67,6 +76,11 @@ async def listed(house: House, user_id: UserId) -> list[Any]:
             AccountPasswordChanged,
             ("email",),
             [("email", "Your password was changed")],
+        ),
+        (
+            AccountPasswordGuessed,
+            ("email",),
+            [("email", "Was it you who signed in?")],
         ),
         (
             AccountEmailChangeRequested,
@@ -126,12 +140,7 @@ async def test_every_account_event_becomes_its_mails(
         values |= {"inviter_id": new_id(), "inviter_name": "Ada", "locale": "en"}
     else:
         values |= PERSON
-    if event_class is AccountMfaChanged:
-        values["change"] = "added"
-    if event_class is AccountIdentityChanged:
-        values |= {"change": "linked", "provider": "Acme"}
-    if event_class in (AccountDeletionRequested, AccountDeletionCancelled):
-        values["is_own"] = True
+    values |= OWN_FIELDS.get(event_class, {})
     if event_class is AccountDeletionRequested:
         values["due_at"] = house.clock.now() + timedelta(days=14)
     event = event_class(**{event_class.event_key_field: subject}, **values)
