@@ -12,6 +12,7 @@ from services.auth.service import (
     EmailStop,
     EvenAnswers,
     Invitations,
+    InviteEnds,
     OneTimeLinks,
     PasswordChange,
     PasswordEnd,
@@ -139,6 +140,11 @@ class AccountParts:
             even=self._even,
             clock=self._adapters.clock,
         )
+
+    def invite_ends(self) -> InviteEnds:
+        """Return what voids the invitations of who is shut out."""
+        stores = self._adapters.stores
+        return InviteEnds(stores.invites, self.links, stores.audit)
 
     def invitations(self) -> Invitations:
         """Return inviting and accepting."""

@@ -36,7 +36,7 @@ def administration_state(
     control = entrance.control
     acts = acts_of(adapters, step_up)
     return AdministrationState(
-        administration=_administration(adapters, acts, control),
+        administration=_administration(adapters, acts, control, accounts),
         lookup=_lookup(adapters, acts, control),
         password_void=accounts.password_void(acts, control),
         factor_reset=_factor_reset(adapters, acts, control, notice),
@@ -55,7 +55,7 @@ def acts_of(adapters: Adapters, step_up: StepUp) -> Acts:
 
 
 def _administration(
-    adapters: Adapters, acts: Acts, control: SessionControl
+    adapters: Adapters, acts: Acts, control: SessionControl, accounts: AccountParts
 ) -> AccountAdministration:
     return AccountAdministration(
         acts=acts,
@@ -63,6 +63,7 @@ def _administration(
         admins=AdminGuard(adapters.stores.register),
         roles=adapters.stores.roles,
         control=control,
+        invites=accounts.invite_ends(),
         clock=adapters.clock,
     )
 

@@ -45,6 +45,7 @@ def deletion_state(
             step_up=step_up,
             notices=accounts.notices,
             cancelling=deletion_cancel(adapters, accounts.notices),
+            invites=accounts.invite_ends(),
             audit=stores.audit,
             clock=adapters.clock,
             grace=timedelta(days=settings.deletion_grace_days),

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import Invite, LinkPurpose, OneTimeLink
+from services.auth.domain import EmailAddress, Invite, LinkPurpose, OneTimeLink
 from services.auth.ports.database import DatabaseSession
 
 
@@ -72,6 +72,12 @@ class InviteRepository(Protocol):
         self, inviter_id: UserId, session: DatabaseSession
     ) -> Sequence[str]:
         """Remove all invitations of somebody, expired or not; return their ids."""
+        ...
+
+    async def remove_to(
+        self, email: EmailAddress, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Remove all invitations to an address, expired or not; return their ids."""
         ...
 
     async def list_waiting(

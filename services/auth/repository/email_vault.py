@@ -41,6 +41,10 @@ class EmailVault:
         written = self._sealer.open(sealed, kind, owner_id, "email")
         return EmailAddress(written=written, key=written.lower())
 
+    def index_value(self, email: EmailAddress) -> str:
+        """Return what an address is found by; see `condition`."""
+        return self._index.value(email.key)
+
     def fields(self, user_id: UserId, email: EmailAddress) -> dict[str, Any]:
         """Return the document fields of an address.
 
@@ -50,7 +54,7 @@ class EmailVault:
             return {"email": None, "email_index": f"none:{user_id}"}
         return {
             "email": self.seal(email, "user", user_id),
-            "email_index": self._index.value(email.key),
+            "email_index": self.index_value(email),
         }
 
     def condition(self, email: EmailAddress) -> dict[str, Any]:

@@ -9,7 +9,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import driver_errors
 from libs.kernel import UserId
-from services.auth.domain import Invite, LinkPurpose, OneTimeLink, Registration
+from services.auth.domain import (
+    EmailAddress,
+    Invite,
+    LinkPurpose,
+    OneTimeLink,
+    Registration,
+)
 from services.auth.ports import DatabaseSession
 from services.auth.repository.email_vault import EmailVault
 
@@ -121,6 +127,7 @@ class MongoInviteRepository:
 
     INDEXES = (
         IndexModel([("inviter_id", ASCENDING), ("_id", ASCENDING)], name="inviter"),
+        IndexModel([("email_index", ASCENDING)], name="email"),
         _EXPIRY,
     )
 
@@ -138,6 +145,7 @@ class MongoInviteRepository:
         document = {
             "_id": invite.invite_id,
             "email": self._vault.seal(invite.email, "invite", invite.invite_id),
+            "email_index": self._vault.index_value(invite.email),
             "role": invite.role,
             "locale": invite.locale,
             "inviter_id": invite.inviter_id,
@@ -163,7 +171,15 @@ class MongoInviteRepository:
         self, inviter_id: UserId, session: DatabaseSession
     ) -> Sequence[str]:
         """Remove all invitations of somebody; return their ids."""
-        query = {"inviter_id": inviter_id}
+        return await self._remove({"inviter_id": inviter_id}, session)
+
+    async def remove_to(
+        self, email: EmailAddress, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Remove all invitations to an address; return their ids."""
+        return await self._remove(self._vault.condition(email), session)
+
+    async def _remove(self, query: Document, session: DatabaseSession) -> Sequence[str]:
         with driver_errors(session):
             cursor = self._invites.find(query, {"_id": True}, session=session)
             ids = [str(document["_id"]) async for document in cursor]

@@ -31,6 +31,7 @@ from services.auth.service.evenness import EvenAnswers
 from services.auth.service.factor_reset import FactorReset
 from services.auth.service.guesses import counted
 from services.auth.service.invitations import Invitations, InvitePage
+from services.auth.service.invite_ends import InviteEnds
 from services.auth.service.last_admin import AdminGuard
 from services.auth.service.late_success import LateSuccess
 from services.auth.service.links import OneTimeLinks
@@ -136,6 +137,7 @@ __all__ = [
     "FactorOverview",
     "FactorReset",
     "Invitations",
+    "InviteEnds",
     "InvitePage",
     "LateSuccess",
     "NewToken",

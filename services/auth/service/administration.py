@@ -25,6 +25,7 @@ from services.auth.domain import (
 )
 from services.auth.ports import RoleRepository, UserRepository
 from services.auth.service.acts import Acts, Order, Scene
+from services.auth.service.invite_ends import InviteEnds
 from services.auth.service.last_admin import AdminGuard
 from services.auth.service.profiles import user_updated
 from services.auth.service.sessions import SessionControl
@@ -81,6 +82,7 @@ class AccountAdministration:
     admins: AdminGuard
     roles: RoleRepository
     control: SessionControl
+    invites: InviteEnds
     clock: Clock
 
     async def move(
@@ -88,7 +90,8 @@ class AccountAdministration:
     ) -> User:
         """Change an account's status; one that is there already stays as it is.
 
-        Who stops being active loses every session within a second (SR-6).
+        Who stops being active loses every session within a second (SR-6), and the
+        invitations that they sent are void.
 
         Raises:
             StatusRefusedError: The account is in no status that this leads from.
@@ -213,6 +216,9 @@ class AccountAdministration:
         )
         if moved.may_sign_in:
             return []
+        await self.invites.end_in(
+            scene.transaction, moved.user_id, actor_id=scene.acting.user_id
+        )
         return await self._end_all(scene, RevokeReason.SUSPENDED)
 
     async def _store_roles(

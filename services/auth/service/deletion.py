@@ -27,6 +27,7 @@ from services.auth.domain.errors import DeletionNotConfirmedError
 from services.auth.ports import PendingSignInRepository, UserRepository
 from services.auth.service.acts import Acts, Order, Scene
 from services.auth.service.deletion_cancel import DeletionCancel
+from services.auth.service.invite_ends import InviteEnds
 from services.auth.service.last_admin import AdminGuard
 from services.auth.service.links import OneTimeLinks
 from services.auth.service.notices import AccountNotices
@@ -51,6 +52,7 @@ class AccountDeletion:
     step_up: StepUp
     notices: AccountNotices
     cancelling: DeletionCancel
+    invites: InviteEnds
     audit: AuditTrail
     clock: Clock
     grace: timedelta
@@ -162,6 +164,7 @@ class AccountDeletion:
         await self.pending.remove_all(user.user_id, session)
         if leaving.status is not user.status:
             transaction.publish(_suspended(leaving))
+            await self.invites.end_in(transaction, user.user_id, actor_id=actor.user_id)
         self._tell(transaction, leaving, is_own=actor.user_id == user.user_id)
         ended = await self.control.end_others_in(
             transaction,

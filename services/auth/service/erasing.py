@@ -111,7 +111,7 @@ class AccountEraser:
             ended = await self.control.end_others_in(
                 transaction, user_id, None, RevokeReason.DELETED, actor_id=_ERASER
             )
-            await self._erase_parts(user_id, transaction)
+            await self._erase_parts(user, transaction)
             await self._replace_account(user, transaction)
             return ended
 
@@ -122,8 +122,8 @@ class AccountEraser:
         _log.info("account_erased", user_id=user_id)
         return True
 
-    async def _erase_parts(self, user_id: UserId, transaction: Transaction) -> None:
-        session, parts = transaction.session, self.parts
+    async def _erase_parts(self, user: User, transaction: Transaction) -> None:
+        session, parts, user_id = transaction.session, self.parts, user.user_id
         await parts.credentials.remove(user_id, session)
         await parts.second_factors.remove(user_id, session)
         await parts.identities.remove_all(user_id, session)
@@ -132,7 +132,9 @@ class AccountEraser:
         await parts.preferences.remove(user_id, session)
         await parts.pictures.remove_all(user_id, session)
         await parts.links.remove_all(user_id, session)
-        for invite_id in await parts.invites.remove_of(user_id, session):
+        sent = await parts.invites.remove_of(user_id, session)
+        received = await parts.invites.remove_to(user.email, session)
+        for invite_id in (*sent, *received):
             await parts.links.remove_all(invite_id, session)
         horizon = self.clock.now() - REVOCATION_HORIZON
         await self.control.sessions.forget(

@@ -388,6 +388,9 @@ async def test_invitations_are_listed_until_they_expire(store):
     assert await store.invites.remove(made[0].invite_id, None)
     assert not await store.invites.remove(made[0].invite_id, None)
     assert await store.invites.get(made[0].invite_id, None) is None
+    assert await store.invites.remove_to(made[1].email, None) == [made[1].invite_id]
+    assert made[2].invite_id in await store.invites.remove_of(ann, None)
+    assert await listed(None) == []
 
 
 async def test_taken_address_is_told_from_a_taken_handle(store):

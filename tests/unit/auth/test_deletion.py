@@ -184,7 +184,6 @@ async def test_erasure_leaves_an_id_and_nothing_else(house, ann, deletion):
     await house.state["profiles"].set_handle(who, "ann")
     await house.state["second_factors"].offer_totp(who, ann.session_id)
     await house.change(who, roles=("admin",))
-    await house.person("admin")
     tokens, profiles = stores.personal_tokens, stores.profiles
     made = await house.state["personal_tokens"].create(
         who, ann.session_id, TokenWish("bot", ("files:read",), 30)
@@ -195,6 +194,10 @@ async def test_erasure_leaves_an_id_and_nothing_else(house, ann, deletion):
     roles = ("admin",)
     await house.state["invitations"].invite(
         who, roles, email="in@example.test", role="member", locale="en"
+    )
+    boss = await house.person("admin")
+    await house.state["invitations"].invite(
+        boss.user_id, roles, email=EMAIL, role="member", locale="en"
     )
     assert await gone(house, ann, deletion) == 1
     assert await house.user(who) is None
@@ -309,6 +312,17 @@ async def test_administrator_closes_the_account_until_it_is_erased(
     by_admin = (admin.user_id, ann.user_id, AuditResult.SUCCESS)
     assert set_of(audit, "user.deletion_ordered") == [by_admin] * 2
     assert set_of(audit, "user.deletion_cancelled") == [by_admin]
+
+
+async def test_an_ordered_deletion_voids_what_its_person_sent(house, ann, deletion):
+    """Calling it off later brings no invitation back."""
+    boss = await house.person("admin")
+    await house.change(ann.user_id, roles=("admin",))
+    await house.state["invitations"].invite(
+        ann.user_id, ("admin",), email="in@example.test", role="member", locale="en"
+    )
+    await deletion.order(boss, ann.user_id, WHY)
+    assert house.adapters.stores.invites._invites == {}
 
 
 async def test_an_order_keeps_the_day_and_takes_the_way_back(house, ann, deletion):

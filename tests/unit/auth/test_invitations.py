@@ -21,6 +21,7 @@ from services.auth.domain import (
     UserMissingError,
     UserStatus,
 )
+from services.auth.service import DEACTIVATE, REACTIVATE, REINSTATE, SUSPEND
 from tests.unit.auth.conftest import EMAIL, PASSWORD
 
 BOB = "bob@example.test"
@@ -80,6 +81,25 @@ async def test_an_invitation_does_not_outlast_the_right_to_send_it(house, ann, t
         await house.adapters.stores.users.find_by_email(EmailAddress.parse(BOB), None)
         is None
     )
+
+
+@pytest.mark.parametrize("act", [SUSPEND, DEACTIVATE])
+async def test_who_is_let_in_again_finds_no_invitation_of_before(house, ann, act):
+    """What was sent by who is shut out is void for good, and recorded once."""
+    boss = await house.person("admin")
+    await _invite(house, ann)
+    token = house.token()
+    await _invite(house, ann, "eve@example.test")
+    move = house.state["administration"].move
+    await move(act, boss, ann, "left with a laptop")
+    assert house.adapters.stores.invites._invites == {}
+    assert house.adapters.stores.links._links == {}
+    await move(REINSTATE if act is SUSPEND else REACTIVATE, boss, ann, "came back")
+    with pytest.raises(LinkInvalidError):
+        await _accept(house, token)
+    [kept] = house.adapters.stores.audit.of("invite.revoked")
+    assert (kept.actor_id, kept.target_id) == (boss.user_id, ann)
+    assert kept.details == {"count": 2}
 
 
 async def test_pw_6_an_invented_link_costs_no_hash(house, ann, monkeypatch):

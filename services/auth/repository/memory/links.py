@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from libs.kernel import UserId
-from services.auth.domain import Invite, LinkPurpose, OneTimeLink
+from services.auth.domain import EmailAddress, Invite, LinkPurpose, OneTimeLink
 from services.auth.ports import DatabaseSession
 
 
@@ -88,6 +88,15 @@ class MemoryInviteRepository:
         ids = [
             key for key, one in self._invites.items() if one.inviter_id == inviter_id
         ]
+        for invite_id in ids:
+            del self._invites[invite_id]
+        return ids
+
+    async def remove_to(
+        self, email: EmailAddress, session: DatabaseSession
+    ) -> Sequence[str]:
+        """Remove all invitations to an address; return their ids."""
+        ids = [key for key, one in self._invites.items() if one.email.key == email.key]
         for invite_id in ids:
             del self._invites[invite_id]
         return ids
