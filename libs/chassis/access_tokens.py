@@ -15,6 +15,7 @@ from libs.chassis.tokens import (
     check_text,
     check_times,
     parse_token,
+    proof_claim,
     scope_claim,
     text_claim,
     texts_claim,
@@ -55,6 +56,8 @@ class AccessClaims:
         issued_at: Seconds since 1970.
         expires_at: Seconds since 1970; accepted up to 30 s longer.
         scopes: What it is restricted to, empty for no restriction (RFC 9068).
+        authenticated_at: Seconds since 1970, when its user last proved who they are; 0
+            where it does not say.
         verified_until: Seconds since 1970; whoever remembers the claims asks again
             then, or a key that was taken away would go on (JW-4).
     """
@@ -66,6 +69,7 @@ class AccessClaims:
     issued_at: int
     expires_at: int
     scopes: tuple[str, ...] = ()
+    authenticated_at: int = 0
     verified_until: float = 0.0
 
 
@@ -124,6 +128,7 @@ class AccessTokenVerifier:
             issued_at=times.issued_at,
             expires_at=times.expires_at,
             scopes=scope_claim(claims),
+            authenticated_at=proof_claim(claims),
             verified_until=min(now + _CACHE_SECONDS, times.expires_at + LEEWAY_SECONDS),
         )
 

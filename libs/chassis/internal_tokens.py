@@ -7,6 +7,7 @@ The permission is the user's: a token says who asks, the service what they may.
 from collections import OrderedDict
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -18,6 +19,7 @@ from libs.chassis.tokens import (
     check_text,
     check_times,
     parse_token,
+    proof_claim,
     sign_token,
     text_claim,
     texts_claim,
@@ -74,7 +76,7 @@ class InternalTokenSigner:
         return token
 
     def _sign(self, audience: str, principal: Principal, now: int) -> str:
-        claims = {
+        claims: dict[str, Any] = {
             "iss": self._issuer,
             "aud": audience,
             "sub": principal.user_id,
@@ -85,6 +87,8 @@ class InternalTokenSigner:
             "exp": now + LIFETIME_SECONDS,
             "jti": new_id(),
         }
+        if principal.authenticated_at:
+            claims["auth_time"] = principal.authenticated_at
         return sign_token(self._key, claims, typ=TYP)
 
 
@@ -176,7 +180,8 @@ def _principal(claims: Claims, caller: str) -> Principal:
     if not isinstance(session_id, str) or not isinstance(scope, str):
         raise TokenInvalidError("claims")
     roles = texts_claim(claims, "roles")
-    principal = Principal(user_id, session_id, roles, tuple(scope.split()), caller)
+    scopes, proved_at = tuple(scope.split()), proof_claim(claims)
+    principal = Principal(user_id, session_id, roles, scopes, caller, proved_at)
     if principal.is_user and not session_id:
         raise TokenInvalidError("sid")
     return principal

@@ -16,6 +16,8 @@ class Principal:
         roles: Roles in the organisation.
         scopes: What the token was restricted to, empty for no restriction.
         caller: Service that sent the request, from the token's issuer.
+        authenticated_at: Seconds since 1970, when the user last proved who they are; 0
+            where nothing is known of it.
     """
 
     user_id: str
@@ -23,6 +25,7 @@ class Principal:
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     caller: str = ""
+    authenticated_at: int = 0
 
     @property
     def is_anonymous(self) -> bool:

@@ -12,17 +12,19 @@ from libs.chassis.access_tokens import (
     KeySource,
     jwks_over_http,
 )
+from libs.chassis.freshness import is_fresh
 from libs.chassis.internal_tokens import InternalTokenSigner, InternalTokenVerifier
 from libs.chassis.origins import Origin, bind_origin
 from libs.chassis.principals import Principal
 from libs.chassis.tokens import TokenInvalidError
-from libs.kernel import ForbiddenError, UnauthenticatedError
+from libs.kernel import ForbiddenError, SystemClock, UnauthenticatedError
 
 __all__ = [
     "AccessClaims",
     "AccessTokenVerifier",
     "AnyPrincipal",
     "CurrentPrincipal",
+    "FreshPrincipal",
     "InternalTokenSigner",
     "InternalTokenVerifier",
     "JwksSource",
@@ -92,6 +94,18 @@ async def _session_principal(principal: CurrentPrincipal) -> Principal:
 
 SessionPrincipal = Annotated[Principal, Depends(_session_principal)]
 """A signed-in user with all their rights: no restricted token."""
+
+
+async def _fresh_principal(principal: SessionPrincipal) -> Principal:
+    if not is_fresh(principal.authenticated_at, SystemClock().now()):
+        raise ForbiddenError(
+            "step_up_required", "Prove once more who you are, then try again."
+        )
+    return principal
+
+
+FreshPrincipal = Annotated[Principal, Depends(_fresh_principal)]
+"""The same, who proved who they are in the last five minutes (MF-6)."""
 
 
 async def _service_principal(principal: AnyPrincipal) -> Principal:

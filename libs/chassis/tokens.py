@@ -139,6 +139,11 @@ def scope_claim(claims: Claims) -> tuple[str, ...]:
     return tuple(_text(claims, "scope").split(" "))
 
 
+def proof_claim(claims: Claims) -> int:
+    """Return ``auth_time``, seconds since 1970, 0 if it is missing (RFC 9068)."""
+    return _integer(claims, "auth_time") if "auth_time" in claims else 0
+
+
 def texts_claim(claims: Claims, name: str) -> tuple[str, ...]:
     """Return a claim that is a list of texts, empty if it is missing."""
     value = claims.get(name, [])

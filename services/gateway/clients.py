@@ -43,6 +43,7 @@ class AuthTokenVerifier:
             roles=claims.roles,
             expires_at=claims.expires_at,
             scopes=claims.scopes,
+            authenticated_at=claims.authenticated_at,
             verified_until=claims.verified_until,
         )
 
@@ -102,5 +103,6 @@ class InternalCredentials:
             session_id=identity.session_id,
             roles=identity.roles,
             scopes=identity.scopes,
+            authenticated_at=identity.authenticated_at,
         )
         return self._signer.token(service, principal)

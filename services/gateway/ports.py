@@ -19,6 +19,8 @@ class Identity:
         roles: In the organisation.
         expires_at: Unix time, seconds.
         scopes: What the token is restricted to, empty for no restriction.
+        authenticated_at: Unix time, seconds, of the user's last proof; 0 where the
+            token does not say.
         verified_until: Unix time, seconds; the verifier is asked again then. Without
             one, whoever remembers it decides.
     """
@@ -28,6 +30,7 @@ class Identity:
     roles: tuple[str, ...]
     expires_at: float
     scopes: tuple[str, ...] = ()
+    authenticated_at: int = 0
     verified_until: float = math.inf
 
 

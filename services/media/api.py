@@ -13,7 +13,7 @@ from libs.chassis.exports import (
 )
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
-from libs.chassis.security import CurrentPrincipal, SessionPrincipal
+from libs.chassis.security import CurrentPrincipal, FreshPrincipal
 from libs.chassis.whole_lists import WHOLE_LIST_PAGE, paged
 from libs.kernel import UserId
 from services.media.domain import (
@@ -169,7 +169,7 @@ async def delete_document(
 
 @export_router.get("/media", response_class=ExportResponse)
 async def export_documents(
-    principal: SessionPrincipal, documents: Documents
+    principal: FreshPrincipal, documents: Documents
 ) -> ExportResponse:
     """Give the list of what the caller uploaded, as JSON lines; bytes by its ids."""
     user_id = UserId(principal.user_id)

@@ -11,7 +11,7 @@ from libs.chassis.exports import (
     export_response,
 )
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
-from libs.chassis.security import CurrentPrincipal, SessionPrincipal
+from libs.chassis.security import CurrentPrincipal, FreshPrincipal
 from libs.chassis.whole_lists import WHOLE_LIST_PAGE, paged
 from libs.kernel import Clock, NotFoundError, UserId
 from services.notification.domain.devices import Platform
@@ -167,7 +167,7 @@ async def replace_preferences(
 
 @router.get("/me/export/notification", response_class=ExportResponse)
 async def export_notifications(
-    principal: SessionPrincipal,
+    principal: FreshPrincipal,
     lists: Lists,
     devices: Devices,
     people: People,

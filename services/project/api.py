@@ -13,7 +13,7 @@ from libs.chassis.exports import (
 )
 from libs.chassis.pagination import Limit, Page, cursor_id, encode_cursor
 from libs.chassis.paths import id_or
-from libs.chassis.security import CurrentPrincipal, SessionPrincipal
+from libs.chassis.security import CurrentPrincipal, FreshPrincipal
 from libs.chassis.whole_lists import WHOLE_LIST_PAGE, paged
 from libs.kernel import ProjectId, UserId, is_id
 from services.project.domain import (
@@ -213,7 +213,7 @@ async def remove_collaborator(
 
 @export_router.get("/project", response_class=ExportResponse)
 async def export_memberships(
-    principal: SessionPrincipal, projects: ProjectsUse
+    principal: FreshPrincipal, projects: ProjectsUse
 ) -> ExportResponse:
     """Give the caller's places in projects, as JSON lines."""
     user_id = UserId(principal.user_id)

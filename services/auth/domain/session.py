@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, StrEnum
 
+from libs.chassis.freshness import STEP_UP_FRESH
 from libs.kernel import SessionId, UserId
 
 SESSION_IDLE = timedelta(days=7)
 SESSION_ABSOLUTE = timedelta(days=30)
 SESSIONS_PER_USER_MAX = 20
 REFRESH_GRACE = timedelta(seconds=10)
-STEP_UP_FRESH = timedelta(minutes=5)
 
 
 class RevokeReason(StrEnum):

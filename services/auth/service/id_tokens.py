@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import jwt
 
+from libs.chassis.freshness import STEP_UP_FRESH
 from libs.chassis.payloads import JsonLimits, parse_json
 from libs.chassis.tokens import TokenInvalidError, check_times
 from libs.kernel import InvalidError
 from services.auth.domain import (
-    STEP_UP_FRESH,
     Provider,
     ProviderIdentity,
     ProviderTokenInvalidError,

@@ -35,7 +35,12 @@ class SignedIn:
         return cls(
             user_id=user.user_id,
             session_id=session.session_id,
-            access_token=access.issue(user.user_id, session.session_id, user.roles),
+            access_token=access.issue(
+                user.user_id,
+                session.session_id,
+                user.roles,
+                authenticated_at=session.authenticated_at,
+            ),
             refresh_token=token.text,
             expires_in=int(ACCESS_TOKEN_LIFETIME.total_seconds()),
             is_cookie=session.is_cookie,

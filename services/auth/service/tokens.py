@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 import jwt
@@ -42,6 +42,7 @@ class AccessTokens:
         roles: tuple[str, ...],
         *,
         scopes: tuple[str, ...] = (),
+        authenticated_at: datetime | None = None,
         lifetime: timedelta = ACCESS_TOKEN_LIFETIME,
     ) -> str:
         """Return a JWT that is good for 5 minutes at most.
@@ -51,6 +52,7 @@ class AccessTokens:
             session_id: Session, or personal token, whose end ends it too.
             roles: Of the user.
             scopes: What it is restricted to; nothing if empty.
+            authenticated_at: When the user last proved who they are (MF-6).
             lifetime: How long it is good, in whole seconds.
         """
         now = int(self._clock.now().timestamp())
@@ -66,6 +68,8 @@ class AccessTokens:
         }
         if scopes:
             claims["scope"] = " ".join(scopes)
+        if authenticated_at is not None:
+            claims["auth_time"] = int(authenticated_at.timestamp())
         key = self._keys.current
         return jwt.encode(
             claims,

@@ -15,7 +15,7 @@ from libs.chassis.pagination import (
     decode_cursor,
     encode_cursor,
 )
-from libs.chassis.security import SessionPrincipal
+from libs.chassis.security import FreshPrincipal
 from libs.kernel import ConversationId, UserId
 from services.chat.api.dependencies import (
     Caller,
@@ -180,7 +180,7 @@ def _cursor(following: int | None) -> str | None:
 
 
 @router.get("/me/export/chat", response_class=ExportResponse)
-async def export_messages(principal: SessionPrincipal, own: OwnUse) -> ExportResponse:
+async def export_messages(principal: FreshPrincipal, own: OwnUse) -> ExportResponse:
     """Give all that the caller ever said, as JSON lines."""
     user_id = UserId(principal.user_id)
     records = _messages(own.messages.all(user_id))

@@ -45,8 +45,10 @@ async def test_a_request_arrives_as_it_was_sent(gateway) -> None:
 async def test_the_service_gets_a_token_of_the_gateway_for_the_user(
     stack, gateway
 ) -> None:
-    """IN-1: audience, subject, session and roles; the access token stays here."""
-    token = gateway.tokens.access(sub="user-1", sid="session-1", roles=["admin"])
+    """IN-1, MF-6: whom, which session, roles, when proved; the token stays here."""
+    token = gateway.tokens.access(
+        sub="user-1", sid="session-1", roles=["admin"], auth_time=1_700_000_000
+    )
     headers = {"Authorization": f"Bearer {token}"}
     _, _, body = await gateway.ask("GET", "/api/v1/projects/echo", headers=headers)
     arrived = dict(json.loads(body)["headers"])
@@ -55,6 +57,7 @@ async def test_the_service_gets_a_token_of_the_gateway_for_the_user(
     principal = verifier_of(stack, "project").verify(internal)
     assert (principal.user_id, principal.session_id) == ("user-1", "session-1")
     assert (principal.roles, principal.caller) == (("admin",), "gateway")
+    assert principal.authenticated_at == 1_700_000_000
 
 
 async def test_an_anonymous_route_ignores_tokens(stack, gateway) -> None:

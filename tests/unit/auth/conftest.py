@@ -8,6 +8,7 @@ import pytest
 
 from libs.chassis.app import create_http_app
 from libs.chassis.audit import MemoryAuditTrail
+from libs.chassis.freshness import STEP_UP_FRESH
 from libs.chassis.health import Health
 from libs.chassis.principals import Principal
 from libs.crypto import FieldSealer, KeyRing, SigningKeys
@@ -46,7 +47,7 @@ from services.auth.cache import (
     MemoryMailThrottle,
 )
 from services.auth.consumers import worker as declared
-from services.auth.domain import STEP_UP_FRESH, Actor, ClientDevice, Provider, Providers
+from services.auth.domain import Actor, ClientDevice, Provider, Providers
 from services.auth.repository import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,

@@ -2,13 +2,16 @@
 
 from datetime import timedelta
 
+import jwt
 import pyotp
 import pytest
 
+from libs.chassis.freshness import STEP_UP_FRESH
 from libs.kernel import SessionId, UserId, new_id
-from services.auth.domain import STEP_UP_FRESH, RevokeReason, StepUpRequiredError
+from services.auth.domain import RevokeReason, StepUpRequiredError
 from services.auth.service import TokenWish
 from tests.support.authenticator import Authenticator
+from tests.unit.auth.conftest import ADDRESS, PASSWORD
 
 ORIGIN = "https://chat.example.test"
 
@@ -112,3 +115,22 @@ async def test_au_2_sign_ins_and_failures_are_recorded(house):
     assert started.details == {"methods": "pwd"}
     [refused] = audit.of("session.refused")
     assert (refused.actor_id, refused.reason) == (ann, "credentials_invalid")
+
+
+def _proved_at(signed_in):
+    unverified = {"verify_signature": False}
+    return jwt.decode(signed_in.access_token, options=unverified)["auth_time"]
+
+
+async def test_mf_6_an_access_token_tells_others_of_the_proof(house):
+    """MF-6: of the sign-in, also after a refresh; of the step-up after that."""
+    user_id = await house.join()
+    first = await house.login()
+    began = int(house.clock.now().timestamp())
+    house.clock.advance(house.stale)
+    second = await house.state["renewal"].refresh(first.refresh_token)
+    assert _proved_at(first) == _proved_at(second) == began
+    again = await house.state["reauthentication"].prove_password(
+        user_id, second.session_id, PASSWORD, client_address=ADDRESS
+    )
+    assert _proved_at(again) == int(house.clock.now().timestamp())

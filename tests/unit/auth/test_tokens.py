@@ -44,13 +44,14 @@ def refresh():
 async def test_jw_1_issued_token_is_what_the_house_accepts(access, clock):
     """JW-1, JW-2: gateway's and chat's verifier takes a fresh token from the JWKS."""
     user_id, session_id = new_id(), new_id()
-    token = access.issue(user_id, session_id, ("member",))
+    token = access.issue(user_id, session_id, ("member",), authenticated_at=clock.now())
     claims = await AccessTokenVerifier(_Keys(access.jwks()), ISSUER, clock).verify(
         token
     )
     assert (claims.user_id, claims.session_id) == (user_id, session_id)
     assert claims.roles == ("member",)
     assert claims.expires_at - claims.issued_at == 300
+    assert claims.authenticated_at == claims.issued_at
     assert jwt.get_unverified_header(token) == {
         "alg": "EdDSA",
         "typ": "at+jwt",

@@ -22,6 +22,7 @@ from libs.chassis.pagination import DEFAULT_LIMIT, Limit, Page
 from libs.chassis.security import (
     AnyPrincipal,
     CurrentPrincipal,
+    FreshPrincipal,
     Principal,
     ServicePrincipal,
 )
@@ -30,6 +31,7 @@ from libs.kernel import (
     ConflictError,
     NotFoundError,
     RateLimitedError,
+    SystemClock,
     UnavailableError,
     is_id,
 )
@@ -75,6 +77,12 @@ async def me(principal: CurrentPrincipal, request: Request) -> list[str]:
 
 @router.get("/any")
 async def anyone(principal: AnyPrincipal) -> str:
+    """Return who asks."""
+    return principal.user_id
+
+
+@router.get("/fresh")
+async def fresh(principal: FreshPrincipal) -> str:
     """Return who asks."""
     return principal.user_id
 
@@ -417,6 +425,29 @@ async def test_routes_choose_who_may_ask(client, callers, principal, statuses):
         for path in ("me", "any", "internal")
     ]
     assert asked == statuses
+
+
+@pytest.mark.parametrize(
+    ("seconds_ago", "fields", "code"),
+    [
+        (0, {}, None),
+        (290, {}, None),
+        (310, {}, "step_up_required"),
+        (None, {}, "step_up_required"),
+        (0, {"scopes": ("profile:read",)}, "insufficient_scope"),
+    ],
+)
+async def test_mf_6_a_fresh_proof_is_five_minutes_old_at_most(
+    client, callers, seconds_ago, fields, code
+):
+    """MF-6: older, unknown, or a restricted token's: refused."""
+    now = int(SystemClock().now().timestamp())
+    proved_at = 0 if seconds_ago is None else now - seconds_ago
+    principal = Principal("u1", "s1", authenticated_at=proved_at, **fields)
+    headers = callers.headers("demo", principal)
+    answer = await client.request("GET", "/api/v1/things/fresh", headers=headers)
+    assert answer.status == (403 if code else 200)
+    assert code is None or answer.json()["code"] == code
 
 
 @pytest.mark.parametrize(

@@ -110,6 +110,16 @@ async def test_a_valid_access_token_says_who(verifier):
     assert found.token_id == "token-1"
     assert found.roles == ("member",)
     assert found.expires_at - found.issued_at == 300
+    assert found.authenticated_at == 0
+
+
+async def test_mf_6_an_access_token_says_when_its_user_proved_it(verifier):
+    """MF-6: ``auth_time`` of RFC 9068; what is no time is refused."""
+    found = await verifier.verify(token(payload=claims(auth_time=int(START) - 60)))
+    assert found.authenticated_at == int(START) - 60
+    for wrong in ("now", -1, 1.5, True):
+        with pytest.raises(TokenInvalidError):
+            await verifier.verify(token(payload=claims(auth_time=wrong)))
 
 
 PUBLIC = KEY.private_key.public_key()
@@ -416,7 +426,9 @@ def internal(tmp_path, clock):
     return signer, verifier, {"gateway": gateway, "project": project}, path
 
 
-USER = Principal("u1", "s1", ("member",), ("read", "write"))
+USER = Principal(
+    "u1", "s1", ("member",), ("read", "write"), authenticated_at=int(START)
+)
 
 
 def internal_claims(**changes):
@@ -448,6 +460,7 @@ def test_a_principal_survives_the_way(internal, principal):
         principal.session_id,
     )
     assert (found.roles, found.scopes) == (principal.roles, principal.scopes)
+    assert found.authenticated_at == principal.authenticated_at
 
 
 def test_a_token_is_for_one_audience(internal):
@@ -482,6 +495,7 @@ def test_a_caller_signs_in_its_own_name_only(internal):
         {"scope": ["read"]},
         {"roles": "admin"},
         {"jti": None},
+        {"auth_time": "now"},
         {"exp": None},
         {"iat": None},
     ],

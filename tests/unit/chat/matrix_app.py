@@ -17,7 +17,7 @@ from libs.chassis.exports import ExportResponse
 from libs.chassis.health import Health
 from libs.chassis.security import Principal
 from libs.chassis.settings import ServiceSettings
-from libs.kernel import ConversationId, SessionId, UserId
+from libs.kernel import ConversationId, SessionId, SystemClock, UserId
 from services.chat import api
 from services.chat.api import ChatState
 from services.chat.ports import PresenceState
@@ -132,7 +132,11 @@ class MatrixApp:
     ) -> Outcome:
         """Ask over HTTP, with the internal token of a user."""
         if user_id not in self._headers:
-            principal = Principal(user_id=user_id, session_id=f"s{user_id}")
+            principal = Principal(
+                user_id=user_id,
+                session_id=f"s{user_id}",
+                authenticated_at=int(SystemClock().now().timestamp()),
+            )
             self._headers[user_id] = self._callers.headers("chat", principal)
         answer = await self._client.request(
             method, path, json_body=body, headers=self._headers[user_id]
