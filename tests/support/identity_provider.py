@@ -13,7 +13,8 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
-from services.auth.domain import Provider, ProviderRefusedError
+from services.auth.domain import Provider
+from services.auth.domain.errors import ProviderRefusedError
 from services.auth.ports import ProviderKey, ProviderTokens
 from services.auth.service import provider_keys
 

@@ -18,10 +18,10 @@ from services.auth.api.state import (
 )
 from services.auth.domain import (
     UserFilter,
-    UserMissingError,
     UserStatus,
     search_key,
 )
+from services.auth.domain.errors import UserMissingError
 from services.auth.schemas import (
     AccountResponse,
     AuditRecordResponse,

@@ -11,7 +11,11 @@ from services.auth.api.actor import CurrentActor
 from services.auth.api.restriction import ADMINISTRATION
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import BotsUse
-from services.auth.domain import BotMissingError, BotWish, PersonalTokenMissingError
+from services.auth.domain import BotWish
+from services.auth.domain.errors import (
+    BotMissingError,
+    PersonalTokenMissingError,
+)
 from services.auth.schemas import (
     BotRequest,
     BotTokenRequest,

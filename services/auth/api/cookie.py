@@ -6,7 +6,8 @@ web client made it: the exact origin, and a header that no form can set.
 
 from fastapi import Request, Response
 
-from services.auth.domain import SESSION_IDLE, OriginRefusedError
+from services.auth.domain import SESSION_IDLE
+from services.auth.domain.errors import OriginRefusedError
 from services.auth.schemas import EnrolledResponse, SecondFactorResponse, TokenResponse
 from services.auth.service import EnrolledSignIn, Entered, SignedIn
 

@@ -3,7 +3,11 @@
 from fastapi import Request, Response
 
 from services.auth.api.cookie import check_origin
-from services.auth.domain import FLOW_LIFETIME, OriginRefusedError, ProofHolder
+from services.auth.domain import (
+    FLOW_LIFETIME,
+    ProofHolder,
+)
+from services.auth.domain.errors import OriginRefusedError
 
 FLOW_COOKIE = "__Host-parley_oidc"
 _SITES = ("same-origin", "none")

@@ -13,7 +13,7 @@ from services.auth.api.passwords import short_password_is_malformed
 from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import InvitationsUse
-from services.auth.domain import InviteMissingError
+from services.auth.domain.errors import InviteMissingError
 from services.auth.schemas import (
     AcceptInviteRequest,
     InviteRequest,

@@ -27,7 +27,11 @@ from services.auth.api.state import (
     SecondFactorSettingsUse,
     SessionControlUse,
 )
-from services.auth.domain import Invite, PersonalToken, Session
+from services.auth.domain import (
+    Invite,
+    PersonalToken,
+    Session,
+)
 from services.auth.schemas import (
     AccountResponse,
     AuditRecordResponse,

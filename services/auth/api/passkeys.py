@@ -23,8 +23,8 @@ from services.auth.api.state import (
 from services.auth.domain import (
     CeremonyPurpose,
     ClientDevice,
-    SecondFactorMissingError,
 )
+from services.auth.domain.errors import SecondFactorMissingError
 from services.auth.schemas import (
     EnrolledResponse,
     PasskeyAddedResponse,

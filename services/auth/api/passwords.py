@@ -11,7 +11,11 @@ from libs.kernel import SessionId, UserId
 from services.auth.api.client import ClientAddress
 from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import EmailChangeUse, PasswordChangeUse, PasswordPolicyUse
-from services.auth.domain import EmailAddress, EmailInvalidError, PasswordInvalidError
+from services.auth.domain import EmailAddress
+from services.auth.domain.errors import (
+    EmailInvalidError,
+    PasswordInvalidError,
+)
 from services.auth.schemas import (
     AcceptedResponse,
     PasswordRequest,

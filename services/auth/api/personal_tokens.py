@@ -11,7 +11,7 @@ from libs.kernel import SessionId, UserId
 from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import PersonalTokensUse
-from services.auth.domain import PersonalTokenMissingError
+from services.auth.domain.errors import PersonalTokenMissingError
 from services.auth.schemas import (
     NewTokenResponse,
     PersonalTokenRequest,

@@ -11,7 +11,11 @@ from libs.chassis.security import CurrentPrincipal, Principal
 from libs.kernel import DocumentId, InvalidError, UserId, is_id
 from services.auth.api.sessions import Cursor, cursor_of
 from services.auth.api.state import AvatarsUse, ProfilesUse
-from services.auth.domain import Permission, UserMissingError, standing_of
+from services.auth.domain import (
+    Permission,
+    standing_of,
+)
+from services.auth.domain.errors import UserMissingError
 from services.auth.schemas import (
     AvatarRequest,
     HandleRequest,

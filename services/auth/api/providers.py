@@ -24,6 +24,8 @@ from services.auth.api.state import (
 from services.auth.domain import (
     ClientDevice,
     FlowPurpose,
+)
+from services.auth.domain.errors import (
     LogoutTokenInvalidError,
     ProviderSignInInvalidError,
 )

@@ -6,7 +6,7 @@ The gateway's table does so too; this holds whatever the table says.
 from fastapi import Depends, Request
 
 from libs.chassis.security import AnyPrincipal
-from services.auth.domain import ScopeInsufficientError
+from services.auth.domain.errors import ScopeInsufficientError
 
 
 async def sessions_only(principal: AnyPrincipal) -> None:

@@ -21,8 +21,10 @@ from services.auth.api.restriction import SESSIONS_ONLY
 from services.auth.api.state import RenewalUse, SessionControlUse, SignInUse, StepUpUse
 from services.auth.domain import (
     ClientDevice,
-    RefreshTokenInvalidError,
     RevokeReason,
+)
+from services.auth.domain.errors import (
+    RefreshTokenInvalidError,
     SessionMissingError,
 )
 from services.auth.schemas import (

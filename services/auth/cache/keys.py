@@ -1,6 +1,10 @@
 """Redis keys of the counters; nothing private is readable in one."""
 
-from services.auth.domain import BlindIndex, EmailAddress, Guess
+from services.auth.domain import (
+    BlindIndex,
+    EmailAddress,
+    Guess,
+)
 from services.auth.domain.guess import network_of
 
 

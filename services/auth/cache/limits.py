@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from libs.kernel import RateLimitedError
-from services.auth.domain import (
+from services.auth.domain import GuessPurpose
+from services.auth.domain.errors import (
     AttemptsThrottledError,
-    GuessPurpose,
     LoginThrottledError,
 )
 

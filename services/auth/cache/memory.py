@@ -9,7 +9,10 @@ from services.auth.cache.limits import (
     limits_of,
     throttled,
 )
-from services.auth.domain import EmailAddress, Guess
+from services.auth.domain import (
+    EmailAddress,
+    Guess,
+)
 from services.auth.domain.guess import network_of
 
 

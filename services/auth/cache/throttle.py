@@ -21,7 +21,10 @@ from services.auth.cache.limits import (
     limits_of,
     throttled,
 )
-from services.auth.domain import EmailAddress, Guess
+from services.auth.domain import (
+    EmailAddress,
+    Guess,
+)
 
 _HOUR_MS: Final = 3_600_000
 _log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ import structlog
 
 from libs.chassis.payloads import JsonLimits, parse_json
 from libs.kernel import InvalidError
-from services.auth.domain import ProviderUnavailableError
+from services.auth.domain.errors import ProviderUnavailableError
 
 SECONDS = 5.0
 _CONNECT_SECONDS = 2.0

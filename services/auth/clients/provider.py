@@ -10,8 +10,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from libs.chassis.key_sets import KeySet
 from libs.kernel import Clock, UnavailableError
 from services.auth.clients.outbound import Outbound
-from services.auth.domain import (
-    Provider,
+from services.auth.domain import Provider
+from services.auth.domain.errors import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )

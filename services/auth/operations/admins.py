@@ -6,7 +6,10 @@ from typing import TypeAlias
 from libs.chassis.audit.mongo import MongoAuditTrail
 from libs.chassis.progress import show
 from libs.kernel import SystemClock
-from services.auth.domain import Role, UserFilter
+from services.auth.domain import (
+    Role,
+    UserFilter,
+)
 from services.auth.operations.opening import open_stores
 from services.auth.repository import MongoUserRegister
 from services.auth.service import Appointment

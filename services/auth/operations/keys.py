@@ -10,7 +10,10 @@ from typing import Any
 
 from libs.crypto import SigningKey
 from libs.kernel import SystemClock, new_id
-from services.auth.domain import KeySchedule, ScheduledKey
+from services.auth.domain import (
+    KeySchedule,
+    ScheduledKey,
+)
 from services.auth.repository.signing_keys import (
     locked,
     read_schedule,

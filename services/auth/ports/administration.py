@@ -4,7 +4,11 @@ from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import CustomRole, User, UserFilter
+from services.auth.domain import (
+    CustomRole,
+    User,
+    UserFilter,
+)
 from services.auth.ports.database import DatabaseSession
 
 

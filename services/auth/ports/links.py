@@ -5,7 +5,12 @@ from datetime import datetime
 from typing import Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import EmailAddress, Invite, LinkPurpose, OneTimeLink
+from services.auth.domain import (
+    EmailAddress,
+    Invite,
+    LinkPurpose,
+    OneTimeLink,
+)
 from services.auth.ports.database import DatabaseSession
 
 

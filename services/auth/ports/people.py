@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import EmailAddress, User
+from services.auth.domain import (
+    EmailAddress,
+    User,
+)
 from services.auth.ports.database import DatabaseSession
 
 

@@ -3,7 +3,10 @@
 from typing import Protocol
 
 from libs.kernel import DocumentId, UserId
-from services.auth.domain import Picture, Preferences
+from services.auth.domain import (
+    Picture,
+    Preferences,
+)
 from services.auth.ports.database import DatabaseSession
 
 

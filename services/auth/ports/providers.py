@@ -6,7 +6,11 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from libs.kernel import UserId
-from services.auth.domain import ProviderFlow, ProviderLink, ProviderProof
+from services.auth.domain import (
+    ProviderFlow,
+    ProviderLink,
+    ProviderProof,
+)
 from services.auth.ports.database import DatabaseSession
 
 

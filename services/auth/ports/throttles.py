@@ -2,7 +2,10 @@
 
 from typing import Protocol
 
-from services.auth.domain import EmailAddress, Guess
+from services.auth.domain import (
+    EmailAddress,
+    Guess,
+)
 
 
 class Attempt(Protocol):

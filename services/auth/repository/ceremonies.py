@@ -6,7 +6,10 @@ from pymongo import ASCENDING, IndexModel
 from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import driver_errors
-from services.auth.domain import Ceremony, CeremonyPurpose
+from services.auth.domain import (
+    Ceremony,
+    CeremonyPurpose,
+)
 
 Document = dict[str, Any]
 

@@ -4,7 +4,10 @@ from typing import Any
 
 from libs.crypto import FieldSealer, KeyRing, Sealed
 from libs.kernel import UserId
-from services.auth.domain import BlindIndex, EmailAddress
+from services.auth.domain import (
+    BlindIndex,
+    EmailAddress,
+)
 from services.auth.repository.blind_index import blind_index
 
 

@@ -10,7 +10,11 @@ from pymongo.errors import DuplicateKeyError
 
 from libs.chassis.mongo import driver_errors
 from libs.kernel import UserId
-from services.auth.domain import BlindIndex, IdentityTakenError, ProviderLink
+from services.auth.domain import (
+    BlindIndex,
+    ProviderLink,
+)
+from services.auth.domain.errors import IdentityTakenError
 from services.auth.ports import DatabaseSession
 
 Document = dict[str, Any]

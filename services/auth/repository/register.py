@@ -8,7 +8,13 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import driver_errors
 from libs.kernel import UserId
-from services.auth.domain import CustomRole, Permission, Role, User, UserFilter
+from services.auth.domain import (
+    CustomRole,
+    Permission,
+    Role,
+    User,
+    UserFilter,
+)
 from services.auth.domain import UserStatus as Status
 from services.auth.ports import DatabaseSession
 from services.auth.repository.users import MongoUserRepository, begins_with

@@ -11,10 +11,10 @@ from libs.crypto import FieldSealer, KeyRing, Sealed
 from libs.kernel import UserId
 from services.auth.domain import (
     Passkey,
-    PasskeyKnownError,
     SecondFactors,
     TotpSeed,
 )
+from services.auth.domain.errors import PasskeyKnownError
 from services.auth.ports import DatabaseSession
 
 Document = dict[str, Any]

@@ -9,7 +9,12 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from libs.chassis.mongo import driver_errors
 from libs.kernel import SessionId, UserId
-from services.auth.domain import SESSION_IDLE, AuthMethod, RevokeReason, Session
+from services.auth.domain import (
+    SESSION_IDLE,
+    AuthMethod,
+    RevokeReason,
+    Session,
+)
 from services.auth.ports import DatabaseSession
 
 Document = dict[str, Any]

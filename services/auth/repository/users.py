@@ -11,12 +11,14 @@ from libs.chassis.mongo import driver_errors
 from libs.kernel import UserId
 from services.auth.domain import (
     EmailAddress,
-    EmailTakenError,
-    HandleTakenError,
     User,
-    UserChangedError,
     UserStatus,
     search_key,
+)
+from services.auth.domain.errors import (
+    EmailTakenError,
+    HandleTakenError,
+    UserChangedError,
 )
 from services.auth.ports import DatabaseSession
 from services.auth.repository.email_vault import EmailVault

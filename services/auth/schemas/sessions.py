@@ -6,7 +6,10 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from libs.kernel import SessionId, UserId
-from services.auth.domain import Factor, Session
+from services.auth.domain import (
+    Factor,
+    Session,
+)
 from services.auth.schemas.base import RequestModel, ResponseModel
 from services.auth.schemas.fields import Email, Password, RefreshTokenText
 from services.auth.service import SecondFactorRequired

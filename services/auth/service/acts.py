@@ -13,9 +13,9 @@ from services.auth.domain import (
     Permission,
     Standing,
     User,
-    UserMissingError,
     check_reason,
 )
+from services.auth.domain.errors import UserMissingError
 from services.auth.ports import UserRepository
 from services.auth.service.authority import Authority
 

@@ -7,21 +7,23 @@ from libs.events.catalog import UserSuspended
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     Actor,
-    GuestPromotionError,
     Permission,
     RevokeReason,
     Role,
-    RolesInvalidError,
     Session,
-    SessionMissingError,
     Standing,
-    StatusRefusedError,
     User,
     UserStatus,
     check_bot_roles,
     check_roles,
     custom_names,
     standing_of,
+)
+from services.auth.domain.errors import (
+    GuestPromotionError,
+    RolesInvalidError,
+    SessionMissingError,
+    StatusRefusedError,
 )
 from services.auth.ports import RoleRepository, UserRepository
 from services.auth.service.acts import Acts, Order, Scene

@@ -9,11 +9,13 @@ from libs.kernel import Clock
 from services.auth.domain import (
     EmailAddress,
     Role,
-    StatusRefusedError,
     User,
-    UserMissingError,
     UserStatus,
     custom_names,
+)
+from services.auth.domain.errors import (
+    StatusRefusedError,
+    UserMissingError,
 )
 from services.auth.ports import UserRepository
 from services.auth.service.profiles import user_updated

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from libs.kernel import UserId
 from services.auth.domain import (
     Actor,
-    NotPermittedError,
     Permission,
     Standing,
     User,
     custom_names,
     standing_of,
 )
+from services.auth.domain.errors import NotPermittedError
 from services.auth.ports import DatabaseSession, RoleRepository, UserRepository
 from services.auth.service.step_up import StepUp
 

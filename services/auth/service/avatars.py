@@ -4,7 +4,11 @@ from dataclasses import dataclass
 
 from libs.events import Transaction
 from libs.kernel import DocumentId, UserId
-from services.auth.domain import AvatarUnknownError, Picture, User
+from services.auth.domain import (
+    Picture,
+    User,
+)
+from services.auth.domain.errors import AvatarUnknownError
 from services.auth.ports import PictureRepository
 from services.auth.service.profiles import Profiles
 

@@ -11,11 +11,8 @@ from libs.kernel import Clock, SessionId, UserId, new_id
 from services.auth.domain import (
     PERMISSIONS,
     Actor,
-    BotMissingError,
     BotWish,
-    HandleTakenError,
     Permission,
-    PersonalTokenMissingError,
     RevokeReason,
     Role,
     Session,
@@ -24,6 +21,11 @@ from services.auth.domain import (
     UserFilter,
     check_bot_scopes,
     new_bot,
+)
+from services.auth.domain.errors import (
+    BotMissingError,
+    HandleTakenError,
+    PersonalTokenMissingError,
 )
 from services.auth.ports import ErasureRepository, UserRegister, UserRepository
 from services.auth.service.acts import Acts, Order, Scene

@@ -10,10 +10,10 @@ from services.auth.domain import (
     PASSKEY_CHALLENGE_LIFETIME,
     Ceremony,
     CeremonyPurpose,
-    SecondFactorInvalidError,
     SecondFactors,
     User,
 )
+from services.auth.domain.errors import SecondFactorInvalidError
 from services.auth.ports import CeremonyRepository
 from services.auth.service.passkey_verifier import Credential, PasskeyVerifier
 

@@ -10,13 +10,15 @@ from services.auth.domain import (
     Actor,
     CustomRole,
     Permission,
+    Standing,
+    check_role_name,
+    check_status_text,
+)
+from services.auth.domain.errors import (
     RoleInUseError,
     RoleLimitError,
     RoleMissingError,
     RolesInvalidError,
-    Standing,
-    check_role_name,
-    check_status_text,
 )
 from services.auth.ports import RoleRepository, UserRegister
 from services.auth.service.acts import Acts, Order

@@ -15,15 +15,17 @@ from libs.kernel import Clock, UserId
 from services.auth.domain import (
     Actor,
     EmailAddress,
-    EmailInvalidError,
     Permission,
     RevokeReason,
     Session,
     User,
-    UserMissingError,
     UserStatus,
 )
-from services.auth.domain.errors import DeletionNotConfirmedError
+from services.auth.domain.errors import (
+    DeletionNotConfirmedError,
+    EmailInvalidError,
+    UserMissingError,
+)
 from services.auth.ports import PendingSignInRepository, UserRepository
 from services.auth.service.acts import Acts, Order, Scene
 from services.auth.service.deletion_cancel import DeletionCancel

@@ -6,7 +6,11 @@ from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import Transaction
 from libs.events.catalog import AccountDeletionCancelled
 from libs.kernel import Clock
-from services.auth.domain import ClientDevice, CredentialsInvalidError, User
+from services.auth.domain import (
+    ClientDevice,
+    User,
+)
+from services.auth.domain.errors import CredentialsInvalidError
 from services.auth.ports import UserRepository
 from services.auth.service.notices import AccountNotices
 

@@ -10,11 +10,13 @@ from libs.events.catalog import AccountEmailChanged, AccountEmailChangeRequested
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     EmailAddress,
-    EmailTakenError,
-    LinkInvalidError,
     LinkPurpose,
     OneTimeLink,
     User,
+)
+from services.auth.domain.errors import (
+    EmailTakenError,
+    LinkInvalidError,
     UserMissingError,
 )
 from services.auth.ports import MailThrottle, UserRepository

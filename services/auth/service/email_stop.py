@@ -16,12 +16,14 @@ from libs.kernel import Clock, UserId
 from services.auth.domain import (
     STOP_LIFETIME,
     SUSPECT_BEFORE,
-    EmailTakenError,
-    LinkInvalidError,
     LinkPurpose,
     OneTimeLink,
     Session,
     User,
+)
+from services.auth.domain.errors import (
+    EmailTakenError,
+    LinkInvalidError,
 )
 from services.auth.ports import (
     ProviderLinkRepository,

@@ -3,7 +3,10 @@
 from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import Transaction
 from libs.events.catalog import SessionRevoked
-from services.auth.domain import RevokeReason, Session
+from services.auth.domain import (
+    RevokeReason,
+    Session,
+)
 
 
 async def tell_end_in(

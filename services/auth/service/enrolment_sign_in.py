@@ -8,8 +8,8 @@ from libs.events import EventBus, Transaction
 from services.auth.domain import (
     AuthMethod,
     PendingSignIn,
-    PendingSignInInvalidError,
 )
+from services.auth.domain.errors import PendingSignInInvalidError
 from services.auth.ports import UserRepository
 from services.auth.service.entrance import Entrance, Started
 from services.auth.service.passkey_verifier import Credential

@@ -20,12 +20,12 @@ from services.auth.domain import (
     SESSIONS_PER_USER_MAX,
     AuthMethod,
     ClientDevice,
-    CredentialsInvalidError,
     RevokeReason,
     Session,
     User,
     clean_device_name,
 )
+from services.auth.domain.errors import CredentialsInvalidError
 from services.auth.ports import SessionRepository, UserRepository
 from services.auth.service.deletion_cancel import DeletionCancel
 from services.auth.service.second_factor_gate import (

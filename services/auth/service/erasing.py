@@ -15,7 +15,11 @@ from libs.crypto import DecryptError
 from libs.events import EventBus, Transaction
 from libs.events.catalog import UserDeleted
 from libs.kernel import AppError, Clock, UserId
-from services.auth.domain import RevokeReason, Session, User
+from services.auth.domain import (
+    RevokeReason,
+    Session,
+    User,
+)
 from services.auth.domain.erasure import Erasure
 from services.auth.ports import (
     CredentialRepository,

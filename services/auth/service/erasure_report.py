@@ -11,7 +11,10 @@ from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import EventBus, Transaction
 from libs.events.catalog import ErasureCompleted, UserDeleted
 from libs.kernel import Clock, UserId
-from services.auth.domain import Actor, Permission
+from services.auth.domain import (
+    Actor,
+    Permission,
+)
 from services.auth.domain.erasure import Erasure
 from services.auth.domain.errors import ErasureMissingError
 from services.auth.ports import DatabaseSession, ErasureRepository

@@ -7,10 +7,10 @@ from services.auth.domain import (
     Actor,
     Permission,
     RevokeReason,
-    SecondFactorMissingError,
     Session,
     User,
 )
+from services.auth.domain.errors import SecondFactorMissingError
 from services.auth.ports import (
     PendingSignInRepository,
     ProviderLinkRepository,

@@ -22,9 +22,9 @@ from libs.kernel import InvalidError
 from services.auth.domain import (
     Provider,
     ProviderIdentity,
-    ProviderTokenInvalidError,
     hash_secret,
 )
+from services.auth.domain.errors import ProviderTokenInvalidError
 from services.auth.ports import ProviderClient
 from services.auth.service.provider_keys import ALGORITHMS
 

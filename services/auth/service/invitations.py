@@ -14,20 +14,22 @@ from services.auth.domain import (
     ADMIN_ROLE,
     INVITE_LIFETIME,
     EmailAddress,
-    EmailTakenError,
     Invite,
-    InviteMissingError,
-    InvitesRefusedError,
-    LinkInvalidError,
     LinkPurpose,
     OneTimeLink,
     Registration,
     RegistrationRules,
     User,
-    UserMissingError,
     UserStatus,
     check_display_name,
     check_locale,
+)
+from services.auth.domain.errors import (
+    EmailTakenError,
+    InviteMissingError,
+    InvitesRefusedError,
+    LinkInvalidError,
+    UserMissingError,
 )
 from services.auth.ports import (
     CredentialRepository,

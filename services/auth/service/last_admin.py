@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.auth.domain import LastAdminError, User
+from services.auth.domain import User
+from services.auth.domain.errors import LastAdminError
 from services.auth.ports import DatabaseSession, UserRegister
 
 

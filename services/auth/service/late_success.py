@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from libs.chassis.audit import AuditEntry, AuditTrail
 from libs.events import Transaction
 from libs.events.catalog import AccountPasswordGuessed
-from services.auth.domain import ClientDevice, User, clean_device_name
+from services.auth.domain import (
+    ClientDevice,
+    User,
+    clean_device_name,
+)
 from services.auth.domain.guess import WRONG_TOLD, network_of
 from services.auth.ports import SessionRepository
 from services.auth.service.notices import AccountNotices

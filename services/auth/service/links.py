@@ -9,13 +9,15 @@ from libs.events import EventBus, Transaction
 from libs.kernel import Clock
 from services.auth.domain import (
     Guess,
-    LinkInvalidError,
     LinkPurpose,
     OneTimeLink,
-    VerificationTokenInvalidError,
     hash_secret,
     lifetime_of,
     new_secret,
+)
+from services.auth.domain.errors import (
+    LinkInvalidError,
+    VerificationTokenInvalidError,
 )
 from services.auth.ports import GuessThrottle, LinkRepository
 from services.auth.service.guesses import counted

@@ -11,8 +11,8 @@ from services.auth.domain import (
     Permission,
     User,
     UserFilter,
-    UserMissingError,
 )
+from services.auth.domain.errors import UserMissingError
 from services.auth.ports import UserRegister, UserRepository
 from services.auth.service.acts import Acts, Order
 from services.auth.service.authority import Authority

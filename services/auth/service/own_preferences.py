@@ -6,7 +6,8 @@ from typing import Any
 
 from libs.events import EventBus, Transaction
 from libs.kernel import UserId
-from services.auth.domain import Preferences, PreferencesChangedError
+from services.auth.domain import Preferences
+from services.auth.domain.errors import PreferencesChangedError
 from services.auth.ports import PreferencesRepository
 
 

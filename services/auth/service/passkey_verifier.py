@@ -29,9 +29,11 @@ from libs.kernel import AppError, UserId
 from services.auth.domain import (
     PASSKEY_CHALLENGE_LIFETIME,
     Passkey,
+    User,
+)
+from services.auth.domain.errors import (
     PasskeyInvalidError,
     SecondFactorInvalidError,
-    User,
 )
 
 Credential = Mapping[str, Any]

@@ -10,13 +10,15 @@ from services.auth.domain import (
     CeremonyPurpose,
     ClientDevice,
     Passkey,
-    PasskeyInvalidError,
-    SecondFactorInvalidError,
     SecondFactors,
     Session,
     User,
-    UserMissingError,
     clean_device_name,
+)
+from services.auth.domain.errors import (
+    PasskeyInvalidError,
+    SecondFactorInvalidError,
+    UserMissingError,
 )
 from services.auth.ports import SecondFactorRepository, UserRepository
 from services.auth.service.ceremonies import Ceremonies

@@ -12,13 +12,15 @@ from services.auth.domain import (
     EmailAddress,
     Guess,
     GuessPurpose,
-    LinkInvalidError,
     LinkPurpose,
     OneTimeLink,
-    PasswordWrongError,
     RevokeReason,
     Session,
     User,
+)
+from services.auth.domain.errors import (
+    LinkInvalidError,
+    PasswordWrongError,
     UserChangedError,
     UserMissingError,
 )

@@ -7,12 +7,12 @@ from services.auth.domain import (
     PASSWORD_CODE_POINTS_MIN,
     PASSWORD_CODE_POINTS_MIN_WITH_MFA,
     EmailAddress,
-    PasswordInvalidError,
     User,
     check_new_password,
     compared_forms,
     personal_words,
 )
+from services.auth.domain.errors import PasswordInvalidError
 from services.auth.service.password_lists import PasswordLists, PasswordStrength
 
 Roles = tuple[str, ...]

@@ -8,13 +8,15 @@ from libs.events.catalog import AccountPasswordVoided
 from libs.kernel import UserId
 from services.auth.domain import (
     Actor,
-    PasswordMissingError,
     Permission,
     RevokeReason,
     Session,
-    StatusRefusedError,
     User,
     UserStatus,
+)
+from services.auth.domain.errors import (
+    PasswordMissingError,
+    StatusRefusedError,
 )
 from services.auth.ports import (
     CredentialRepository,

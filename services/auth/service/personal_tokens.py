@@ -14,18 +14,20 @@ from services.auth.domain import (
     PERSONAL_TOKEN_TOUCH,
     PERSONAL_TOKENS_PER_USER_MAX,
     PersonalToken,
+    RevokeReason,
+    Session,
+    User,
+    clean_device_name,
+    hash_secret,
+)
+from services.auth.domain.errors import (
     PersonalTokenExpiryError,
     PersonalTokenInvalidError,
     PersonalTokenLimitError,
     PersonalTokenMissingError,
-    RevokeReason,
     ScopeInsufficientError,
     ScopesInvalidError,
-    Session,
-    User,
     UserMissingError,
-    clean_device_name,
-    hash_secret,
 )
 from services.auth.ports import (
     PersonalTokenRepository,

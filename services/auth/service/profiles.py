@@ -8,16 +8,18 @@ from libs.events import EventBus, Transaction
 from libs.events.catalog import UserUpdated
 from libs.kernel import Clock, UserId
 from services.auth.domain import (
-    HandleTakenError,
     Picture,
     User,
-    UserMissingError,
     check_display_name,
     check_handle,
     check_locale,
     check_status_text,
     check_time_zone,
     search_key,
+)
+from services.auth.domain.errors import (
+    HandleTakenError,
+    UserMissingError,
 )
 from services.auth.ports import ErasureRepository, UserRepository
 

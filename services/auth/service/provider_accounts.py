@@ -13,23 +13,25 @@ from libs.chassis.audit import (
 from libs.events import EventBus, Transaction
 from libs.kernel import AppError, Clock, UserId, new_id
 from services.auth.domain import (
-    DisplayNameInvalidError,
     EmailAddress,
+    ProviderIdentity,
+    ProviderLink,
+    Providers,
+    RegistrationRules,
+    User,
+    UserStatus,
+    check_display_name,
+    check_locale,
+)
+from services.auth.domain.errors import (
+    DisplayNameInvalidError,
     EmailDomainRefusedError,
     EmailInvalidError,
     EmailTakenError,
     IdentityNotLinkedError,
     IdentityTakenError,
     LocaleInvalidError,
-    ProviderIdentity,
-    ProviderLink,
-    Providers,
     RegistrationClosedError,
-    RegistrationRules,
-    User,
-    UserStatus,
-    check_display_name,
-    check_locale,
 )
 from services.auth.ports import ProviderLinkRepository, UserRepository
 from services.auth.service.notices import AccountNotices

@@ -24,14 +24,16 @@ from services.auth.domain import (
     ProviderFlow,
     ProviderIdentity,
     ProviderProof,
-    ProviderRefusedError,
     Providers,
-    ProviderSignInInvalidError,
-    ProviderTokenInvalidError,
     Redirects,
     challenge_of,
     hash_secret,
     new_secret,
+)
+from services.auth.domain.errors import (
+    ProviderRefusedError,
+    ProviderSignInInvalidError,
+    ProviderTokenInvalidError,
 )
 from services.auth.ports import (
     GuessThrottle,

@@ -12,13 +12,15 @@ from services.auth.domain import (
     FlowPurpose,
     Guess,
     GuessPurpose,
-    IdentityMissingError,
-    IdentityUnverifiedError,
     ProofHolder,
     ProviderIdentity,
     ProviderLink,
     RevokeReason,
     Session,
+)
+from services.auth.domain.errors import (
+    IdentityMissingError,
+    IdentityUnverifiedError,
     UserMissingError,
 )
 from services.auth.ports import (

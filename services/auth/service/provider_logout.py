@@ -13,13 +13,15 @@ from libs.events import EventBus, Transaction
 from libs.kernel import Clock
 from services.auth.domain import (
     SESSIONS_PER_USER_MAX,
-    LogoutTokenInvalidError,
     Provider,
     Providers,
-    ProviderTokenInvalidError,
     RevokeReason,
     Session,
     hash_secret,
+)
+from services.auth.domain.errors import (
+    LogoutTokenInvalidError,
+    ProviderTokenInvalidError,
 )
 from services.auth.ports import (
     LogoutRepository,

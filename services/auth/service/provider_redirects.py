@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-from services.auth.domain import Destination, FlowPurpose
+from services.auth.domain import (
+    Destination,
+    FlowPurpose,
+)
 
 # What the fragment calls what a browser brings home, by what it was sent for.
 _BROUGHT = {

@@ -9,9 +9,9 @@ from services.auth.domain import (
     FlowPurpose,
     Guess,
     GuessPurpose,
-    IdentityNotLinkedError,
     ProofHolder,
 )
+from services.auth.domain.errors import IdentityNotLinkedError
 from services.auth.ports import ProviderLinkRepository
 from services.auth.service.provider_journey import ProviderJourney
 from services.auth.service.reauthentication import Reauthentication

@@ -10,13 +10,15 @@ from libs.events import EventBus, Transaction
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     AuthMethod,
-    CredentialsInvalidError,
     Guess,
     GuessPurpose,
-    SecondFactorNeededError,
     Session,
-    SessionMissingError,
     User,
+)
+from services.auth.domain.errors import (
+    CredentialsInvalidError,
+    SecondFactorNeededError,
+    SessionMissingError,
 )
 from services.auth.ports import (
     CredentialRepository,

@@ -12,7 +12,11 @@ from libs.chassis.audit import (
     Repeats,
 )
 from libs.kernel import AppError, Clock, RateLimitedError, UserId
-from services.auth.domain import EmailAddress, Guess, GuessPurpose
+from services.auth.domain import (
+    EmailAddress,
+    Guess,
+    GuessPurpose,
+)
 from services.auth.domain.guess import network_of
 from services.auth.ports import Attempt, GuessThrottle, UserRepository
 

@@ -4,7 +4,10 @@ import base64
 import secrets
 from typing import Final
 
-from services.auth.domain import RECOVERY_CODES, hash_secret
+from services.auth.domain import (
+    RECOVERY_CODES,
+    hash_secret,
+)
 
 _BYTES: Final = 16
 _LETTERS: Final = 25  # of 5 bits: 125, more than the 112 that allow a plain hash

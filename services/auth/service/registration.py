@@ -14,18 +14,20 @@ from libs.events.catalog import (
 from libs.kernel import Clock, UserId, new_id
 from services.auth.domain import (
     EmailAddress,
-    EmailTakenError,
     Guess,
     GuessPurpose,
     LinkPurpose,
     OneTimeLink,
-    PasswordWrongError,
     Registration,
     RegistrationRules,
     User,
     UserStatus,
     check_display_name,
     check_locale,
+)
+from services.auth.domain.errors import (
+    EmailTakenError,
+    PasswordWrongError,
 )
 from services.auth.ports import CredentialRepository, MailThrottle, UserRepository
 from services.auth.service.evenness import EvenAnswers

@@ -11,13 +11,15 @@ from libs.kernel import Clock
 from services.auth.domain import (
     Guess,
     GuessPurpose,
-    RefreshTokenInvalidError,
     RevokeReason,
-    SecondFactorRequiredError,
     Session,
     TokenFit,
     User,
     proves_two_factors,
+)
+from services.auth.domain.errors import (
+    RefreshTokenInvalidError,
+    SecondFactorRequiredError,
 )
 from services.auth.ports import GuessThrottle, SessionRepository, UserRepository
 from services.auth.service.guesses import counted

@@ -2,7 +2,10 @@
 
 from libs.events import Transaction
 from libs.events.catalog import AccountPasswordVoided, AccountResetRequested
-from services.auth.domain import LinkPurpose, User
+from services.auth.domain import (
+    LinkPurpose,
+    User,
+)
 from services.auth.service.links import OneTimeLinks
 from services.auth.service.notices import AccountNotices
 

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
-from services.auth.domain import SecondFactorPolicy, User
+from services.auth.domain import (
+    SecondFactorPolicy,
+    User,
+)
 from services.auth.ports import DatabaseSession, SecondFactorPolicyRepository
 
 Roles = tuple[str, ...]

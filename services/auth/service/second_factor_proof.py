@@ -23,10 +23,12 @@ from services.auth.domain import (
     CeremonyPurpose,
     Guess,
     GuessPurpose,
-    PasskeyClonedError,
-    SecondFactorInvalidError,
     SecondFactors,
     User,
+)
+from services.auth.domain.errors import (
+    PasskeyClonedError,
+    SecondFactorInvalidError,
 )
 from services.auth.domain.guess import WRONG_TOLD
 from services.auth.ports import (

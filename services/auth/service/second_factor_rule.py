@@ -10,10 +10,12 @@ from services.auth.domain import (
     Actor,
     Permission,
     Role,
-    RolesInvalidError,
-    SecondFactorFirstError,
     SecondFactorPolicy,
     Standing,
+)
+from services.auth.domain.errors import (
+    RolesInvalidError,
+    SecondFactorFirstError,
     UserMissingError,
 )
 from services.auth.ports import (

@@ -6,10 +6,12 @@ from libs.events import Transaction
 from libs.kernel import Clock
 from services.auth.domain import (
     AuthMethod,
-    OriginRefusedError,
     PendingSignIn,
-    PendingSignInInvalidError,
     User,
+)
+from services.auth.domain.errors import (
+    OriginRefusedError,
+    PendingSignInInvalidError,
 )
 from services.auth.ports import PendingSignInRepository
 from services.auth.service.entrance import Entrance, Started

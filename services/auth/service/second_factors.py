@@ -9,12 +9,14 @@ from libs.events import EventBus, Transaction, WriteConflictError
 from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     RevokeReason,
-    SecondFactorEnforcedError,
-    SecondFactorInvalidError,
-    SecondFactorMissingError,
     SecondFactors,
     Session,
     User,
+)
+from services.auth.domain.errors import (
+    SecondFactorEnforcedError,
+    SecondFactorInvalidError,
+    SecondFactorMissingError,
     UserMissingError,
 )
 from services.auth.ports import SecondFactorRepository, UserRepository

@@ -12,8 +12,8 @@ from libs.kernel import Clock, SessionId, UserId
 from services.auth.domain import (
     RevokeReason,
     Session,
-    SessionMissingError,
 )
+from services.auth.domain.errors import SessionMissingError
 from services.auth.ports import RevocationAnnouncer, SessionRepository
 from services.auth.service.ends import tell_end_in
 from services.auth.service.token_ends import TokenEnds

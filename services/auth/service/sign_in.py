@@ -16,13 +16,15 @@ from services.auth.domain import (
     PASSWORD_CODE_POINTS_MIN,
     AuthMethod,
     ClientDevice,
-    CredentialsInvalidError,
     EmailAddress,
-    EmailInvalidError,
     Guess,
     GuessPurpose,
     User,
     UserStatus,
+)
+from services.auth.domain.errors import (
+    CredentialsInvalidError,
+    EmailInvalidError,
 )
 from services.auth.ports import (
     CredentialRepository,

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 
 from libs.kernel import SessionId, UserId
-from services.auth.domain import Session, User
+from services.auth.domain import (
+    Session,
+    User,
+)
 from services.auth.service.tokens import (
     ACCESS_TOKEN_LIFETIME,
     AccessTokens,

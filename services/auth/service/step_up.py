@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from libs.kernel import Clock, SessionId, UserId
-from services.auth.domain import Session, StepUpRequiredError
+from services.auth.domain import Session
+from services.auth.domain.errors import StepUpRequiredError
 from services.auth.ports import DatabaseSession, SessionRepository
 
 

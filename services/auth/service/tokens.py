@@ -12,7 +12,7 @@ import jwt
 
 from libs.crypto import KeyRing, KeyUnknownError
 from libs.kernel import Clock, SessionId, UserId, is_id, new_id
-from services.auth.domain import RefreshTokenInvalidError
+from services.auth.domain.errors import RefreshTokenInvalidError
 from services.auth.ports import AccessTokenKeys
 
 ACCESS_TOKEN_LIFETIME = timedelta(minutes=5)

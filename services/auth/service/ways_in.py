@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from services.auth.domain import LastWayInError, SecondFactors
+from services.auth.domain import SecondFactors
+from services.auth.domain.errors import LastWayInError
 from services.auth.ports import (
     CredentialRepository,
     DatabaseSession,

@@ -8,7 +8,11 @@ from libs.chassis.health import Health
 from libs.chassis.logging import configure_logging
 from libs.chassis.settings import load_settings
 from services.auth.app import open_state
-from services.auth.domain import AuthMethod, ClientDevice, RevokeReason
+from services.auth.domain import (
+    AuthMethod,
+    ClientDevice,
+    RevokeReason,
+)
 from services.auth.settings import AuthSettings
 
 

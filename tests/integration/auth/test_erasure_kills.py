@@ -11,7 +11,11 @@ import pytest
 from libs.chassis.lease import MongoLease
 from libs.crypto import KeyRing
 from libs.kernel import SystemClock, UserId, new_id
-from services.auth.domain import EmailAddress, User, UserStatus
+from services.auth.domain import (
+    EmailAddress,
+    User,
+    UserStatus,
+)
 from services.auth.repository import EmailVault, MongoUserRepository
 from tests.integration.auth.conftest import told_of_deletion
 from tests.integration.auth.kill_target import erase

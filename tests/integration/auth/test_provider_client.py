@@ -11,8 +11,8 @@ from aiohttp.test_utils import TestServer
 
 from libs.kernel import FrozenClock, SystemClock
 from services.auth.clients import HttpProviderClient, Outbound
-from services.auth.domain import (
-    Provider,
+from services.auth.domain import Provider
+from services.auth.domain.errors import (
     ProviderRefusedError,
     ProviderUnavailableError,
 )

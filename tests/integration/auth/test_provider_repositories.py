@@ -13,13 +13,13 @@ from libs.kernel import new_id
 from services.auth.domain import (
     Destination,
     FlowPurpose,
-    IdentityTakenError,
     ProviderFlow,
     ProviderIdentity,
     ProviderLink,
     ProviderProof,
     Session,
 )
+from services.auth.domain.errors import IdentityTakenError
 from services.auth.repository import (
     MemoryLogoutRepository,
     MemoryProviderFlowRepository,

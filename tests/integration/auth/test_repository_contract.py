@@ -17,13 +17,10 @@ from services.auth.domain import (
     CeremonyPurpose,
     ClientDevice,
     EmailAddress,
-    EmailTakenError,
-    HandleTakenError,
     Invite,
     LinkPurpose,
     OneTimeLink,
     Passkey,
-    PasskeyKnownError,
     PendingSignIn,
     PersonalToken,
     Registration,
@@ -32,8 +29,13 @@ from services.auth.domain import (
     SecondFactors,
     Session,
     User,
-    UserChangedError,
     UserStatus,
+)
+from services.auth.domain.errors import (
+    EmailTakenError,
+    HandleTakenError,
+    PasskeyKnownError,
+    UserChangedError,
 )
 from services.auth.repository import (
     EmailVault,

@@ -13,7 +13,12 @@ from services.auth.cache import (
     RedisMailThrottle,
     ThrottleKeys,
 )
-from services.auth.domain import BlindIndex, EmailAddress, Guess, GuessPurpose
+from services.auth.domain import (
+    BlindIndex,
+    EmailAddress,
+    Guess,
+    GuessPurpose,
+)
 from tests.support.guess_budget import GuessBudget
 
 pytestmark = pytest.mark.integration

@@ -47,7 +47,12 @@ from services.auth.cache import (
     MemoryMailThrottle,
 )
 from services.auth.consumers import worker as declared
-from services.auth.domain import Actor, ClientDevice, Provider, Providers
+from services.auth.domain import (
+    Actor,
+    ClientDevice,
+    Provider,
+    Providers,
+)
 from services.auth.repository import (
     MemoryCeremonyRepository,
     MemoryCredentialRepository,

@@ -2,7 +2,11 @@
 
 import pytest
 
-from services.auth.domain import BlindIndex, EmailAddress, EmailInvalidError
+from services.auth.domain import (
+    BlindIndex,
+    EmailAddress,
+)
+from services.auth.domain.errors import EmailInvalidError
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,20 @@ from libs.chassis.audit import AuditResult
 from libs.events.catalog import SessionRevoked, UserSuspended, UserUpdated
 from libs.kernel import AppError, UserId, new_id
 from services.auth.domain import (
+    RevokeReason,
+    UserStatus,
+)
+from services.auth.domain.errors import (
     CredentialsInvalidError,
     NotPermittedError,
     OwnAccountError,
     ReasonInvalidError,
     RefreshTokenInvalidError,
-    RevokeReason,
     SessionMissingError,
     StatusRefusedError,
     StepUpRequiredError,
     TargetOutranksError,
     UserMissingError,
-    UserStatus,
 )
 from services.auth.service import DEACTIVATE, REACTIVATE, REINSTATE, SUSPEND
 from tests.unit.auth.conftest import EMAIL, PASSWORD

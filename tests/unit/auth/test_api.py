@@ -7,7 +7,10 @@ import pytest
 from libs.chassis.principals import Principal
 from libs.kernel import new_id
 from services.auth.api import ROUTERS
-from services.auth.domain import SecondFactors, UserStatus
+from services.auth.domain import (
+    SecondFactors,
+    UserStatus,
+)
 from tests.unit.auth.conftest import AUTH, EMAIL, PASSWORD
 
 ORIGIN = "https://chat.example.test"

@@ -5,7 +5,8 @@ import pytest
 from libs.events.catalog import MediaDeleted, MediaProcessed, UserUpdated
 from libs.events.memory import InMemoryBus
 from libs.kernel import new_id
-from services.auth.domain import AvatarUnknownError, UserStatus
+from services.auth.domain import UserStatus
+from services.auth.domain.errors import AvatarUnknownError
 
 
 @pytest.fixture

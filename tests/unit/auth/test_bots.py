@@ -9,14 +9,17 @@ from libs.events.catalog import UserCreated, UserUpdated, UserVerified
 from services.auth.domain import (
     Actor,
     AuthMethod,
-    BotMissingError,
     BotWish,
-    CredentialsInvalidError,
     CustomRole,
     EmailAddress,
+    Permission,
+    UserStatus,
+)
+from services.auth.domain.errors import (
+    BotMissingError,
+    CredentialsInvalidError,
     HandleTakenError,
     NotPermittedError,
-    Permission,
     PersonalTokenInvalidError,
     PersonalTokenLimitError,
     PersonalTokenMissingError,
@@ -24,7 +27,6 @@ from services.auth.domain import (
     ScopesInvalidError,
     StepUpRequiredError,
     TargetOutranksError,
-    UserStatus,
 )
 from services.auth.service import DEACTIVATE, SUSPEND, TokenWish
 from tests.unit.auth.conftest import AUTH, PASSWORD

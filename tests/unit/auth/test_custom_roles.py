@@ -4,6 +4,9 @@ import pytest
 
 from services.auth.domain import (
     CUSTOM_ROLES_MAX,
+    UserFilter,
+)
+from services.auth.domain.errors import (
     GrantTooHighError,
     GuestPromotionError,
     NotPermittedError,
@@ -12,7 +15,6 @@ from services.auth.domain import (
     RoleMissingError,
     RoleNameInvalidError,
     RolesInvalidError,
-    UserFilter,
 )
 from services.auth.service import SUSPEND
 

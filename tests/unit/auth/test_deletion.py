@@ -19,26 +19,29 @@ from services.auth.domain import (
     Actor,
     AuthMethod,
     BotWish,
-    CredentialsInvalidError,
     CustomRole,
+    PendingSignIn,
+    Permission,
+    Picture,
+    Preferences,
+    RevokeReason,
+    UserStatus,
+)
+from services.auth.domain.erasure import ERASING_SERVICES
+from services.auth.domain.errors import (
+    CredentialsInvalidError,
+    DeletionNotConfirmedError,
+    ErasureMissingError,
     HandleTakenError,
     LastAdminError,
     NotPermittedError,
     OwnAccountError,
-    PendingSignIn,
-    Permission,
     PersonalTokenInvalidError,
-    Picture,
-    Preferences,
     RefreshTokenInvalidError,
-    RevokeReason,
     StatusRefusedError,
     StepUpRequiredError,
     TargetOutranksError,
-    UserStatus,
 )
-from services.auth.domain.erasure import ERASING_SERVICES
-from services.auth.domain.errors import DeletionNotConfirmedError, ErasureMissingError
 from services.auth.service import (
     REACTIVATE,
     REINSTATE,

@@ -10,13 +10,13 @@ from libs.events.catalog import (
     AccountEmailChangeRequested,
     UserUpdated,
 )
-from services.auth.domain import (
+from services.auth.domain import UserStatus
+from services.auth.domain.errors import (
     CredentialsInvalidError,
     EmailInvalidError,
     LinkInvalidError,
     StepUpRequiredError,
     UserMissingError,
-    UserStatus,
 )
 from tests.unit.auth.conftest import EMAIL
 

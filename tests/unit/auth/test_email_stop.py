@@ -14,9 +14,11 @@ from libs.events.catalog import (
 from services.auth.domain import (
     SUSPECT_BEFORE,
     CeremonyPurpose,
+    ProviderLink,
+)
+from services.auth.domain.errors import (
     CredentialsInvalidError,
     LinkInvalidError,
-    ProviderLink,
     RefreshTokenInvalidError,
     SecondFactorInvalidError,
 )

@@ -8,12 +8,14 @@ from services.auth.domain import (
     FlowPurpose,
     Guess,
     GuessPurpose,
-    PersonalTokenInvalidError,
     ProofHolder,
-    SecondFactorInvalidError,
-    SecondFactorRequiredError,
     SecondFactors,
     hash_secret,
+)
+from services.auth.domain.errors import (
+    PersonalTokenInvalidError,
+    SecondFactorInvalidError,
+    SecondFactorRequiredError,
 )
 from services.auth.service import Answer, SecondFactorRequired
 from services.auth.service.personal_tokens import TokenWish

@@ -3,7 +3,7 @@
 import pytest
 
 from libs.events.catalog import AccountMfaChanged
-from services.auth.domain import (
+from services.auth.domain.errors import (
     LastWayInError,
     NotPermittedError,
     OwnAccountError,

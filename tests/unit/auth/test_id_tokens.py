@@ -6,7 +6,8 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 
 from libs.kernel import InvalidError
-from services.auth.domain import Provider, ProviderTokenInvalidError
+from services.auth.domain import Provider
+from services.auth.domain.errors import ProviderTokenInvalidError
 from services.auth.service import provider_keys
 from services.auth.service.id_tokens import (
     check_id_token,

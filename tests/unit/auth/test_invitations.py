@@ -10,16 +10,18 @@ from libs.events.catalog import AccountInvited, UserCreated, UserVerified
 from libs.kernel import AppError, new_id
 from services.auth.domain import (
     EmailAddress,
+    RegistrationMode,
+    RegistrationRules,
+    UserStatus,
+)
+from services.auth.domain.errors import (
     EmailDomainRefusedError,
     InviteMissingError,
     InvitesRefusedError,
     LinkInvalidError,
     PasswordInvalidError,
     RegistrationClosedError,
-    RegistrationMode,
-    RegistrationRules,
     UserMissingError,
-    UserStatus,
 )
 from services.auth.service import DEACTIVATE, REACTIVATE, REINSTATE, SUSPEND
 from tests.unit.auth.conftest import EMAIL, PASSWORD

@@ -11,6 +11,8 @@ from services.auth.domain import (
     CeremonyPurpose,
     ClientDevice,
     Factor,
+)
+from services.auth.domain.errors import (
     PasskeyInvalidError,
     PasskeyKnownError,
     PendingSignInInvalidError,

@@ -14,6 +14,10 @@ from libs.events.catalog import (
 )
 from libs.kernel import RateLimitedError
 from services.auth.domain import (
+    SecondFactors,
+    UserStatus,
+)
+from services.auth.domain.errors import (
     CredentialsInvalidError,
     LinkInvalidError,
     PasswordInvalidError,
@@ -21,9 +25,7 @@ from services.auth.domain import (
     PendingSignInInvalidError,
     PersonalTokenInvalidError,
     RefreshTokenInvalidError,
-    SecondFactors,
     UserMissingError,
-    UserStatus,
     VerificationTokenInvalidError,
 )
 from services.auth.service import (

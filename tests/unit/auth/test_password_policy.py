@@ -8,7 +8,8 @@ import pytest
 from zxcvbn.frequency_lists import FREQUENCY_LISTS
 
 from libs.kernel import UnavailableError
-from services.auth.domain import EmailAddress, PasswordInvalidError
+from services.auth.domain import EmailAddress
+from services.auth.domain.errors import PasswordInvalidError
 from services.auth.service import PasswordLists, PasswordOwner, PasswordPolicy
 
 ANN = PasswordOwner(

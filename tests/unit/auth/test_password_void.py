@@ -11,16 +11,18 @@ from libs.events.catalog import (
     SessionRevoked,
 )
 from services.auth.domain import (
+    RevokeReason,
+    UserStatus,
+    hash_secret,
+)
+from services.auth.domain.errors import (
     CredentialsInvalidError,
     LinkInvalidError,
     NotPermittedError,
     PasswordMissingError,
     PersonalTokenInvalidError,
     RefreshTokenInvalidError,
-    RevokeReason,
     StatusRefusedError,
-    UserStatus,
-    hash_secret,
 )
 from services.auth.service import SUSPEND
 from services.auth.service.personal_tokens import TokenWish

@@ -8,7 +8,8 @@ import pytest
 
 from libs.crypto import KeyRing, WatchedKeyRing
 from libs.kernel import UnavailableError
-from services.auth.domain import PasswordInvalidError, check_new_password
+from services.auth.domain import check_new_password
+from services.auth.domain.errors import PasswordInvalidError
 from services.auth.service import PasswordHasher
 
 COST = 4

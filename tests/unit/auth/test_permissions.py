@@ -9,17 +9,19 @@ from libs.kernel import UserId, new_id
 from services.auth.domain import (
     PERMISSIONS,
     CustomRole,
-    GrantTooHighError,
-    NotPermittedError,
-    OwnAccountError,
     Permission,
     Role,
-    RoleNameInvalidError,
-    RolesInvalidError,
-    TargetOutranksError,
     check_role_name,
     check_roles,
     standing_of,
+)
+from services.auth.domain.errors import (
+    GrantTooHighError,
+    NotPermittedError,
+    OwnAccountError,
+    RoleNameInvalidError,
+    RolesInvalidError,
+    TargetOutranksError,
 )
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

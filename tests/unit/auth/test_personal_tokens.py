@@ -7,16 +7,18 @@ import pytest
 
 from libs.chassis.principals import Principal
 from services.auth.domain import (
+    RevokeReason,
+    UserStatus,
+)
+from services.auth.domain.errors import (
     PersonalTokenExpiryError,
     PersonalTokenInvalidError,
     PersonalTokenLimitError,
     PersonalTokenMissingError,
-    RevokeReason,
     ScopeInsufficientError,
     ScopesInvalidError,
     StepUpRequiredError,
     UserMissingError,
-    UserStatus,
 )
 from services.auth.service import TokenWish, hash_personal_token
 from tests.unit.auth.conftest import AUTH

@@ -4,11 +4,11 @@ import pytest
 
 from libs.chassis.principals import Principal
 from services.auth.domain import (
-    ClientSettingsInvalidError,
     MessageDensity,
     Preferences,
     Theme,
 )
+from services.auth.domain.errors import ClientSettingsInvalidError
 
 PATH = "/api/v1/me/preferences"
 

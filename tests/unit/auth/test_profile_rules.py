@@ -3,11 +3,6 @@
 import pytest
 
 from services.auth.domain import (
-    DisplayNameInvalidError,
-    HandleInvalidError,
-    LocaleInvalidError,
-    StatusTextInvalidError,
-    TimeZoneInvalidError,
     check_display_name,
     check_handle,
     check_locale,
@@ -15,6 +10,13 @@ from services.auth.domain import (
     check_time_zone,
     clean_device_name,
     search_key,
+)
+from services.auth.domain.errors import (
+    DisplayNameInvalidError,
+    HandleInvalidError,
+    LocaleInvalidError,
+    StatusTextInvalidError,
+    TimeZoneInvalidError,
 )
 
 

@@ -4,7 +4,11 @@ import pytest
 
 from libs.events.catalog import UserUpdated
 from libs.kernel import AppError
-from services.auth.domain import HandleTakenError, UserMissingError, UserStatus
+from services.auth.domain import UserStatus
+from services.auth.domain.errors import (
+    HandleTakenError,
+    UserMissingError,
+)
 from services.auth.service import ProfileChange
 
 

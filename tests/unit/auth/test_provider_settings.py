@@ -6,7 +6,10 @@ import pytest
 
 from libs.chassis.errors import StartError
 from services.auth.app.providers import read_providers
-from services.auth.domain import Providers, ProvidersInvalidError
+from services.auth.domain import (
+    Providers,
+    ProvidersInvalidError,
+)
 
 GOOD = {
     "id": "acme",

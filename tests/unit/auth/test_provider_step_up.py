@@ -8,10 +8,12 @@ import pytest
 from services.auth.domain import (
     AuthMethod,
     FlowPurpose,
+    SecondFactors,
+)
+from services.auth.domain.errors import (
     IdentityNotLinkedError,
     ProviderSignInInvalidError,
     SecondFactorNeededError,
-    SecondFactors,
     StepUpRequiredError,
 )
 from tests.unit.auth.conftest import ADDRESS, AUTH

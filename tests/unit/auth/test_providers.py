@@ -7,27 +7,29 @@ import pytest
 
 from libs.chassis.audit import AuditResult
 from services.auth.domain import (
-    AttemptsThrottledError,
     ClientDevice,
     FlowPurpose,
     Guess,
     GuessPurpose,
+    ProofHolder,
+    RegistrationMode,
+    RegistrationRules,
+    SecondFactors,
+    UserStatus,
+    challenge_of,
+    hash_secret,
+)
+from services.auth.domain.errors import (
+    AttemptsThrottledError,
     IdentityMissingError,
     IdentityNotLinkedError,
     IdentityTakenError,
     IdentityUnverifiedError,
     LastWayInError,
     LogoutTokenInvalidError,
-    ProofHolder,
     ProviderMissingError,
     ProviderSignInInvalidError,
-    RegistrationMode,
-    RegistrationRules,
-    SecondFactors,
     StepUpRequiredError,
-    UserStatus,
-    challenge_of,
-    hash_secret,
 )
 from services.auth.ports import ProviderTokens
 from services.auth.service import Answer, ProviderAccounts, SecondFactorRequired
@@ -84,10 +86,8 @@ class Browser:
     async def link(self, who, provider="acme", **lie):
         """Link what a provider says to a session's account."""
         code = await self.code(provider, LINK, **lie)
-        links = self._house.state["provider_links"]
-        return await links.link(
-            who.user_id, who.session_id, code, self.holder, "10.0.0.1"
-        )
+        ids, links = (who.user_id, who.session_id), self._house.state["provider_links"]
+        return await links.link(*ids, code, self.holder, "10.0.0.1")
 
     async def unlink(self, who, provider="acme"):
         """Unlink a session's account from a provider."""

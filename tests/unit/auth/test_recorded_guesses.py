@@ -7,7 +7,7 @@ import pytest
 from libs.chassis.audit import ANONYMOUS_ACTOR, AuditResult
 from libs.events.catalog import AccountPasswordGuessed
 from libs.kernel import UnavailableError
-from services.auth.domain import (
+from services.auth.domain.errors import (
     CredentialsInvalidError,
     LoginThrottledError,
     SecondFactorInvalidError,

@@ -2,7 +2,8 @@
 
 import pytest
 
-from services.auth.domain import RedirectInvalidError, Redirects
+from services.auth.domain import Redirects
+from services.auth.domain.errors import RedirectInvalidError
 
 PATHS = ("/", "/app", "/app/settings")
 NATIVE = ("parley://signed-in", "https://app.example.test/signed-in")

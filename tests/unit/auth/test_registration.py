@@ -9,11 +9,13 @@ from libs.crypto import DecryptError
 from libs.events.catalog import AccountVerificationRequested, UserCreated, UserVerified
 from libs.kernel import AppError
 from services.auth.domain import (
+    EmailAddress,
+    UserStatus,
+)
+from services.auth.domain.errors import (
     AttemptsThrottledError,
     CredentialsInvalidError,
-    EmailAddress,
     PasswordWrongError,
-    UserStatus,
     VerificationTokenInvalidError,
 )
 from tests.unit.auth.conftest import ADDRESS, EMAIL, PASSWORD

@@ -1,6 +1,10 @@
 """A first factor alone opens no session where a second one is set up (MF-3)."""
 
-from services.auth.domain import ClientDevice, Factor, SecondFactors
+from services.auth.domain import (
+    ClientDevice,
+    Factor,
+    SecondFactors,
+)
 from services.auth.service import SecondFactorRequired, SignedIn
 
 

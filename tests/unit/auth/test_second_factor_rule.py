@@ -5,13 +5,15 @@ import pytest
 from libs.kernel import new_id
 from services.auth.domain import (
     CustomRole,
-    GrantTooHighError,
     Permission,
+    SecondFactorPolicy,
+    SecondFactors,
+)
+from services.auth.domain.errors import (
+    GrantTooHighError,
     RolesInvalidError,
     SecondFactorFirstError,
-    SecondFactorPolicy,
     SecondFactorRequiredError,
-    SecondFactors,
     StepUpRequiredError,
 )
 from services.auth.service import SecondFactorRequired, SignedIn

@@ -7,11 +7,13 @@ import pyotp
 import pytest
 
 from services.auth.domain import (
-    AttemptsThrottledError,
     AuthMethod,
     ClientDevice,
-    CredentialsInvalidError,
     Factor,
+)
+from services.auth.domain.errors import (
+    AttemptsThrottledError,
+    CredentialsInvalidError,
     OriginRefusedError,
     PasswordInvalidError,
     PendingSignInInvalidError,

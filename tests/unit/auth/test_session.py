@@ -5,7 +5,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from libs.kernel import new_id
-from services.auth.domain import RevokeReason, Session, TokenFit
+from services.auth.domain import (
+    RevokeReason,
+    Session,
+    TokenFit,
+)
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

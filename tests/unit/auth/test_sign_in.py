@@ -10,12 +10,14 @@ from libs.events.catalog import SessionReused, SessionRevoked, SessionStarted
 from libs.kernel import RateLimitedError
 from services.auth.domain import (
     ClientDevice,
+    RevokeReason,
+    UserStatus,
+)
+from services.auth.domain.errors import (
     CredentialsInvalidError,
     PasswordInvalidError,
     RefreshTokenInvalidError,
-    RevokeReason,
     SessionMissingError,
-    UserStatus,
 )
 from services.auth.service import PasswordHasher, SignIn
 from tests.unit.auth.conftest import EMAIL, PASSWORD

@@ -10,10 +10,10 @@ from libs.kernel import UserId, new_id
 from services.auth.domain import (
     TRANSITIONS,
     EmailAddress,
-    StatusRefusedError,
     User,
     UserStatus,
 )
+from services.auth.domain.errors import StatusRefusedError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -8,7 +8,8 @@ import pytest
 
 from libs.chassis.freshness import STEP_UP_FRESH
 from libs.kernel import SessionId, UserId, new_id
-from services.auth.domain import RevokeReason, StepUpRequiredError
+from services.auth.domain import RevokeReason
+from services.auth.domain.errors import StepUpRequiredError
 from services.auth.service import TokenWish
 from tests.support.authenticator import Authenticator
 from tests.unit.auth.conftest import ADDRESS, PASSWORD

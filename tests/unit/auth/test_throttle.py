@@ -12,11 +12,13 @@ from services.auth.cache import (
     ThrottleKeys,
 )
 from services.auth.domain import (
-    AttemptsThrottledError,
     BlindIndex,
     EmailAddress,
     Guess,
     GuessPurpose,
+)
+from services.auth.domain.errors import (
+    AttemptsThrottledError,
     LoginThrottledError,
 )
 

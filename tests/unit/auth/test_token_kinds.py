@@ -18,8 +18,8 @@ from libs.chassis.security import (
 from libs.crypto import KeyRing, SigningKey, SigningKeys, public_keys
 from libs.crypto.jwk import jwks
 from libs.kernel import FrozenClock, new_id
-from services.auth.domain import (
-    Provider,
+from services.auth.domain import Provider
+from services.auth.domain.errors import (
     ProviderTokenInvalidError,
     RefreshTokenInvalidError,
 )

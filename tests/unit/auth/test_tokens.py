@@ -9,7 +9,7 @@ import pytest
 from libs.chassis.security import AccessTokenVerifier, TokenInvalidError
 from libs.crypto import KeyRing, SigningKeys, public_keys
 from libs.kernel import FrozenClock, new_id
-from services.auth.domain import RefreshTokenInvalidError
+from services.auth.domain.errors import RefreshTokenInvalidError
 from services.auth.service import AccessTokens, RefreshTokens
 
 ISSUER = "https://chat.example.test"

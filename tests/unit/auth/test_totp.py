@@ -6,7 +6,11 @@ from datetime import UTC, datetime, timedelta
 import pyotp
 import pytest
 
-from services.auth.domain import SecondFactorInvalidError, SecondFactors, TotpSeed
+from services.auth.domain import (
+    SecondFactors,
+    TotpSeed,
+)
+from services.auth.domain.errors import SecondFactorInvalidError
 from services.auth.service.recovery_codes import hash_recovery_code, new_recovery_codes
 from services.auth.service.totp import matching_step, new_totp_secret, totp_uri
 

@@ -3,7 +3,10 @@
 import pytest
 
 from libs.events.catalog import AccountIdentityChanged
-from services.auth.domain import LastWayInError, PendingSignInInvalidError
+from services.auth.domain.errors import (
+    LastWayInError,
+    PendingSignInInvalidError,
+)
 from tests.support.authenticator import Authenticator
 from tests.unit.auth.conftest import EMAIL
 from tests.unit.auth.test_providers import Browser

@@ -5,7 +5,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from libs.kernel import UserId
-from services.auth.domain import EmailAddress, Invite, LinkPurpose, OneTimeLink
+from services.auth.domain import (
+    EmailAddress,
+    Invite,
+    LinkPurpose,
+    OneTimeLink,
+)
 from services.auth.ports import DatabaseSession
 
 

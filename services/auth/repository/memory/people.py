@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from libs.kernel import UserId
 from services.auth.domain import (
     EmailAddress,
+    User,
+)
+from services.auth.domain.errors import (
     EmailTakenError,
     HandleTakenError,
-    User,
     UserChangedError,
 )
 from services.auth.ports import DatabaseSession

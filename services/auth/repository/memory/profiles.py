@@ -2,7 +2,10 @@
 # ruff: noqa: ARG002 - the ports pass a database session, memory has none
 
 from libs.kernel import DocumentId, UserId
-from services.auth.domain import Picture, Preferences
+from services.auth.domain import (
+    Picture,
+    Preferences,
+)
 from services.auth.ports import DatabaseSession
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from libs.kernel import UserId
 from services.auth.domain import (
-    IdentityTakenError,
     ProviderFlow,
     ProviderLink,
     ProviderProof,
 )
+from services.auth.domain.errors import IdentityTakenError
 from services.auth.ports import DatabaseSession
 
 

@@ -4,7 +4,11 @@
 from collections.abc import Collection, Sequence
 
 from libs.kernel import UserId
-from services.auth.domain import CustomRole, User, UserFilter
+from services.auth.domain import (
+    CustomRole,
+    User,
+    UserFilter,
+)
 from services.auth.ports import DatabaseSession
 from services.auth.repository.memory.people import MemoryUserRepository
 from services.auth.repository.users import search_keys

@@ -8,11 +8,11 @@ from libs.kernel import UserId
 from services.auth.domain import (
     PENDING_SIGN_IN_TRIES_MAX,
     Ceremony,
-    PasskeyKnownError,
     PendingSignIn,
     SecondFactorPolicy,
     SecondFactors,
 )
+from services.auth.domain.errors import PasskeyKnownError
 from services.auth.ports import DatabaseSession
 
 
