@@ -100,7 +100,9 @@ async def open_pipe(order: Order, tally: Tally) -> AsyncIterator[Pipe]:
     """Connect, relay and consume until the block is left."""
     settings = BusSettings(SERVICE, "bench-1", order.amqp_url)
     stager = Stager(SERVICE, SystemClock())
-    out, into = (Link(order.amqp_url, name, lambda: 1.0) for name in ("out", "in"))
+    out, into = (
+        Link(lambda: order.amqp_url, name, lambda: 1.0) for name in ("out", "in")
+    )
     publisher = Publisher(out, SERVICE, settings.publish_timeout)
     relay = Relay(cast(OutboxStore, NoOutbox()), publisher, settings)
     session = WorkerSession(

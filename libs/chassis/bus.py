@@ -4,6 +4,8 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from libs.chassis.live_secrets import live_secret
+from libs.chassis.settings import AmqpSettings
 from libs.events import BusSettings
 
 
@@ -32,4 +34,9 @@ def bus_settings(settings: BusOwner) -> BusSettings:
         service=settings.service_name(),
         instance_id=settings.instance_id,
         amqp_url=settings.amqp_url.get_secret_value(),
+        amqp_url_now=(
+            live_secret(settings, "amqp_url")
+            if isinstance(settings, AmqpSettings)
+            else None
+        ),
     )

@@ -1,11 +1,13 @@
 """Redis (or Valkey): one pool a process, and what its failures mean."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import unquote, urlsplit
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
+from redis.credentials import CredentialProvider
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
@@ -17,6 +19,7 @@ from redis.exceptions import (
 )
 
 from libs.chassis.errors import StartError
+from libs.chassis.live_secrets import live_secret
 from libs.chassis.settings import RedisSettings
 from libs.kernel import UnavailableError
 
@@ -30,7 +33,8 @@ async def open_redis(settings: RedisSettings) -> AsyncIterator[Redis]:
     """Open the service's connection pool; no server is contacted before first use.
 
     Answers are bytes. A command ends within 2 s, is retried once on a connection
-    that turned out dead, and waits at most 1 s for a connection.
+    that turned out dead, and waits at most 1 s for a connection. Each connection
+    proves itself with the account that the secret names by then (SE-1).
 
     Raises:
         StartError: The connection string cannot be read.
@@ -66,10 +70,27 @@ def map_redis_errors() -> Iterator[None]:
         raise unavailable from error
 
 
+class _Account(CredentialProvider):
+    """Tells a new connection which account it is for."""
+
+    def __init__(self, url: Callable[[], str]) -> None:
+        self._url = url
+
+    def get_credentials(self) -> tuple[str, str]:
+        found = urlsplit(self._url())
+        return unquote(found.username or "default"), unquote(found.password or "")
+
+
 def _client(settings: RedisSettings) -> Redis:
+    url = settings.redis_url.get_secret_value()
     try:
+        parts = urlsplit(url)
+        server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+        has_account = bool(parts.password)
+        account = _Account(live_secret(settings, "redis_url"))
         return Redis.from_url(
-            settings.redis_url.get_secret_value(),
+            server,
+            credential_provider=account if has_account else None,
             socket_timeout=2,
             socket_connect_timeout=1,
             socket_keepalive=True,

@@ -1,6 +1,7 @@
 """Settings of a bus, and of the administrator's command line."""
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +15,7 @@ class BusSettings:
         service: Name of the service; prefix of its queues and CloudEvents source.
         instance_id: Unique among the running processes of the service.
         amqp_url: ``amqp://<account>@host:port/vhost`` of the service's account.
+        amqp_url_now: Tells it as it stands when a connection is made; None: as above.
         confirm_window: Frames that may wait for the broker's confirm.
         publish_timeout: How long one frame waits for it before it is sent again.
         reconnect_delay: Pause before the next try to connect; half to once of it.
@@ -36,6 +38,7 @@ class BusSettings:
     service: str
     instance_id: str
     amqp_url: str = field(repr=False)
+    amqp_url_now: Callable[[], str] | None = field(default=None, repr=False)
     confirm_window: int = 128
     publish_timeout: timedelta = timedelta(seconds=5)
     reconnect_delay: timedelta = timedelta(seconds=1)

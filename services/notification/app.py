@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from libs.chassis.app import Lifespan, create_http_app
 from libs.chassis.bus import bus_settings
 from libs.chassis.health import Check, Health, bus_check
+from libs.chassis.live_secrets import live_secret
 from libs.chassis.mongo import open_mongo
 from libs.chassis.mongo import ping as ping_mongo
 from libs.chassis.tasks import TaskSupervisor
@@ -270,13 +271,13 @@ def _rhythm(settings: NotificationSettings) -> Rhythm:
 
 
 def _smtp_settings(settings: NotificationSettings) -> SmtpSettings:
-    password = settings.smtp_password
+    has_password = settings.smtp_password is not None
     return SmtpSettings(
         host=settings.smtp_host,
         port=settings.smtp_port,
         sender=settings.smtp_sender,
         username=settings.smtp_username,
-        password=password.get_secret_value() if password else None,
+        password=live_secret(settings, "smtp_password") if has_password else None,
         starttls=settings.smtp_starttls and not settings.smtp_tls,
         tls=settings.smtp_tls,
         ca_file=settings.smtp_ca_file,

@@ -47,8 +47,9 @@ class RabbitBus:
         self._clock = clock
         self._stager = Stager(settings.service, clock, emits)
         name = f"{settings.service}/{settings.instance_id}"
-        self._publish_link = Link(settings.amqp_url, f"{name} publish", self._delay)
-        self._consume_link = Link(settings.amqp_url, f"{name} consume", self._delay)
+        url = settings.amqp_url_now or (lambda: settings.amqp_url)
+        self._publish_link = Link(url, f"{name} publish", self._delay)
+        self._consume_link = Link(url, f"{name} consume", self._delay)
         self._publisher = Publisher(
             self._publish_link, settings.service, settings.publish_timeout
         )

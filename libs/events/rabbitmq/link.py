@@ -57,7 +57,9 @@ class Link:
         delay: Seconds before the next try, from the caller's jitter.
     """
 
-    def __init__(self, url: str, name: str, delay: Callable[[], float]) -> None:
+    def __init__(
+        self, url: Callable[[], str], name: str, delay: Callable[[], float]
+    ) -> None:
         self._url = url
         self._name = name
         self._delay = delay
@@ -122,7 +124,7 @@ class Link:
         try:
             async with asyncio.timeout(_CONNECT_SECONDS):
                 connection = await aio_pika.connect(
-                    self._url,
+                    self._url(),
                     client_properties={"connection_name": self._name},
                     heartbeat=_HEARTBEAT_SECONDS,
                     connection_class=_Connection,

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from email.errors import MessageError
@@ -44,6 +44,7 @@ class SmtpSettings:
     Attributes:
         sender: The From address, with or without a name.
         username: None: no AUTH.
+        password: Asked for each connection: it may change meanwhile (SE-1).
         starttls: Whether the connection must become TLS before anything else.
         tls: Whether it is TLS from the first byte (port 465).
         ca_file: Certificates to trust; None: the system's.
@@ -57,7 +58,7 @@ class SmtpSettings:
     port: int
     sender: str
     username: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: Callable[[], str] | None = field(default=None, repr=False)
     starttls: bool = True
     tls: bool = False
     ca_file: Path | None = None
@@ -184,7 +185,7 @@ class SmtpMailSender:
             hostname=settings.host,
             port=settings.port,
             username=settings.username,
-            password=settings.password,
+            password=settings.password() if settings.password else None,
             local_hostname="localhost",
             timeout=settings.timeout_seconds,
             use_tls=settings.tls,

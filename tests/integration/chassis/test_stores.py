@@ -6,13 +6,16 @@ import json
 import time
 
 import pytest
+from pydantic_settings import SettingsConfigDict
 from pymongo.errors import DuplicateKeyError
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from libs.chassis import mongo, redis
 from libs.chassis.health import Health, status_of
 from libs.chassis.sessions import CHANNEL, RevokedSession, SessionWatch
-from libs.chassis.settings import MongoSettings, RedisSettings
-from libs.kernel import SystemClock, UnavailableError
+from libs.chassis.settings import MongoSettings, RedisSettings, load_plain
+from libs.kernel import SystemClock, UnavailableError, new_id
 
 pytestmark = pytest.mark.integration
 
@@ -121,6 +124,47 @@ async def test_a_revocation_is_heard_within_a_second(stack):
         assert watch.is_revoked("s1")
         with pytest.raises(UnavailableError):
             await watch.check()
+
+
+class AccountSettings(RedisSettings):
+    """Where a service's account comes from."""
+
+    model_config = SettingsConfigDict(env_prefix="DEMO_")
+
+
+@pytest.fixture
+async def accounts(stack):
+    """Two accounts on the server, as connection strings, and who administers it."""
+    async with Redis.from_url(stack.admin_redis_url) as admin:
+        port, names = stack.port("valkey"), [f"t{new_id()[-12:]}" for _ in range(2)]
+        for name in names:
+            rights = ("on", f">{name}", "~*", "+@all")
+            await admin.execute_command("ACL", "SETUSER", name, *rights)
+        yield admin, {name: f"redis://{name}:{name}@127.0.0.1:{port}" for name in names}
+        await admin.execute_command("ACL", "DELUSER", *names)
+
+
+async def test_se_1_another_account_of_redis_needs_no_restart(
+    accounts, tmp_path, monkeypatch
+):
+    """SE-1: the file is replaced, the first account goes, the second one goes on."""
+    admin, urls = accounts
+    first, second = urls
+    secret = tmp_path / "demo_redis_url"
+    secret.write_text(urls[first])
+    monkeypatch.setenv("PARLEY_SECRETS_DIR", str(tmp_path))
+    async with redis.open_redis(load_plain(AccountSettings)) as client:
+        assert await client.execute_command("ACL", "WHOAMI") == first.encode()
+        secret.write_text(urls[second])
+        await admin.execute_command("ACL", "DELUSER", first)
+        async with asyncio.timeout(10):
+            while True:
+                try:
+                    found = await client.execute_command("ACL", "WHOAMI")
+                    break
+                except RedisError:  # within a second the file is looked at again
+                    await asyncio.sleep(0.05)
+        assert found == second.encode()
 
 
 def revocation(session_id):

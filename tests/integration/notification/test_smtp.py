@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 
 import pytest
-from aiosmtpd.smtp import SMTP, Envelope, Session
+from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from libs.kernel import SystemClock
 from services.notification.delivery.smtp import SmtpMailSender, SmtpSettings, probe
@@ -179,6 +179,39 @@ async def test_nobody_there(sender: SmtpMailSender, server: Server) -> None:
     await probe("127.0.0.1", server.port)
     with pytest.raises(OSError, match="Connect"):
         await probe("127.0.0.1", 1)
+
+
+async def test_se_1_each_connection_proves_itself_with_the_password_of_then() -> None:
+    """SE-1: a password that changed is used as soon as a connection is made anew."""
+    made, shown = Server(), []
+
+    def checked(*asked: object) -> AuthResult:
+        account = asked[-1]
+        assert isinstance(account, LoginPassword)
+        shown.append(account.password)
+        return AuthResult(success=True)
+
+    def connected() -> SMTP:
+        return SMTP(made, authenticator=checked, auth_require_tls=False)
+
+    loop = asyncio.get_running_loop()
+    listener = await loop.create_server(connected, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    passwords = iter(["one", "two"])
+    settings = SmtpSettings(
+        "127.0.0.1",
+        port,
+        "p@example.org",
+        username="parley",
+        password=lambda: next(passwords),
+        starttls=False,
+        idle_seconds=-1,
+    )
+    sender = SmtpMailSender(settings, SystemClock())
+    assert [await sender.send(MAIL) for _ in range(2)] == [Accepted("250")] * 2
+    await sender.close()
+    listener.close()
+    assert shown == [b"one", b"two"]
 
 
 async def test_tls_is_not_given_up(server: Server) -> None:

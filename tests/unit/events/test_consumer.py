@@ -70,7 +70,7 @@ async def test_a_consumer_that_did_not_start_tries_again(error):
 
 async def test_a_link_notices_a_connection_that_nobody_said_was_closed():
     """It closed before there was a callback: asking for a channel makes it connect."""
-    link = Link("", "test", lambda: 0.0)
+    link = Link(lambda: "", "test", lambda: 0.0)
     closed = SimpleNamespace(is_closed=True, channels={})
     link._connection = SimpleNamespace(transport=SimpleNamespace(connection=closed))
     link._up.set()
@@ -89,10 +89,30 @@ async def test_a_link_outlives_a_driver_that_cancels(monkeypatch):
         raise asyncio.CancelledError
 
     monkeypatch.setattr(aio_pika, "connect", connect)
-    task = asyncio.create_task(Link("", "test", lambda: 0.0).run())
+    task = asyncio.create_task(Link(lambda: "", "test", lambda: 0.0).run())
     async with asyncio.timeout(10):
         while len(tries) < 3:  # noqa: ASYNC110 - a count
             await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_se_1_a_link_asks_for_its_account_whenever_it_connects(monkeypatch):
+    """SE-1: the account may be another one by then."""
+    accounts = iter(["amqp://a", "amqp://b", "amqp://c"])
+    used = []
+
+    async def connect(url, **_):
+        used.append(url)
+        raise ConnectionError
+
+    monkeypatch.setattr(aio_pika, "connect", connect)
+    task = asyncio.create_task(Link(lambda: next(accounts), "test", lambda: 0.0).run())
+    async with asyncio.timeout(10):
+        while len(used) < 3:  # noqa: ASYNC110 - a count
+            await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises((asyncio.CancelledError, RuntimeError)):
+        await task
+    assert used == ["amqp://a", "amqp://b", "amqp://c"]
