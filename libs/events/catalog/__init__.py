@@ -18,6 +18,7 @@ from libs.events.catalog.account import (
     AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
+    AccountSessionReused,
     AccountVerificationRequested,
 )
 from libs.events.catalog.conversation import (
@@ -93,6 +94,7 @@ __all__ = [
     "AccountPasswordGuessed",
     "AccountPasswordVoided",
     "AccountResetRequested",
+    "AccountSessionReused",
     "AccountVerificationRequested",
     "BookmarkAdded",
     "BookmarkRemoved",

@@ -81,6 +81,17 @@ class AccountPasswordGuessed(
     wrong_before: int
 
 
+class AccountSessionReused(
+    Event, type="account.session_reused", version=1, key="user_id"
+):
+    """A refresh token was used twice, so a copy may be in other hands; it ended."""
+
+    user_id: str
+    display_name: str
+    locale: str
+    email: Sealed
+
+
 class AccountEmailChangeRequested(
     Event, type="account.email_change_requested", version=1, key="user_id"
 ):

@@ -59,7 +59,7 @@ def auth_state(
     return AuthState(
         sign_in=_sign_in(adapters, entrance, accounts.notices),
         step_up=step_up,
-        renewal=_renewal(adapters, entrance),
+        renewal=_renewal(adapters, entrance, accounts.notices),
         session_control=control,
         access_tokens=entrance.access,
         public_origin=settings.public_url,
@@ -92,7 +92,9 @@ def _second_factor_policies(
     )
 
 
-def _renewal(adapters: Adapters, entrance: Entrance) -> SessionRenewal:
+def _renewal(
+    adapters: Adapters, entrance: Entrance, notices: AccountNotices
+) -> SessionRenewal:
     return SessionRenewal(
         bus=adapters.bus,
         users=adapters.stores.users,
@@ -102,6 +104,7 @@ def _renewal(adapters: Adapters, entrance: Entrance) -> SessionRenewal:
         refresh_tokens=entrance.refresh_tokens,
         policy=entrance.gate.policy,
         throttle=adapters.counters.guess_throttle,
+        notices=notices,
         clock=adapters.clock,
     )
 

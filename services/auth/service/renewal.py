@@ -6,7 +6,7 @@ import structlog
 
 from libs.chassis.audit import AuditEntry
 from libs.events import EventBus, Transaction, WriteConflictError
-from libs.events.catalog import SessionReused
+from libs.events.catalog import AccountSessionReused, SessionReused
 from libs.kernel import Clock
 from services.auth.domain import (
     Guess,
@@ -23,6 +23,7 @@ from services.auth.domain.errors import (
 )
 from services.auth.ports import GuessThrottle, SessionRepository, UserRepository
 from services.auth.service.guesses import counted
+from services.auth.service.notices import AccountNotices
 from services.auth.service.second_factor_policies import SecondFactorPolicies
 from services.auth.service.sessions import SessionControl
 from services.auth.service.signed_in import SignedIn
@@ -43,6 +44,7 @@ class SessionRenewal:
     refresh_tokens: RefreshTokens
     policy: SecondFactorPolicies
     throttle: GuessThrottle
+    notices: AccountNotices
     clock: Clock
 
     async def refresh(self, token_text: str, address: str = "") -> SignedIn:
@@ -61,7 +63,7 @@ class SessionRenewal:
                 required by now.
             AttemptsThrottledError: Too many invented ones from one network (LT-5).
 
-        Emits: session.reused and session.revoked on replay.
+        Emits: session.reused, session.revoked and account.session_reused on replay.
         """
         token = await self._parse(token_text, address)
 
@@ -116,7 +118,7 @@ class SessionRenewal:
             raise RefreshTokenInvalidError
         fit = session.fit_of(token.hash, now)
         if fit is TokenFit.SPENT:
-            return await self._end_family(session, transaction)
+            return await self._end_family(user, session, transaction)
         await self._check_factors(user, session, transaction)
         if fit is TokenFit.PARENT_IN_GRACE:
             child = self.refresh_tokens.child(token, session.token_key_id)
@@ -154,10 +156,15 @@ class SessionRenewal:
         )
         await self.control.audit.record(entry, transaction.session)
 
-    async def _end_family(self, session: Session, transaction: Transaction) -> Session:
+    async def _end_family(
+        self, user: User, session: Session, transaction: Transaction
+    ) -> Session:
         transaction.publish(
             SessionReused(user_id=session.user_id, session_id=session.session_id)
         )
         await self._record(session, "session.reused", transaction)
+        self.notices.tell(
+            transaction, AccountSessionReused, user, {"email": user.email.written}
+        )
         await self.control.end_in(transaction, session, RevokeReason.REUSED)
         return session.revoked(RevokeReason.REUSED, self.clock.now())

@@ -17,6 +17,7 @@ from libs.events.catalog import (
     AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
+    AccountSessionReused,
     AccountVerificationRequested,
 )
 from libs.kernel import UserId
@@ -44,6 +45,7 @@ _LETTERS: dict[type[Event], tuple[_Letter, ...]] = {
     AccountPasswordVoided: (_Letter(NoticeKind.PASSWORD_VOIDED, is_linked=True),),
     AccountPasswordChanged: (_Letter(NoticeKind.PASSWORD_CHANGED),),
     AccountPasswordGuessed: (_Letter(NoticeKind.PASSWORD_GUESSED),),
+    AccountSessionReused: (_Letter(NoticeKind.SESSION_REUSED),),
     AccountEmailChangeRequested: (
         _Letter(NoticeKind.EMAIL_CHANGE, "new_email", is_linked=True),
     ),

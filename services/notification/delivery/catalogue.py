@@ -46,6 +46,12 @@ ENGLISH: Mapping[str, str] = {
         "after several wrong ones the right password of your account was entered, from "
         "a device that was not used before."
     ),
+    "session_reused.subject": "One of your sessions was ended",
+    "session_reused.body": (
+        "what keeps one of your devices signed in was used twice, so somebody may have "
+        "copied it. That session has ended; sign in again on that device. It can "
+        "happen by itself when a device was long without a network."
+    ),
     "email_change.subject": "Confirm your new mail address",
     "email_change.body": "please confirm that this is your new mail address.",
     "email_change.button": "Confirm new address",

@@ -43,6 +43,7 @@ _ALARMING = frozenset(
     {
         NoticeKind.PASSWORD_CHANGED,
         NoticeKind.PASSWORD_GUESSED,
+        NoticeKind.SESSION_REUSED,
         NoticeKind.EMAIL_CHANGED,
         NoticeKind.MFA_CHANGED,
         NoticeKind.IDENTITY_CHANGED,

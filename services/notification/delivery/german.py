@@ -57,13 +57,21 @@ GERMAN: Mapping[str, str] = {
     ),
     "password_changed.body.reset": (
         "das Passwort Ihres Kontos wurde mit einem Link aus einer "
-        "E-Mail neu gesetzt. Sitzungen und Zugriffstoken sind "
-        "beendet; legen Sie neue an, wo Programme sie brauchen."
+        "E-Mail neu gesetzt. Sitzungen und Zugriffstoken sind beendet; "
+        "Programme, die noch laufen sollen, brauchen neue."
     ),
-    "password_guessed.subject": "Haben Sie sich angemeldet?",
+    "password_guessed.subject": "Haben Sie sich angemeldet?",  # codespell:ignore
     "password_guessed.body": (
         "nach mehreren falschen wurde das richtige Passwort Ihres Kontos eingegeben, "
         "von einem Gerät aus, das bisher nicht benutzt wurde."  # codespell:ignore
+    ),
+    "session_reused.subject": "Eine Ihrer Sitzungen wurde beendet",
+    "session_reused.body": (
+        "was eines Ihrer Geräte angemeldet hält, wurde zweimal "
+        "benutzt, also vielleicht kopiert. Diese Sitzung wurde "
+        "beendet; melden Sie sich auf dem Gerät "  # codespell:ignore
+        "neu an. Das kann auch von selbst geschehen, etwa nach "
+        "langer Zeit ohne Netz."
     ),
     "email_change.subject": (
         "Bestätigen Sie Ihre neue E-Mail-Adresse"  # codespell:ignore

@@ -47,6 +47,7 @@ class NoticeKind(StrEnum):
     PASSWORD_VOIDED = "password_voided"  # noqa: S105  # pragma: allowlist secret
     PASSWORD_CHANGED = "password_changed"  # noqa: S105  # pragma: allowlist secret
     PASSWORD_GUESSED = "password_guessed"  # noqa: S105  # pragma: allowlist secret
+    SESSION_REUSED = "session_reused"
     EMAIL_CHANGE = "email_change"
     EMAIL_CHANGED = "email_changed"
     MFA_CHANGED = "mfa_changed"

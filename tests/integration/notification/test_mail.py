@@ -21,6 +21,7 @@ from libs.events.catalog import (
     AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
+    AccountSessionReused,
 )
 from tests.integration.notification.conftest import TRACE, Outside, final_state
 from tests.support.stack import RunningStack
@@ -47,6 +48,7 @@ async def test_verification_mail_carries_the_link(
 ACCOUNT_MAILS = [
     (AccountResetRequested, "email", "/reset.html", "Reset your", "Passwort zurück"),
     (AccountPasswordChanged, "email", None, "Your password was", "Ihr Passwort wurde"),
+    (AccountSessionReused, "email", None, "One of your sess", "Eine Ihrer Sitzungen"),
     (AccountPasswordGuessed, "email", None, "Was it you", "Haben Sie sich"),
     (
         AccountEmailChangeRequested,

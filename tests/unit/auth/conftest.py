@@ -25,6 +25,7 @@ from libs.events.catalog import (
     AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
+    AccountSessionReused,
     AccountVerificationRequested,
 )
 from libs.events.memory import InMemoryBus
@@ -92,6 +93,7 @@ MAILED = (
     AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
+    AccountSessionReused,
     AccountVerificationRequested,
 )
 PASSWORD = "correct horse battery"

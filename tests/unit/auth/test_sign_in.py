@@ -6,7 +6,12 @@ from datetime import timedelta
 import pytest
 
 from libs.crypto import KeyRing
-from libs.events.catalog import SessionReused, SessionRevoked, SessionStarted
+from libs.events.catalog import (
+    AccountSessionReused,
+    SessionReused,
+    SessionRevoked,
+    SessionStarted,
+)
 from libs.kernel import RateLimitedError
 from services.auth.domain import (
     ClientDevice,
@@ -152,6 +157,8 @@ async def test_rt_1_replay_revokes_the_family(house, ann):
     assert reused.session_id == revoked.session_id == first.session_id
     assert revoked.reason == "reused"
     assert [gone.session_id for gone in house.announcer.announced] == [first.session_id]
+    assert (await house.mailed())[-1] is AccountSessionReused
+    assert house.opened("email") == EMAIL
 
 
 async def test_rt_2_parallel_refreshes_get_one_child(house, ann):

@@ -20,6 +20,7 @@ from libs.events.catalog import (
     AccountPasswordGuessed,
     AccountPasswordVoided,
     AccountResetRequested,
+    AccountSessionReused,
     AccountVerificationRequested,
     ConversationCreated,
     ConversationDeleted,
@@ -81,6 +82,11 @@ async def listed(house: House, user_id: UserId) -> list[Any]:
             AccountPasswordGuessed,
             ("email",),
             [("email", "Was it you who signed in?")],
+        ),
+        (
+            AccountSessionReused,
+            ("email",),
+            [("email", "One of your sessions was ended")],
         ),
         (
             AccountEmailChangeRequested,
