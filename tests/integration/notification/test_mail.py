@@ -49,7 +49,7 @@ ACCOUNT_MAILS = [
     (AccountResetRequested, "email", "/reset.html", "Reset your", "Passwort zurück"),
     (AccountPasswordChanged, "email", None, "Your password was", "Ihr Passwort wurde"),
     (AccountSessionReused, "email", None, "One of your sess", "Eine Ihrer Sitzungen"),
-    (AccountPasswordGuessed, "email", None, "Was it you", "Haben Sie sich"),
+    (AccountPasswordGuessed, "email", None, "Was it you", "sich angemeldet"),
     (
         AccountEmailChangeRequested,
         "new_email",
