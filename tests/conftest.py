@@ -36,6 +36,9 @@ def pytest_asyncio_loop_factories() -> Mapping[
     return {"ending": EndingLoop}
 
 
+gc.disable()  # until all is imported: a third of that time was spent on looking
+
+
 def pytest_collection_finish() -> None:
     """Take what lives to the end out of the garbage collector's sight.
 
@@ -44,6 +47,7 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
