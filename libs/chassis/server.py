@@ -22,7 +22,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 from granian.server.embed import Server
 
-from libs.chassis.asgi import ASGIApp, Receive, Scope, Send
+from libs.chassis.asgi import ASGIApp, Message, Receive, Scope, Send
 from libs.chassis.errors import StartError
 from libs.chassis.health import Health
 from libs.chassis.lifespan import LifespanRunner
@@ -44,10 +44,11 @@ _log = structlog.get_logger()
 def run(create_app: Callable[[S], ASGIApp], settings_class: type[S]) -> None:
     """Run a service until SIGTERM or SIGINT, then exit the process; never returns.
 
-    The first signal turns readiness off, waits `drain_seconds`, stops the listener
-    when running requests are done, then leaves the lifespan; the second one ends the
-    process at once. Exit code 0 after an orderly stop, else 1. What keeps it from
-    starting (settings, keys, a taken port) is one line on stderr.
+    The first signal turns readiness off, waits `drain_seconds`, in which every answer
+    is its connection's last, stops the listener when running requests are done, then
+    leaves the lifespan; the second one ends the process at once. Exit code 0 after an
+    orderly stop, else 1. What keeps it from starting (settings, keys, a taken port) is
+    one line on stderr.
 
     Args:
         create_app: Any ASGI app; if it has ``health`` or ``state.health``, its
@@ -82,6 +83,7 @@ class _Service:
         self._create_app: Callable[[], ASGIApp] = lambda: create_app(settings)
         self._stop = asyncio.Event()
         self._requests: set[asyncio.Task[Any]] = set()
+        self._is_draining = False
 
     async def run(self) -> int:
         """Return the exit code.
@@ -140,6 +142,7 @@ class _Service:
         return await self._close(lifespan, is_orderly=is_orderly)
 
     async def _drain(self, app: ASGIApp, *, is_orderly: bool) -> None:
+        self._is_draining = True
         health = _health_of(app)
         if health is not None:
             health.is_draining = True
@@ -161,6 +164,8 @@ class _Service:
 
         async def stateful(scope: Scope, receive: Receive, send: Send) -> None:
             scope["state"] = dict(state)
+            if self._is_draining:
+                send = _last(send)
             # granian makes a task for each request.
             task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
             self._requests.add(task)
@@ -194,6 +199,20 @@ class _Service:
         if self._stop.is_set():
             os._exit(1)
         self._stop.set()
+
+
+def _last(send: Send) -> Send:
+    """Tell the client with its answer that the connection ends (RFC 9112, section 9.6).
+
+    Who keeps connections open then sends nothing into one that is just being closed.
+    """
+
+    async def sent(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], (b"connection", b"close")]
+        await send(message)
+
+    return sent
 
 
 class _Granian(Server):

@@ -54,6 +54,12 @@ async def be_slow(seconds: float) -> str:
     return "done"
 
 
+@router.post("/note")
+async def note() -> str:
+    """Do what must not be done twice; the log counts it."""
+    return "noted"
+
+
 @router.get("/bug")
 async def fail() -> str:
     """Fail with private words."""

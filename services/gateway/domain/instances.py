@@ -86,11 +86,25 @@ class Instances:
         return picked
 
     def answered(self, instance: Instance) -> None:
-        """Note that an instance answered, whatever it said."""
+        """Note that an instance answered, whatever it said: it need not rest."""
         instance.failures = 0
+        instance.rests_until = float("-inf")
+
+    def leaves(self, instance: Instance) -> None:
+        """Note that an instance ends its connections: it is about to stop.
+
+        Others are asked meanwhile; what is still sent to it is answered.
+        """
+        instance.rests_until = self._clock.monotonic() + _REST_SECONDS
 
     def failed(self, instance: Instance) -> None:
-        """Note that an instance could not be reached, or did not answer."""
+        """Note that an instance could not be reached, or did not answer.
+
+        Requests that were under way together count as one try of an instance at rest,
+        or a restart of a second would be followed by half a minute of rest.
+        """
+        if instance.rests_until > self._clock.monotonic():
+            return
         instance.failures += 1
         beyond = instance.failures - _FAILURES_IN_A_ROW
         if beyond >= 0:

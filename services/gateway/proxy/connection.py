@@ -6,6 +6,7 @@ connection is used again only after an answer that ended where it said it would.
 """
 
 import asyncio
+import select
 from collections.abc import AsyncIterator, Callable
 from http import HTTPStatus
 from typing import cast
@@ -13,7 +14,7 @@ from typing import cast
 from httptools import HttpParserError, HttpResponseParser
 
 from libs.chassis.asgi import Headers
-from services.gateway.proxy.answer import Answer, BrokenOffError
+from services.gateway.proxy.answer import Answer, BrokenOffError, NotReachedError
 
 _HEAD_MAX_BYTES = 16_384  # as much as clients may send (HT-1)
 _INTERIM_BELOW = 200
@@ -70,13 +71,14 @@ class Connection(asyncio.Protocol):
             is_bodiless: Whether the answer has no body whatever it declares (HEAD).
 
         Raises:
+            NotReachedError: The connection has ended already; nothing was sent.
             BrokenOffError: The service closed, or spoke no HTTP.
             TimeoutError: It let the time pass.
             Exception: What reading the streamed body raised.
         """
         answer = self._answer = Answer(self._read_on, is_bodiless=is_bodiless)
         if not self.is_open:
-            raise BrokenOffError("closed")  # as soon as it was opened
+            raise NotReachedError("closed")  # as soon as it was opened
         self._head_bytes = 0
         self._seconds, self._active_at = seconds, self._loop.time()
         self._watch(seconds)
@@ -88,6 +90,16 @@ class Connection(asyncio.Protocol):
             self._upload = self._loop.create_task(sending, name="upstream-upload")
         await answer.begun()
         return answer
+
+    def has_news(self) -> bool:
+        """Tell whether the service closed or said anything since the last answer.
+
+        The system is asked, for the loop may not have come to it. What is sent into a
+        connection that its service has closed is lost, and not every request may be
+        sent twice (RFC 9112, section 9.3.1).
+        """
+        is_ending = not self.is_open or self._transport.is_closing()
+        return is_ending or bool(self._poll.poll(0))
 
     def release(self) -> bool:
         """End the request; tell whether the connection can take another one."""
@@ -117,6 +129,8 @@ class Connection(asyncio.Protocol):
         """Keep the transport."""
         # uvloop's own class, of the same shape.
         self._transport = cast("asyncio.Transport", transport)
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket"), select.POLLIN)
         self.is_open = True
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -81,7 +81,8 @@ class Origin:
         now = asyncio.get_running_loop().time()
         while self._idle:
             connection = self._idle.pop()
-            if connection.is_open and now - connection.idle_since < _KEEPALIVE_SECONDS:
+            is_fresh = now - connection.idle_since < _KEEPALIVE_SECONDS
+            if is_fresh and not connection.has_news():
                 return connection
             connection.abort()
         return None

@@ -168,6 +168,9 @@ class Upstreams:
                     answer = await _send(request, content, connection, limit)
                     request.has_begun = True
                     instances.answered(instance)
+                    if not answer.is_reusable:
+                        instances.leaves(instance)
+                        origin.close_idle()
                     await relay(answer)
                 finally:
                     origin.give_back(connection)

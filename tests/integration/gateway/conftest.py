@@ -18,6 +18,7 @@ import pytest
 
 from libs.crypto import SigningKey
 from libs.crypto.jwk import jwks
+from tests.support.asgi import InternalCallers
 from tests.support.forged_tokens import Tokens
 
 ISSUER = "http://issuer.test"
@@ -45,6 +46,13 @@ _OPEN = {
     "service": "media",
     "is_anonymous": True,
     "timeout_seconds": 1,
+}
+_DEMO = {
+    "prefix": "/api/v1/media/demo",
+    "methods": ["GET", "POST"],
+    "service": "media",
+    "is_anonymous": True,
+    "target_prefix": "/api/v1/demo",
 }
 _WIDE = {
     "GATEWAY_ADDRESS_RATE_PER_SECOND": "100000",
@@ -220,6 +228,75 @@ async def patient(stack, upstream, signing_key, tmp_path):
         yield rig[0], rig[1][0]
 
 
+@dataclass
+class DemoInstance:
+    """One of a service's instances, made as every service is."""
+
+    port: int
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> None:
+        """Start it; return when it serves."""
+        self.folder.mkdir(exist_ok=True)
+        environment = {
+            "DEMO_PORT": str(self.port),
+            "DEMO_PUBLIC_URL": "http://localhost",
+            "DEMO_DATA_DIR": str(self.folder),
+            "DEMO_LOG_FILE": str(self.folder / "demo.jsonl"),
+            "DEMO_INTERNAL_JWKS_FILE": str(InternalCallers(self.folder).jwks_file),
+        }
+        command = [sys.executable, "-m", "tests.support.demo_service"]
+        self.process = subprocess.Popen(command, env=os.environ | environment)
+        _wait(self.process, f"{self.url}/health/ready")
+
+    def stop(self) -> None:
+        """End it in good order."""
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(timeout=30)
+
+    def handled(self, method: str) -> list[str]:
+        """Return the ids of the requests that it has handled."""
+        lines = (self.folder / "demo.jsonl").read_text().splitlines()
+        events = [json.loads(line) for line in lines]
+        return [
+            event["correlation_id"]
+            for event in events
+            if event["event"] == "request_handled" and event["method"] == method
+        ]
+
+
+@pytest.fixture
+def demos(stack, tmp_path):
+    """Two running instances of a service."""
+    instances = [
+        DemoInstance(stack.port("edge") + offset, tmp_path / f"demo-{offset}")
+        for offset in (_ONE, _TWO)
+    ]
+    try:
+        for instance in instances:
+            instance.start()
+        yield instances
+    finally:
+        for instance in instances:
+            instance.stop()
+
+
+@pytest.fixture
+def before_demos(stack, upstream, demos, tmp_path):
+    """The address of a gateway before them."""
+    environment = _environment(stack, upstream, tmp_path, _PAIR) | _WIDE
+    environment["GATEWAY_MEDIA_URL"] = ",".join(demo.url for demo in demos)
+    with _gateway(environment) as (url, _, _):
+        yield url
+
+
 @pytest.fixture(scope="session")
 def gateway_process(stack, upstream, tmp_path_factory):
     """A gateway with wide limits; yields (address, port, pid)."""
@@ -289,7 +366,7 @@ def _environment(stack, upstream: str, folder: Path, offset: int) -> dict[str, s
     table = json.loads(
         (resources.files("services.gateway") / "routes.json").read_text()
     )
-    table["routes"] += [_LARGE, _SLOW, _OPEN, _OFFICE, _NEXT, _OLD]
+    table["routes"] += [_LARGE, _SLOW, _OPEN, _OFFICE, _NEXT, _OLD, _DEMO]
     (folder / "routes.json").write_text(json.dumps(table))
     services = ("auth", "chat", "media", "notification", "project")
     return stack.service_environment("gateway") | {

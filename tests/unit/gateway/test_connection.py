@@ -1,6 +1,7 @@
 """Connections to services: what is an answer, when it ends, who may use it again."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -262,9 +263,29 @@ async def test_a_connection_that_has_ended_takes_no_request() -> None:
         connection = await origin.take()
         connection.abort()
         await unused(origin)
-        with pytest.raises(BrokenOffError):
+        with pytest.raises(NotReachedError):
             await connection.ask(HEAD, b"", 2)
         origin.give_back(connection)
+
+
+async def test_what_a_service_has_closed_takes_no_request() -> None:
+    """Before the loop has told of it too: a request sent there would be lost."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        async with open_pool() as pool:
+            origin = pool.origin(url)
+            first = await origin.take()
+            theirs, _ = server.accept()
+            with theirs:
+                asking = asyncio.create_task(first.ask(HEAD, b"", 2))
+                await asyncio.sleep(0)
+                theirs.sendall(HELLO)
+                await (await asking).read()
+                origin.give_back(first)
+            assert first.is_open
+            second = await origin.take()
+            assert second is not first
+            second.abort()
 
 
 async def test_trailers_are_no_headers() -> None:

@@ -59,6 +59,35 @@ def test_three_failures_in_a_row_give_a_rest(clock):
     assert failing in {instances.pick(), instances.pick()}
 
 
+def test_what_fails_together_gives_one_rest(clock):
+    """Each try after a rest doubles it, however many requests were the try."""
+    instances = Instances([A, B], clock)
+    failing = next(one for one in (instances.pick(), instances.pick()))
+    for _ in range(9):
+        instances.failed(failing)
+    clock.advance(timedelta(seconds=2))
+    assert failing in {instances.pick(), instances.pick()}
+    for _ in range(9):
+        instances.failed(failing)
+    clock.advance(timedelta(seconds=3.9))
+    assert failing not in {instances.pick(), instances.pick()}
+    clock.advance(timedelta(seconds=0.1))
+    assert failing in {instances.pick(), instances.pick()}
+
+
+def test_f18_one_that_leaves_is_asked_if_there_is_no_other(clock):
+    """F18: it still answers; who answers again without leaving is awake."""
+    instances = Instances([A, B], clock)
+    first, second = instances.pick(), instances.pick()
+    instances.leaves(first)
+    assert {instances.pick(), instances.pick()} == {second}
+    clock.advance(timedelta(seconds=1))
+    instances.leaves(second)
+    assert instances.pick() is first
+    instances.answered(second)
+    assert {instances.pick(), instances.pick()} == {second}
+
+
 def test_if_all_rest_one_is_tried_all_the_same(clock):
     """A wrong guess about everybody must not close a service."""
     instances = Instances([A, B], clock)
