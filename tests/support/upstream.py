@@ -113,6 +113,15 @@ class Upstream:
         await asyncio.sleep(_FOREVER_SECONDS)
         return response
 
+    async def on_drip(self, request: web.Request) -> web.StreamResponse:
+        """Begin an answer and go on with it for ever, byte by byte."""
+        response = web.StreamResponse()
+        response.content_length = 100_000
+        await response.prepare(request)
+        while True:
+            await response.write(b"x")
+            await asyncio.sleep(0.1)
+
     async def on_cut(self, request: web.Request) -> web.StreamResponse:
         """Break off in the middle of a body."""
         response = web.StreamResponse()

@@ -147,6 +147,13 @@ class UpstreamFailedError(UnavailableError):
         )
 
 
+class AnswerUnreadError(InvalidError):
+    """The client takes its answer too slowly to be waited for; only logs name it."""
+
+    def __init__(self) -> None:
+        super().__init__("answer_unread", "The answer was not read in time.")
+
+
 class ClientGoneError(InvalidError):
     """The client went away, or broke its body off; mostly nobody hears this."""
 

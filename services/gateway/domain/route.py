@@ -45,6 +45,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         body_timeout_seconds: From the first to the last byte of the request's body.
         timeout_seconds: From the request's last byte to the response's first, and
             between two parts of the response.
+        answer_timeout_seconds: From the request's last byte to the response's last
+            (HT-3), without the time in which the client is waited for.
         allowed_networks: Whom it serves: networks, or names of lists in the settings;
             left out: everybody.
         denied_networks: Whom it does not serve, even if allowed.
@@ -69,6 +71,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     body_max_bytes: Bytes = 1_048_576
     body_timeout_seconds: PositiveSeconds = 8.0
     timeout_seconds: PositiveSeconds = 5.0
+    answer_timeout_seconds: PositiveSeconds = 10.0
     allowed_networks: NetworkList | None = None
     denied_networks: NetworkList | None = None
     target_prefix: Prefix | None = None

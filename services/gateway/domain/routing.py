@@ -139,6 +139,8 @@ def _check(
         raise RouteTableError(f"{route.prefix}: scopes are one or two known ones")
     if route.limit_class not in limit_classes:
         raise RouteTableError(f"{route.prefix}: no limit class {route.limit_class!r}")
+    if route.answer_timeout_seconds < route.timeout_seconds:
+        raise RouteTableError(f"{route.prefix}: an answer ends before it may begin")
 
 
 def _pick(entries: Mapping[str, Route], method: str) -> Route:

@@ -1,8 +1,10 @@
 """What a service answers, while it comes over its connection."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from typing import NamedTuple
 
 from libs.chassis.asgi import Headers
 
@@ -15,6 +17,20 @@ class NotReachedError(Exception):
 
 class BrokenOffError(Exception):
     """A service closed its connection before its answer's end, or spoke no HTTP."""
+
+
+class Times(NamedTuple):
+    """How long an answer may take, after the request's last byte.
+
+    Attributes:
+        part_seconds: Until it begins with all of its headers, and between two parts of
+            its body.
+        whole_seconds: Until its last byte, without the time in which its reader is
+            waited for.
+    """
+
+    part_seconds: float
+    whole_seconds: float = math.inf
 
 
 class Answer:

@@ -14,7 +14,12 @@ from typing import cast
 from httptools import HttpParserError, HttpResponseParser
 
 from libs.chassis.asgi import Headers
-from services.gateway.proxy.answer import Answer, BrokenOffError, NotReachedError
+from services.gateway.proxy.answer import (
+    Answer,
+    BrokenOffError,
+    NotReachedError,
+    Times,
+)
 
 _HEAD_MAX_BYTES = 16_384  # as much as clients may send (HT-1)
 _INTERIM_BELOW = 200
@@ -46,7 +51,8 @@ class Connection(asyncio.Protocol):
         self._upload: asyncio.Task[None] | None = None
         self._may_write: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._seconds = self._active_at = 0.0
+        self._times = Times(0.0)
+        self._active_at = self._ends_at = self._paused_at = 0.0
         self.is_open = False
         self.idle_since = 0.0
 
@@ -54,7 +60,7 @@ class Connection(asyncio.Protocol):
         self,
         head: bytes,
         body: bytes | AsyncIterator[bytes],
-        seconds: float,
+        times: Times,
         *,
         is_chunked: bool = False,
         is_bodiless: bool = False,
@@ -65,8 +71,7 @@ class Connection(asyncio.Protocol):
             head: Request line and headers, with the empty line.
             body: What follows. One that is streamed is sent while the answer is
                 waited for; who is answered early stops sending.
-            seconds: Within which, after the request's last byte, the answer has to
-                begin with all of its headers, and between two parts of its body.
+            times: Within which the answer has to come.
             is_chunked: Whether the parts of the body are to be framed as chunks.
             is_bodiless: Whether the answer has no body whatever it declares (HEAD).
 
@@ -80,8 +85,9 @@ class Connection(asyncio.Protocol):
         if not self.is_open:
             raise NotReachedError("closed")  # as soon as it was opened
         self._head_bytes = 0
-        self._seconds, self._active_at = seconds, self._loop.time()
-        self._watch(seconds)
+        self._times = times
+        self._begin_waiting()
+        self._watch(times.part_seconds)
         if isinstance(body, bytes):
             self._transport.write(head + body)
         else:
@@ -209,6 +215,8 @@ class Connection(asyncio.Protocol):
             return
         has_end = self._length is not None or self._is_chunked
         self._ends_with_connection = not has_end and status not in _BODILESS
+        if self._upload is not None:
+            self._begin_waiting()  # the service does not wait for the rest
         answer.begin(status, self._headers, self._length)
         answer.is_reusable = self._parser.should_keep_alive()
         if answer.is_bodiless:
@@ -220,7 +228,7 @@ class Connection(asyncio.Protocol):
         if answer is None or answer.is_complete:
             raise BrokenOffError("more than was declared")
         if answer.add(part) and not self._is_paused:
-            self._is_paused = True
+            self._is_paused, self._paused_at = True, self._loop.time()
             self._transport.pause_reading()
 
     def on_message_complete(self) -> None:
@@ -232,8 +240,13 @@ class Connection(asyncio.Protocol):
         if self._is_paused:
             self._is_paused = False
             self._active_at = self._loop.time()
+            self._ends_at += self._active_at - self._paused_at
             if self.is_open:
                 self._transport.resume_reading()
+
+    def _begin_waiting(self) -> None:
+        self._active_at = self._loop.time()
+        self._ends_at = self._active_at + self._times.whole_seconds
 
     def _watch(self, seconds: float) -> None:
         """Look at the time so much later; an earlier look does as well.
@@ -251,11 +264,12 @@ class Connection(asyncio.Protocol):
         answer, self._timer = self._answer, None
         if answer is None:
             return
-        idle = self._loop.time() - self._active_at
+        now, allowed = self._loop.time(), self._times.part_seconds
+        left = min(self._active_at + allowed, self._ends_at) - now
         if self._is_paused or (self._upload is not None and not answer.status):
-            idle = 0.0  # the client is waited for, under limits of its own
-        if idle < self._seconds - _PRECISION_SECONDS:
-            self._watch(self._seconds - idle)
+            left = allowed  # the client is waited for, under limits of its own
+        if left > _PRECISION_SECONDS:
+            self._watch(left)
             return
         answer.fail(TimeoutError())
         self.abort()
@@ -274,7 +288,8 @@ class Connection(asyncio.Protocol):
                 self._transport.write(b"0\r\n\r\n")
         except Exception as error:  # noqa: BLE001 - raised where the answer is awaited
             answer.fail(error)
-        self._active_at = self._loop.time()
+        if not answer.status:
+            self._begin_waiting()
         self._upload = None
 
 

@@ -13,6 +13,7 @@ from libs.chassis.problems import expected, send_problem
 from libs.kernel import new_id
 from services.gateway.domain.concurrency import Places
 from services.gateway.domain.errors import (
+    AnswerUnreadError,
     ClientGoneError,
     NetworkRefusedError,
     OverloadedError,
@@ -230,7 +231,8 @@ async def _answer(error: Exception, exchange: Exchange, send: Send) -> None:
     if exchange.is_started:
         # The client must not take what it has for the whole: granian closes the
         # connection of an application that raises.
-        exchange.code = "upstream_broke_off"
+        is_unread = isinstance(error, AnswerUnreadError)
+        exchange.code = error.code if is_unread else "upstream_broke_off"
         raise error
     problem = problem_for(error)
     exchange.status, exchange.code = problem.status, problem.code

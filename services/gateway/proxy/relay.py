@@ -1,12 +1,13 @@
 """A service's response, passed to the client."""
 
+import asyncio
 import time
 
 import orjson
 import structlog
 
 from libs.chassis.asgi import Headers, Send
-from services.gateway.domain.errors import UpstreamFailedError
+from services.gateway.domain.errors import AnswerUnreadError, UpstreamFailedError
 from services.gateway.domain.headers import response_headers
 from services.gateway.domain.limits import limit_headers
 from services.gateway.domain.route import Route
@@ -14,6 +15,9 @@ from services.gateway.proxy.answer import Answer
 from services.gateway.proxy.exchange import Exchange
 
 _WHOLE_MAX_BYTES = 65_536
+# The edge takes what its client has room for and 64 KiB more, then waits (HT-2).
+_READ_SECONDS = 5.0
+_LEAST_BYTES_PER_SECOND = 4_096
 _UNAUTHENTICATED = 401
 _SERVER_ERROR = 500
 _OWN_TOKEN_REFUSED = "internal_token_invalid"  # noqa: S105 - a code
@@ -31,6 +35,7 @@ async def relay_response(
         UpstreamFailedError: A server error that is no problem of ours: its text could
             tell what nobody outside should know; or the service refused the gateway's
             own token, which no client can mend. Nothing was sent.
+        AnswerUnreadError: The client takes a large answer too slowly.
         BrokenOffError, TimeoutError: The service broke off.
     """
     exchange.upstream_seconds = time.perf_counter() - exchange.asked_at
@@ -49,9 +54,22 @@ async def relay_response(
         return
     await _start(exchange, answer.status, headers, send)
     async for part in answer.parts():
+        await _pass(part, send)
         exchange.sent_bytes += len(part)
-        await send({"type": "http.response.body", "body": part, "more_body": True})
     await send({"type": "http.response.body", "body": b""})
+
+
+async def _pass(part: bytes, send: Send) -> None:
+    """Send a part of a body on to a client that may take its time, but not any.
+
+    Raises:
+        AnswerUnreadError: It takes less than the least rate (HT-2).
+    """
+    try:
+        async with asyncio.timeout(_READ_SECONDS + len(part) / _LEAST_BYTES_PER_SECOND):
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+    except TimeoutError:
+        raise AnswerUnreadError from None
 
 
 def _headers(answer: Answer, route: Route, exchange: Exchange) -> Headers:

@@ -21,7 +21,12 @@ from services.gateway.domain.errors import (
 from services.gateway.domain.instances import Instance, Instances
 from services.gateway.domain.retrying import RetryBudget, may_retry
 from services.gateway.domain.route import Route
-from services.gateway.proxy.answer import Answer, BrokenOffError, NotReachedError
+from services.gateway.proxy.answer import (
+    Answer,
+    BrokenOffError,
+    NotReachedError,
+    Times,
+)
 from services.gateway.proxy.body import RequestBody
 from services.gateway.proxy.connection import Connection
 from services.gateway.proxy.pool import Pool, open_pool
@@ -214,16 +219,17 @@ async def _send(
     limit: float,
 ) -> Answer:
     is_bodiless = request.method == "HEAD"
+    times = Times(limit, request.route.answer_timeout_seconds)
     if isinstance(content, bytes):
         head = request.head(connection.host, limit)
-        return await connection.ask(head, content, limit, is_bodiless=is_bodiless)
+        return await connection.ask(head, content, times, is_bodiless=is_bodiless)
     # A service that stops reading must not hold the upload for ever.
     whole = request.route.body_timeout_seconds + limit
     async with asyncio.timeout(whole):
         return await connection.ask(
             request.head(connection.host, whole),
             content,
-            limit,
+            times,
             is_chunked=request.body.declared_bytes is None,
             is_bodiless=is_bodiless,
         )

@@ -32,6 +32,7 @@ _LARGE = {
     "service": "media",
     "body_max_bytes": 300_000_000,
     "body_timeout_seconds": 120,
+    "answer_timeout_seconds": 120,
 }
 _SLOW = {
     "prefix": "/api/v1/media/slow",
@@ -39,6 +40,7 @@ _SLOW = {
     "service": "media",
     "body_timeout_seconds": 1,
     "timeout_seconds": 1,
+    "answer_timeout_seconds": 2,
 }
 _OPEN = {
     "prefix": "/api/v1/media/open",

@@ -83,6 +83,15 @@ async def test_an_answer_that_stops_is_broken_off(gateway) -> None:
         await gateway.ask("GET", "/api/v1/conversations/cut?length=100000")
 
 
+async def test_ht_3_an_answer_that_drips_is_ended(gateway) -> None:
+    """HT-3: single bytes do not prolong the time of the whole; the service hears it."""
+    before = (await gateway.counts()).get("drip_cancelled", 0)
+    async with asyncio.timeout(10):
+        with pytest.raises(aiohttp.ClientPayloadError):
+            await gateway.ask("GET", "/api/v1/media/slow/drip")
+        await gateway.counted("drip_cancelled", before + 1)
+
+
 async def test_a_service_that_is_away_is_503_at_once(gateway_away) -> None:
     """Refused connections: 503 with Retry-After, within a moment."""
     started = time.monotonic()

@@ -7,7 +7,12 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from services.gateway.proxy.answer import Answer, BrokenOffError, NotReachedError
+from services.gateway.proxy.answer import (
+    Answer,
+    BrokenOffError,
+    NotReachedError,
+    Times,
+)
 from services.gateway.proxy.connection import Connection
 from services.gateway.proxy.pool import Origin, open_pool
 
@@ -89,7 +94,7 @@ async def unused(origin: Origin) -> None:
 async def get(origin: Origin, seconds: float = 2.0, **options: bool) -> Answer:
     """Ask once and read everything."""
     async with taken(origin) as connection:
-        answer = await connection.ask(HEAD, b"", seconds, **options)
+        answer = await connection.ask(HEAD, b"", Times(seconds), **options)
         await answer.read()
     return answer
 
@@ -204,6 +209,25 @@ async def test_silence_ends_in_time_and_slow_parts_do_not() -> None:
         await unused(origin)
 
 
+async def test_an_answer_without_end_ends_in_its_time() -> None:
+    """HT-3: parts that come in time each do not prolong the time of the whole."""
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK + b"Content-Length: 1000000\r\n\r\n")
+        while not writer.is_closing():
+            await asyncio.sleep(0.02)
+            writer.write(b"x")
+            await writer.drain()
+
+    async with service(drip) as origin, asyncio.timeout(10):
+        async with taken(origin) as connection:
+            answer = await connection.ask(HEAD, b"", Times(0.5, 0.6))
+            with pytest.raises(TimeoutError):
+                await answer.read()
+        await unused(origin)
+
+
 async def test_who_does_not_read_holds_little_and_misses_nothing() -> None:
     """Reading from the service stops at 256 KiB, and its time with it."""
     size = 20_000_000
@@ -219,7 +243,7 @@ async def test_who_does_not_read_holds_little_and_misses_nothing() -> None:
             await writer.drain()
 
     async with service(large) as origin, taken(origin) as connection:
-        answer = await connection.ask(HEAD, b"", 0.1)
+        answer = await connection.ask(HEAD, b"", Times(0.1, 0.2))
         await asyncio.sleep(0.3)  # longer than a silent service would be given
         assert written < size
         assert sum([len(part) async for part in answer.parts()]) == size
@@ -231,7 +255,7 @@ async def test_who_leaves_while_reading_was_stopped_ends_the_connection() -> Non
     whole = OK + b"Content-Length: %d\r\n\r\n" % size + b"x" * size
     async with service(answering()) as origin:
         async with taken(origin) as connection:
-            asking = asyncio.create_task(connection.ask(HEAD, b"", 2))
+            asking = asyncio.create_task(connection.ask(HEAD, b"", Times(2)))
             await asyncio.sleep(0)
             # In two parts, as they may come off the socket; both before a reader.
             connection.data_received(whole[:200_000])
@@ -264,7 +288,7 @@ async def test_a_connection_that_has_ended_takes_no_request() -> None:
         connection.abort()
         await unused(origin)
         with pytest.raises(NotReachedError):
-            await connection.ask(HEAD, b"", 2)
+            await connection.ask(HEAD, b"", Times(2))
         origin.give_back(connection)
 
 
@@ -277,7 +301,7 @@ async def test_what_a_service_has_closed_takes_no_request() -> None:
             first = await origin.take()
             theirs, _ = server.accept()
             with theirs:
-                asking = asyncio.create_task(first.ask(HEAD, b"", 2))
+                asking = asyncio.create_task(first.ask(HEAD, b"", Times(2)))
                 await asyncio.sleep(0)
                 theirs.sendall(HELLO)
                 await (await asking).read()
@@ -317,13 +341,13 @@ async def test_an_upload_is_framed_and_may_fail() -> None:
 
     async with service(script) as origin:
         async with taken(origin) as connection:
-            await connection.ask(HEAD, parts(), 2, is_chunked=True)
+            await connection.ask(HEAD, parts(), Times(2), is_chunked=True)
         assert seen.endswith(
             b"\r\n\r\n2\r\nab\r\n11\r\n" + b"c" * 17 + b"\r\n0\r\n\r\n"
         )
         async with taken(origin) as connection:
             with pytest.raises(LookupError):
-                await connection.ask(HEAD, broken(), 2, is_chunked=True)
+                await connection.ask(HEAD, broken(), Times(2), is_chunked=True)
 
 
 async def test_an_early_answer_ends_the_upload() -> None:
@@ -336,7 +360,7 @@ async def test_an_early_answer_ends_the_upload() -> None:
 
     async with service(answering(HELLO)) as origin:
         async with taken(origin) as connection:
-            answer = await connection.ask(HEAD, endless(), 2)
+            answer = await connection.ask(HEAD, endless(), Times(2))
             assert await answer.read() == b"hello"
         assert not connection.is_open
 
@@ -361,7 +385,7 @@ async def test_connections_are_bounded_and_waited_for(
             await origin.take()
         given_up, waiting = (asyncio.create_task(origin.take()) for _ in range(2))
         await asyncio.sleep(0)
-        await (await connection.ask(HEAD, b"", 2)).read()
+        await (await connection.ask(HEAD, b"", Times(2))).read()
         origin.give_back(connection)
         given_up.cancel()
         assert await waiting is connection

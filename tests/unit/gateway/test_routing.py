@@ -108,6 +108,13 @@ def test_a_known_path_with_another_method_names_the_methods() -> None:
             "service": "chat",
             "timeout_seconds": 0,
         },
+        {
+            "prefix": "/api/v1/x",
+            "methods": ["GET"],
+            "service": "chat",
+            "timeout_seconds": 20,
+            "answer_timeout_seconds": 19,
+        },
     ],
 )
 def test_a_wrong_entry_stops_the_start(entry: dict[str, object]) -> None:
