@@ -128,6 +128,8 @@ def _gateway(
         "GATEWAY_ADDRESS_BURST": "1000000",
         "GATEWAY_USER_RATE_PER_SECOND": "1000000",
         "GATEWAY_USER_BURST": "1000000",
+        "GATEWAY_SESSION_RATE_PER_SECOND": "1000000",
+        "GATEWAY_SESSION_BURST": "1000000",
     }
     module = "bench.gateway.with_httpx" if name == "httpx" else "services.gateway"
     command = [sys.executable, "-m", module]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import structlog
 
-from libs.kernel import Clock, UnavailableError, UserId
+from libs.kernel import Clock, UnavailableError
 from libs.kernel.rates import Charge, Decision, LocalBuckets
 from services.gateway.domain.errors import TokenRefusedError, TooManyRequestsError
 from services.gateway.domain.limits import LimitClass, limit_headers
@@ -133,15 +133,15 @@ class Limiter:
         limit_class: str,
         *,
         address: str | None,
-        user_id: UserId | None,
+        identity: Identity | None,
         cost: int = 1,
     ) -> Decision:
-        """Charge one request to an address, to a user, or to both at once.
+        """Charge one request to an address, to a user and session, or to all at once.
 
         Args:
             limit_class: The route's.
             address: None: not charged.
-            user_id: None: not charged.
+            identity: None: not charged.
             cost: How many plain requests it weighs.
 
         Returns:
@@ -157,8 +157,8 @@ class Limiter:
             charges.append(
                 Charge(f"{limit_class}:address:{address}", limits.address, cost)
             )
-        if user_id is not None and limits.user is not None:
-            charges.append(Charge(f"{limit_class}:user:{user_id}", limits.user, cost))
+        if identity is not None:
+            charges += _own_charges(limits, identity, cost)
         return await self._charge(limits, charges) if charges else Decision()
 
     async def _charge(self, limits: LimitClass, charges: list[Charge]) -> Decision:
@@ -184,6 +184,17 @@ class Limiter:
             self._shared_from = self._clock.monotonic() + _REDIS_PAUSE_SECONDS
             logger.warning("shared_limits_lost")
             return None
+
+
+def _own_charges(limits: LimitClass, identity: Identity, cost: int) -> list[Charge]:
+    charges = []
+    if limits.user is not None:
+        subject = f"{limits.name}:user:{identity.user_id}"
+        charges.append(Charge(subject, limits.user, cost))
+    if limits.session is not None:
+        subject = f"{limits.name}:session:{identity.session_id}"
+        charges.append(Charge(subject, limits.session, cost))
+    return charges
 
 
 def _bearer(authorization: bytes | None) -> str:

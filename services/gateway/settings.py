@@ -98,6 +98,16 @@ class GatewaySettings(
     user_burst: int = Field(
         default=500, ge=1, description="Requests at once of one user."
     )
+    session_rate_per_second: float = Field(
+        default=40,
+        gt=0,
+        description="Requests a second of one session or personal token of a user.",
+    )
+    session_burst: int = Field(
+        default=400,
+        ge=1,
+        description="Requests at once of one session or personal token of a user.",
+    )
     login_rate_per_second: float = Field(
         default=2,
         gt=0,
@@ -135,9 +145,10 @@ class GatewaySettings(
         """Return the limits that routes name."""
         address = Limit(self.address_rate_per_second, self.address_burst)
         user = Limit(self.user_rate_per_second, self.user_burst)
+        session = Limit(self.session_rate_per_second, self.session_burst)
         login = Limit(self.login_rate_per_second, self.login_burst)
         classes = [
-            LimitClass("default", address, user),
+            LimitClass("default", address, user, session),
             LimitClass("login", login, is_fail_closed=True),
             # Every client of an office renews its token every few minutes.
             LimitClass("refresh", address),

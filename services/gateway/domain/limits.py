@@ -14,6 +14,8 @@ class LimitClass:
         name: As routes name it.
         address: For each client address.
         user: For each user; None where there is none.
+        session: For each of a user's sessions or personal tokens; None where there is
+            none. Less than the user's, so that one of them leaves room for the others.
         is_fail_closed: Whether it is refused while Redis is away, instead of
             counted by this process alone (security.md RL-4).
     """
@@ -21,6 +23,7 @@ class LimitClass:
     name: str
     address: Limit
     user: Limit | None = None
+    session: Limit | None = None
     is_fail_closed: bool = False
 
 

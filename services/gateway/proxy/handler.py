@@ -167,7 +167,7 @@ class Proxy:
         exchange.limits = await self.limiter.admit(
             route.limit_class,
             address=exchange.caller.network,
-            user_id=known.user_id if known else None,
+            identity=known,
             cost=route.cost,
         )
         if known is not None:
@@ -181,7 +181,7 @@ class Proxy:
             exchange.limits = await self.limiter.admit(
                 route.limit_class,
                 address=None,
-                user_id=identity.user_id,
+                identity=identity,
                 cost=route.cost,
             )
         return identity

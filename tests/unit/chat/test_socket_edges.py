@@ -89,7 +89,7 @@ def test_a_cost_counts_like_so_many_events() -> None:
 
 
 def test_all_sockets_of_a_user_share_a_budget() -> None:
-    """Idle users are forgotten, busy ones are not."""
+    """RL-2: idle users are forgotten, busy ones are not."""
     rates = UserRates(1, 2)
     assert rates.of(ADA, 100.0).wait_seconds(100.0, 2) == 0
     assert rates.of(ADA, 100.0).wait_seconds(100.0) > 0

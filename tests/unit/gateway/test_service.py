@@ -1,6 +1,8 @@
 """Who asks, and whether now: cache, revocation, fallback of limits."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -171,6 +173,10 @@ async def test_the_cache_is_bounded(clock: FrozenClock) -> None:
     assert authenticator.recall(b"Bearer c") is not None
 
 
+ANN = Identity(UserId("ann"), SessionId("laptop"), (), math.inf)
+BOB = Identity(UserId("bob"), SessionId("desk"), (), math.inf)
+
+
 def limiter_of(buckets: SwitchedBuckets, clock: FrozenClock) -> Limiter:
     """Return a limiter with an open and a fail-closed class."""
     classes = [
@@ -183,12 +189,33 @@ def limiter_of(buckets: SwitchedBuckets, clock: FrozenClock) -> Limiter:
 async def test_a_full_limit_tells_which_and_how_long(clock: FrozenClock) -> None:
     """429 names the kind of limit, never the address."""
     limiter = limiter_of(SwitchedBuckets(clock), clock)
-    await limiter.admit("default", address="192.0.2.1", user_id=UserId("ann"))
+    await limiter.admit("default", address="192.0.2.1", identity=ANN)
     with pytest.raises(TooManyRequestsError) as caught:
-        await limiter.admit("default", address="192.0.2.1", user_id=UserId("ann"))
+        await limiter.admit("default", address="192.0.2.1", identity=ANN)
     assert caught.value.details == {"limit": "user"}
     assert caught.value.retry_after_seconds == 1
-    await limiter.admit("default", address="192.0.2.1", user_id=UserId("bob"))
+    await limiter.admit("default", address="192.0.2.1", identity=BOB)
+
+
+async def test_rl_2_one_session_leaves_room_for_its_users_others(
+    clock: FrozenClock,
+) -> None:
+    """RL-2: each session alone, and all of them together as the user."""
+    limits = LimitClass("default", Limit(1, 9), Limit(1, 3), Limit(1, 2))
+    limiter = Limiter(SwitchedBuckets(clock), {"default": limits}, clock)
+    phone = replace(ANN, session_id=SessionId("phone"))
+
+    async def refused_by(identity: Identity) -> object:
+        with pytest.raises(TooManyRequestsError) as caught:
+            await limiter.admit("default", address="a", identity=identity)
+        return caught.value.details["limit"]
+
+    for _ in range(2):
+        await limiter.admit("default", address="a", identity=ANN)
+    assert await refused_by(ANN) == "session"
+    await limiter.admit("default", address="a", identity=phone)
+    assert await refused_by(phone) == "user"
+    await limiter.admit("default", address="a", identity=BOB)
 
 
 async def test_without_redis_this_process_counts_alone(clock: FrozenClock) -> None:
@@ -196,14 +223,14 @@ async def test_without_redis_this_process_counts_alone(clock: FrozenClock) -> No
     buckets = SwitchedBuckets(clock)
     buckets.is_away = True
     limiter = limiter_of(buckets, clock)
-    await limiter.admit("default", address="a", user_id=None)
-    await limiter.admit("default", address="a", user_id=None)
+    await limiter.admit("default", address="a", identity=None)
+    await limiter.admit("default", address="a", identity=None)
     with pytest.raises(TooManyRequestsError):
-        await limiter.admit("default", address="a", user_id=None)
+        await limiter.admit("default", address="a", identity=None)
     assert buckets.calls == 1
     buckets.is_away = False
     clock.advance(timedelta(seconds=1.1))
-    await limiter.admit("default", address="a", user_id=None)
+    await limiter.admit("default", address="a", identity=None)
     assert buckets.calls == 2
 
 
@@ -212,4 +239,4 @@ async def test_without_redis_login_is_refused(clock: FrozenClock) -> None:
     buckets = SwitchedBuckets(clock)
     buckets.is_away = True
     with pytest.raises(UnavailableError):
-        await limiter_of(buckets, clock).admit("login", address="a", user_id=None)
+        await limiter_of(buckets, clock).admit("login", address="a", identity=None)
