@@ -30,6 +30,13 @@ class Limit:
         """Time that one request uses up."""
         return 1 / self.rate_per_second
 
+    def part(self, count: int) -> "Limit":
+        """Return what each of so many allows alone, for all to allow as much as this.
+
+        One at once at least: more than its part where the burst is less than `count`.
+        """
+        return Limit(self.rate_per_second / count, max(1, self.burst // count))
+
 
 class Charge(NamedTuple):
     """One limit that a request has to pass.

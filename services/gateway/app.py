@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 
@@ -26,7 +27,7 @@ from libs.chassis.tasks import TaskSupervisor
 from libs.events.rabbitmq import open_bus
 from libs.kernel import Clock, SystemClock
 from services.gateway import api
-from services.gateway.cache import open_buckets
+from services.gateway.cache import open_buckets, open_replicas
 from services.gateway.clients import (
     AuthTokenVerifier,
     InternalCredentials,
@@ -47,11 +48,15 @@ from services.gateway.proxy import (
     Edge,
     Proxy,
     Upstreams,
+    gateway_replicas,
     open_upstreams,
     under_way,
 )
 from services.gateway.service import Authenticator, Limiter
 from services.gateway.settings import GatewaySettings
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 _OWN_ROUTES_FILE = Path(__file__).with_name("routes.json")
 _DESCRIPTION_FILE = Path(__file__).with_name("openapi.json")
@@ -157,12 +162,23 @@ async def _open_proxy(
         authenticator=Authenticator(
             PersonalTokenVerifier(auth, AuthTokenVerifier(verifier)), watch, clock
         ),
-        limiter=Limiter(open_buckets(redis), settings.limit_classes(), clock),
+        limiter=await _open_limiter(settings, redis, clock, stack),
         credentials=InternalCredentials(signer),
         upstreams=upstreams,
         places=_places(settings),
         denied=NetworkList(settings.denied_networks),
     )
+
+
+async def _open_limiter(
+    settings: GatewaySettings, redis: "Redis", clock: Clock, stack: AsyncExitStack
+) -> Limiter:
+    replicas = await stack.enter_async_context(
+        open_replicas(redis, settings.instance_id, settings.replicas_min)
+    )
+    gateway_replicas.set_function(lambda: replicas.count)
+    classes = settings.limit_classes()
+    return Limiter(open_buckets(redis), classes, clock, lambda: replicas.count)
 
 
 def _places(settings: GatewaySettings) -> Places:

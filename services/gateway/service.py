@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import structlog
 
@@ -110,21 +110,27 @@ class Authenticator:
 class Limiter:
     """Charges requests to the limits of their route's class.
 
-    While Redis is away this process counts alone; classes that are fail-closed are
-    refused then. Redis is asked again once a second.
+    While Redis is away this process counts alone and allows its part of each limit;
+    classes that are fail-closed are refused then. Redis is asked again once a second.
 
     Args:
         shared: The limits that all gateways share.
         classes: By name.
         clock: Monotonic.
+        replicas: How many gateways share the limits.
     """
 
     def __init__(
-        self, shared: SharedBuckets, classes: Mapping[str, LimitClass], clock: Clock
+        self,
+        shared: SharedBuckets,
+        classes: Mapping[str, LimitClass],
+        clock: Clock,
+        replicas: Callable[[], int] = lambda: 1,
     ) -> None:
         self._shared = shared
         self._classes = classes
         self._clock = clock
+        self._replicas = replicas
         self._local = LocalBuckets()
         self._shared_from = 0.0
 
@@ -166,13 +172,18 @@ class Limiter:
         if decision is None:
             if limits.is_fail_closed:
                 raise UnavailableError("limits_unavailable", "Limits are not known.")
-            decision = self._local.charge(charges, self._clock.monotonic())
+            decision = self._charge_local(charges)
         if not decision.is_allowed:
             _, kind, _ = decision.subject.split(":", 2)
             raise TooManyRequestsError(
                 decision.retry_after_seconds, kind, limit_headers(decision)
             )
         return decision
+
+    def _charge_local(self, charges: list[Charge]) -> Decision:
+        count = self._replicas()
+        parts = [charge._replace(limit=charge.limit.part(count)) for charge in charges]
+        return self._local.charge(parts, self._clock.monotonic())
 
     async def _charge_shared(self, charges: list[Charge]) -> Decision | None:
         """Ask Redis; None while it is away."""

@@ -108,6 +108,12 @@ class GatewaySettings(
         ge=1,
         description="Requests at once of one session or personal token of a user.",
     )
+    replicas_min: int = Field(
+        default=1,
+        ge=1,
+        description="Gateways that share the limits, at least: while Redis is away "
+        "each allows its part. More are counted while Redis is there.",
+    )
     login_rate_per_second: float = Field(
         default=2,
         gt=0,

@@ -231,8 +231,9 @@ async def _answer(error: Exception, exchange: Exchange, send: Send) -> None:
     if exchange.is_started:
         # The client must not take what it has for the whole: granian closes the
         # connection of an application that raises.
-        is_unread = isinstance(error, AnswerUnreadError)
-        exchange.code = error.code if is_unread else "upstream_broke_off"
+        exchange.code = "upstream_broke_off"
+        if isinstance(error, AnswerUnreadError):
+            exchange.code = error.code
         raise error
     problem = problem_for(error)
     exchange.status, exchange.code = problem.status, problem.code

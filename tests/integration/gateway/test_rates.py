@@ -183,6 +183,47 @@ async def test_sign_in_is_slowed_down_by_address(strict_gateway) -> None:
     assert status == 200
 
 
+async def test_rl_4_without_redis_gateways_share_a_limit(stack, strict_urls) -> None:
+    """RL-4: each counts its part, switches in time, and finds back."""
+    burst, rate, path = 10, 20, "/api/v1/media/open/echo"
+    async with aiohttp.ClientSession() as http:
+
+        async def ask(url: str, path: str = path, method: str = "GET") -> int:
+            headers = {"X-Forwarded-For": "192.0.2.91"}
+            async with http.request(method, url + path, headers=headers) as response:
+                await response.read()
+            return response.status
+
+        async with asyncio.timeout(20):
+            for url in strict_urls:
+                while await _gateways_seen(http, url) < 3:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+        pid = stack.pid("valkey")
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            started = time.monotonic()
+            statuses = await asyncio.gather(
+                *(ask(url) for url in strict_urls for _ in range(3 * burst))
+            )
+            seconds = time.monotonic() - started
+            assert set(statuses) == {200, 429}
+            assert 3 <= statuses.count(200) <= burst + rate * seconds + 3
+            for login in ("/api/v1/auth/login", "/api/v1/auth/mfa/verify"):
+                assert {await ask(url, login, "POST") for url in strict_urls} == {503}
+        finally:
+            os.kill(pid, signal.SIGCONT)
+        async with asyncio.timeout(5):
+            for url in strict_urls:
+                while await ask(url, "/api/v1/auth/login", "POST") == 503:  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+
+
+async def _gateways_seen(http: aiohttp.ClientSession, url: str) -> float:
+    async with http.get(f"{url}/metrics") as response:
+        lines = (await response.text()).splitlines()
+    return next(float(x.split()[1]) for x in lines if x.startswith("gateway_replicas "))
+
+
 async def test_without_redis_reads_go_on_and_sign_in_waits(stack, gateway) -> None:
     """RL-4: a frozen Redis costs one request half a second; login is 503."""
     path = "/api/v1/conversations/echo"

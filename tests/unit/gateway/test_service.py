@@ -234,6 +234,32 @@ async def test_without_redis_this_process_counts_alone(clock: FrozenClock) -> No
     assert buckets.calls == 2
 
 
+async def test_rl_4_without_redis_each_gateway_allows_its_part(
+    clock: FrozenClock,
+) -> None:
+    """RL-4: three of them together no more than one limit, one each at least."""
+    buckets = SwitchedBuckets(clock)
+    buckets.is_away = True
+    limits = {"default": LimitClass("default", Limit(9, 6), Limit(1, 1))}
+    gateways = [Limiter(buckets, limits, clock, lambda: 3) for _ in range(3)]
+
+    async def accepted() -> int:
+        count = 0
+        for limiter in gateways:
+            for _ in range(6):
+                try:
+                    await limiter.admit("default", address="a", identity=None)
+                except TooManyRequestsError:
+                    break
+                count += 1
+        return count
+
+    assert await accepted() == 6
+    clock.advance(timedelta(seconds=0.4))
+    assert await accepted() == 3
+    await gateways[0].admit("default", address=None, identity=ANN)
+
+
 async def test_without_redis_login_is_refused(clock: FrozenClock) -> None:
     """RL-4: login fails closed with 503."""
     buckets = SwitchedBuckets(clock)
