@@ -130,6 +130,8 @@ def _gateway(
         "GATEWAY_USER_BURST": "1000000",
         "GATEWAY_SESSION_RATE_PER_SECOND": "1000000",
         "GATEWAY_SESSION_BURST": "1000000",
+        "GATEWAY_CONCURRENT_ADDRESS_MAX": "1024",
+        "GATEWAY_CONCURRENT_USER_MAX": "1024",
     }
     module = "bench.gateway.with_httpx" if name == "httpx" else "services.gateway"
     command = [sys.executable, "-m", module]

@@ -34,7 +34,7 @@ from services.gateway.clients import (
     PersonalTokenVerifier,
 )
 from services.gateway.consumers import worker
-from services.gateway.domain.concurrency import Places
+from services.gateway.domain.concurrency import Places, Shares
 from services.gateway.domain.description import (
     Description,
     DescriptionError,
@@ -182,7 +182,11 @@ async def _open_limiter(
 
 
 def _places(settings: GatewaySettings) -> Places:
-    places = Places(settings.concurrent_max)
+    places = Places(
+        settings.concurrent_max,
+        addresses=Shares(settings.concurrent_address_max),
+        users=Shares(settings.concurrent_user_max),
+    )
     under_way.set_function(lambda: places.taken)
     return places
 

@@ -80,6 +80,14 @@ class GatewaySettings(
         description="Requests under way at once; those of low priority get half of the "
         "places, one service gets half.",
     )
+    concurrent_address_max: int = Field(
+        default=128,
+        ge=1,
+        description="Requests of one client address under way at once.",
+    )
+    concurrent_user_max: int = Field(
+        default=64, ge=1, description="Requests of one user under way at once."
+    )
     breaker_calls_min: int = Field(
         default=LEAST_CALLS,
         ge=1,

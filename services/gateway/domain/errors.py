@@ -102,6 +102,17 @@ class TooManyRequestsError(RateLimitedError):
         )
 
 
+class TooManyAtOnceError(RateLimitedError):
+    """One address or user has as much under way as one may have."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "too_many_at_once",
+            "Too many requests are under way; wait for some of them.",
+            retry_after_seconds=1,
+        )
+
+
 class OverloadedError(UnavailableError):
     """Too much is under way; what can wait is refused first."""
 

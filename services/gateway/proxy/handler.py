@@ -11,7 +11,7 @@ from opentelemetry.trace import SpanKind, Tracer
 from libs.chassis.asgi import Receive, Scope, Send
 from libs.chassis.problems import expected, send_problem
 from libs.kernel import new_id
-from services.gateway.domain.concurrency import Places
+from services.gateway.domain.concurrency import Place, Places
 from services.gateway.domain.errors import (
     AnswerUnreadError,
     ClientGoneError,
@@ -105,17 +105,20 @@ class Proxy:
         route = exchange.route = self.table.find(exchange.method, path)
         if not route.serves(address):
             raise NetworkRefusedError
-        self._take_place(route)
+        place = self._take_place(route, exchange.caller.network)
         try:
+            await self._let_in(exchange, route, scope)
+            if exchange.identity is not None:
+                place.give_to(exchange.identity.user_id)
             body = await self._pass_on(exchange, route, scope, receive, send)
         finally:
-            self.places.free(route.service)
+            place.free()
         if not body.is_received:
             await read_leftover(scope, receive)  # the service answered early
 
-    def _take_place(self, route: Route) -> None:
+    def _take_place(self, route: Route, address: str) -> Place:
         try:
-            self.places.take(route.service, route.priority)
+            return self.places.take(route.service, route.priority, address)
         except OverloadedError:
             shed_total.labels(route.priority).inc()
             raise
@@ -128,14 +131,7 @@ class Proxy:
         receive: Receive,
         send: Send,
     ) -> RequestBody:
-        """Pass a request on that has its place; return its body, read or not."""
-        authorization = first(scope["headers"], b"authorization")
-        if route.is_anonymous and not route.reads_token:
-            authorization = None
-        started = time.perf_counter()
-        exchange.identity = await self._admit(route, exchange, authorization)
-        exchange.asked_at = time.perf_counter()
-        exchange.admission_seconds = exchange.asked_at - started
+        """Pass a request on that was let in; return its body, read or not."""
         body = RequestBody(scope, receive, route)
         query = scope["query_string"].decode("ascii")
         target = route.target(normal_path(scope["raw_path"]))
@@ -154,6 +150,16 @@ class Proxy:
         with DisconnectWatch(body):
             await self.upstreams.ask(request, relay)
         return body
+
+    async def _let_in(self, exchange: Exchange, route: Route, scope: Scope) -> None:
+        """Find out who asks, and whether it may ask now."""
+        authorization = first(scope["headers"], b"authorization")
+        if route.is_anonymous and not route.reads_token:
+            authorization = None
+        started = time.perf_counter()
+        exchange.identity = await self._admit(route, exchange, authorization)
+        exchange.asked_at = time.perf_counter()
+        exchange.admission_seconds = exchange.asked_at - started
 
     async def _admit(
         self, route: Route, exchange: Exchange, authorization: bytes | None

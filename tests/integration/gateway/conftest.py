@@ -63,6 +63,8 @@ _WIDE = {
     "GATEWAY_USER_BURST": "100000",
     "GATEWAY_SESSION_RATE_PER_SECOND": "100000",
     "GATEWAY_SESSION_BURST": "100000",
+    "GATEWAY_CONCURRENT_ADDRESS_MAX": "1024",
+    "GATEWAY_CONCURRENT_USER_MAX": "1024",
 }
 _NARROW = {
     "GATEWAY_ADDRESS_RATE_PER_SECOND": "20",
@@ -219,7 +221,7 @@ async def lone(stack, upstream, signing_key, tmp_path):
 @pytest.fixture
 async def crowded(stack, upstream, signing_key, tmp_path):
     """A gateway with twenty places."""
-    more = {"GATEWAY_CONCURRENT_MAX": "20"}
+    more = {"GATEWAY_CONCURRENT_MAX": "20", "GATEWAY_CONCURRENT_ADDRESS_MAX": "12"}
     async with _before(stack, upstream, tmp_path, signing_key, (_ONE,), **more) as rig:
         yield rig[0]
 

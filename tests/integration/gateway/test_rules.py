@@ -10,6 +10,7 @@ pytestmark = pytest.mark.integration
 HANG = "/api/v1/media/slow/hang"
 READ = "/api/v1/conversations/echo"
 SEARCH = "/api/v1/conversations/channels"
+PROJECTS = "/api/v1/projects"
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,43 @@ async def test_server_timing_tells_where_the_time_went(gateway) -> None:
     assert spent.keys() == {"total", "limits", "auth", "upstream"}
     assert spent["total"] >= spent["upstream"] >= 200
     assert spent["total"] >= sum(spent.values()) - spent["total"] - 1
+
+
+async def test_ht_2_slow_bodies_of_one_address_take_nobodys_place(crowded) -> None:
+    """HT-2: twelve of twenty places for an address, and the others go on."""
+    token = crowded.tokens.access()
+    head = (
+        f"POST {READ} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n"
+        "Content-Length: 100\r\nX-Forwarded-For: 192.0.2.7\r\n\r\n"
+    ).encode()
+    slow = [await _sent(crowded.port, head) for _ in range(8)]
+    slow += [
+        await _sent(crowded.port, head.replace(b"conversations", b"media"))
+        for _ in range(4)
+    ]
+    try:
+        async with asyncio.timeout(10):
+            while await crowded.metric("gateway_requests_under_way") < 12:  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
+        answers = [
+            await crowded.ask("GET", PROJECTS, headers={"X-Forwarded-For": address})
+            for address in ("192.0.2.7", "192.0.2.8")
+        ]
+    finally:
+        for writer in slow:
+            writer.close()
+            await writer.wait_closed()
+    (refused, headers, body), (served, _, _) = answers
+    assert (refused, json.loads(body)["code"]) == (429, "too_many_at_once")
+    assert headers["Retry-After"] == "1"
+    assert served == 200
+
+
+async def _sent(port: int, head: bytes) -> asyncio.StreamWriter:
+    """Send the head of a request whose body does not come."""
+    _, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(head)
+    return writer
 
 
 async def test_what_can_wait_is_refused_first(crowded) -> None:

@@ -9,7 +9,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import StatusCode
 
 from libs.kernel import new_id
-from services.gateway.domain.concurrency import Places
+from services.gateway.domain.concurrency import Places, Shares
 from services.gateway.domain.errors import UpstreamUnavailableError
 from services.gateway.domain.networks import NetworkList
 from services.gateway.domain.routing import parse_routes
@@ -45,6 +45,7 @@ async def ask(method: str, path: str) -> ReadableSpan:
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     tracer = provider.get_tracer("services.gateway")
+    places = Places(10, Shares(10), Shares(10))
     stubs: Any = Stubs()
     table = parse_routes(
         ROUTES, services=frozenset({"auth"}), limit_classes=frozenset({"default"})
@@ -66,7 +67,7 @@ async def ask(method: str, path: str) -> ReadableSpan:
         pass
 
     proxy = Proxy(
-        table, edge, stubs, stubs, stubs, stubs, Places(10), NetworkList([]), tracer
+        table, edge, stubs, stubs, stubs, stubs, places, NetworkList([]), tracer
     )
     await proxy(scope, receive, send)
     (span,) = exporter.get_finished_spans()
