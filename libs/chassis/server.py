@@ -9,6 +9,7 @@ import contextlib
 import errno
 import gc
 import os
+import resource
 import signal
 import socket
 import sys
@@ -38,6 +39,7 @@ S = TypeVar("S", bound=ServiceSettings)
 
 _BACKLOG = 1024
 _LEAST_STOP_SECONDS = 1.0
+_OWN_DESCRIPTORS = 48  # loop, log, listener, stores
 _log = structlog.get_logger()
 
 
@@ -230,6 +232,7 @@ class _Granian(Server):
             http=HTTPModes.http1,
             websockets=False,
             backlog=_BACKLOG,
+            backpressure=connections_max(),
             log_level=LogLevels.error,
             # Incremental: granian's handlers would bypass ours.
             log_dictconfig={
@@ -245,6 +248,23 @@ class _Granian(Server):
         # granian's own types leave out its constructor and this attribute's type.
         holder = SocketHolder(self._listener.detach(), False, _BACKLOG)  # type: ignore[call-arg]  # noqa: FBT003
         self._shd = holder  # type: ignore[assignment]
+
+
+def connections_max() -> int:
+    """Return how many clients' connections are held at once; others wait for theirs.
+
+    Of the descriptors that this process may have, half are for clients and half for
+    what their requests need behind. Who finds none there fails; who finds none to
+    accept with tries again without a pause.
+    """
+    wanted = 2 * _BACKLOG + _OWN_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return _BACKLOG
+    if soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return max(1, min(_BACKLOG, (soft - _OWN_DESCRIPTORS) // 2))
 
 
 def _bind(settings: ServiceSettings) -> socket.socket:

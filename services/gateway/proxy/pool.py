@@ -1,9 +1,10 @@
 """The connections to the instances of all services, kept and used again."""
 
 import asyncio
+import errno
 import ssl
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -21,14 +22,16 @@ class Origin:
 
     Args:
         base_url: ``http://host:port`` or ``https://...``.
+        make_room: Called when this process has no descriptor left for another one.
     """
 
-    def __init__(self, base_url: str) -> None:
+    def __init__(self, base_url: str, make_room: Callable[[], None]) -> None:
         parts = urlsplit(base_url)
         is_secure = parts.scheme == "https"
         self._host = parts.netloc.encode("ascii")
         self._address = parts.hostname or "", parts.port or (443 if is_secure else 80)
         self._tls = ssl.create_default_context() if is_secure else None
+        self._make_room = make_room
         self._idle: list[Connection] = []
         self._open: set[Connection] = set()
         self._opening = 0
@@ -98,6 +101,8 @@ class Origin:
                     ssl=self._tls,
                 )
         except (OSError, TimeoutError) as error:
+            if isinstance(error, OSError) and error.errno == errno.EMFILE:
+                self._make_room()
             raise NotReachedError(type(error).__name__) from error
         finally:
             self._opening -= 1
@@ -140,7 +145,7 @@ class Pool:
         """Return the connections to an instance; its first mention makes them."""
         origin = self._origins.get(base_url)
         if origin is None:
-            origin = self._origins[base_url] = Origin(base_url)
+            origin = self._origins[base_url] = Origin(base_url, self.close_idle)
         return origin
 
     def sweep(self) -> None:
@@ -149,6 +154,11 @@ class Pool:
             origin.close_idle(_KEEPALIVE_SECONDS)
             if origin.is_unused:
                 del self._origins[base_url]
+
+    def close_idle(self) -> None:
+        """Close all that is idle now, whatever it leads to."""
+        for origin in self._origins.values():
+            origin.close_idle()
 
     def abort(self) -> None:
         """Close every connection."""

@@ -303,6 +303,15 @@ def before_demos(stack, upstream, demos, tmp_path):
         yield url
 
 
+@pytest.fixture
+def confined(stack, upstream, tmp_path):
+    """A gateway with 256 descriptors and forty places; yields (address, port, pid)."""
+    environment = _environment(stack, upstream, tmp_path, _PAIR) | _WIDE
+    environment["GATEWAY_CONCURRENT_MAX"] = "40"
+    with _gateway(environment, "tests.support.confined_gateway") as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def gateway_process(stack, upstream, tmp_path_factory):
     """A gateway with wide limits; yields (address, port, pid)."""
@@ -386,10 +395,10 @@ def _environment(stack, upstream: str, folder: Path, offset: int) -> dict[str, s
 
 
 @contextlib.contextmanager
-def _gateway(environment: dict[str, str]):
+def _gateway(environment: dict[str, str], module: str = "services.gateway"):
     port = int(environment["GATEWAY_PORT"])
     url = f"http://127.0.0.1:{port}"
-    command = ["-m", "services.gateway"]
+    command = ["-m", module]
     with _process(command, environment, f"{url}/health/ready") as process:
         yield url, port, process.pid
 
