@@ -9,12 +9,12 @@ WORKERS := $(SERVICES:%=services.%.consumers:worker)
 SOURCES := libs services deploy tests bench scripts
 STACK ?= $(shell cat .parley/stack 2>/dev/null || echo embedded)
 T ?= tests
-BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens,$(basename $(notdir $(wildcard bench/[a-z]*.py) $(patsubst %/__main__.py,%,$(wildcard bench/*/__main__.py)))))))
+BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens regression,$(basename $(notdir $(wildcard bench/[a-z]*.py) $(patsubst %/__main__.py,%,$(wildcard bench/*/__main__.py)))))))
 
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
 .PHONY: sbom audit help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults fuzz-api history cov cov-events \
-	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play compose-check scan bench check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
+	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play compose-check scan bench bench-check check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}'
@@ -124,6 +124,10 @@ bench: setup ## Run a benchmark, on the running stack where it needs one (B=chat
 	@[ -n "$(B)" ] || { echo "usage: make bench B=NAME; there are: $(BENCHES)"; exit 2; }
 	@[[ " $(ALONE) " = *" $(B) "* ]] || $(MAKE) --no-print-directory up
 	@$(PYTHON) -m bench.$(subst -,_,$(B))
+
+bench-check: setup ## Run a benchmark and refuse ratios a fifth worse than bench/recorded.json (B=gateway)
+	@[[ " $(ALONE) " = *" $(B) "* ]] || $(MAKE) --no-print-directory up
+	@$(PYTHON) -m bench.regression $(B)
 
 # --- checking -------------------------------------------------------------------
 check: setup lint types arch architecture docs-check env-check schemas-check api-check lock-check secrets-check k8s-check compose-check ## Everything a tool can check
