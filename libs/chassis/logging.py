@@ -27,6 +27,8 @@ from libs.chassis.settings import ServiceSettings
 if TYPE_CHECKING:
     from structlog.typing import ExcInfo
 
+# JSON lets them stand, and a terminal takes some of them for orders (HT-5).
+_CONTROLS = {code: f"\\u{code:04x}" for code in range(0x80, 0xA0)}
 _RENDERED = "parley.rendered"
 _LEVEL_NAMES = {"warn": "warning", "exception": "error"}
 _OFFSET_LENGTH = len("+00:00")
@@ -173,7 +175,8 @@ def _renderer(settings: ServiceSettings, handler: logging.Handler) -> Processor:
 
 def _to_json(event: EventDict, **_: object) -> str:
     try:
-        return orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        line = orjson.dumps(event, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
+        return line if line.isascii() else line.translate(_CONTROLS)
     except TypeError:  # an integer of more than 64 bits, half a surrogate pair
         return json.dumps(event, default=str, skipkeys=True)
 

@@ -157,6 +157,17 @@ def test_without_a_file_lines_go_to_stderr(settings, log_file, monkeypatch, caps
     assert "\x1b[" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("form", ["json", "console"])
+def test_ht_5_a_value_gives_no_terminal_orders(settings, log_file, capsys, form):
+    """HT-5: no escape sequence and no further line, in both forms, of libraries too."""
+    hostile = "\x1b[2J\x1b]0;owned\x07\r\nlevel=critical\x9b31m"
+    configure_logging(settings.model_copy(update={"log_format": form}))
+    structlog.get_logger().info("name_refused", name=hostile)
+    logging.getLogger("some.library").warning("refused %s", hostile)
+    said = capsys.readouterr().err.rstrip("\n").splitlines()
+    assert [line.isprintable() for line in said] == [True, True]
+
+
 @pytest.mark.parametrize(
     "name",
     [
