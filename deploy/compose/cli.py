@@ -81,10 +81,22 @@ def bring_up(installation: Installation, words: Sequence[str] = ()) -> None:
     prepare(installation)
     _build(installation)
     wait = ["up", "--detach", "--wait", "--wait-timeout", str(_UP_SECONDS)]
-    _compose(installation, *wait, "--remove-orphans", *words)
+    # Named: of steps, which end, Compose would say that they are not running.
+    names = words or staying(installation)
+    _compose(installation, *wait, "--remove-orphans", *names)
     wait_for_edge(installation)
     for name, address in addresses(installation).items():
         print(f"  {name:<10} {address}")
+
+
+def staying(installation: Installation) -> list[str]:
+    """Return the containers that are to run on, steps left out."""
+    command = [*compose_command(installation), "config", "--format", "json"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise StackError(done.stderr.strip())
+    services = json.loads(done.stdout)["services"]
+    return [name for name, it in services.items() if it.get("restart") != "no"]
 
 
 def wait_for_edge(installation: Installation) -> None:

@@ -6,6 +6,7 @@ from deploy.embedded.environment import store_keys
 from deploy.embedded.layout import Stack
 from deploy.embedded.passwords import ADMIN, SMTP_USER, STORES, Passwords
 from deploy.embedded.servers.replica_set import REPLICA_SET, database_of
+from deploy.embedded.servers.seaweedfs import access_key
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def service_secrets(
             servers, passwords, service, database_of(service)
         )
     if service == "media":
-        values["s3-credentials.json"] = store_keys("media", passwords)
+        values["s3-credentials.json"] = store_keys(access_key("media"), passwords)
     if service == "notification":
         values["notification_smtp_password"] = passwords.of("smtp", SMTP_USER)
     return values

@@ -1,5 +1,6 @@
 """What services are told in docker-compose.yml is what they ask for."""
 
+import json
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -59,6 +60,15 @@ def test_folders_that_are_mounted_are_there(name: str, written: Installation) ->
         if volume.startswith("${PARLEY_SECRETS}/"):
             folder = volume.removeprefix("${PARLEY_SECRETS}/").partition(":")[0]
             assert any((written.secrets / folder).iterdir()), folder
+
+
+def test_media_is_known_at_the_store(written: Installation) -> None:
+    """The keys in media's file are those of an identity of the store."""
+    keys = json.loads((written.secrets / "media" / "s3-credentials.json").read_text())
+    known = json.loads((written.secrets / "s3" / "s3.json").read_text())["identities"]
+
+    pair = {"accessKey": keys["access_key"], "secretKey": keys["secret_key"]}
+    assert pair in [identity["credentials"][0] for identity in known]
 
 
 def test_addresses_are_containers() -> None:
