@@ -5,6 +5,7 @@ from collections import Counter
 
 from libs.events import PermanentError, Retry
 from libs.events.catalog import ConversationRead, MessageDeleted
+from libs.events.consuming import runner
 from libs.events.tracing import Cause, caused_by
 from tests.integration.events.conformance import QUICK, deleted, read
 
@@ -144,14 +145,15 @@ class FrameConformance:
             assert context.causation_id == parents[number]
             assert context.traceparent[:35] == TRACE[:35]
 
-    async def test_slow_handlers_are_taken_apart(self, rig):
+    async def test_slow_handlers_are_taken_apart(self, rig, monkeypatch):
         """A frame that lasts too long for one transaction is handled side by side."""
+        monkeypatch.setattr(runner, "_MOST_SHARED_SECONDS", 0.4)
         transactions = {}
         worker = rig.worker()
 
         @worker.subscribe(ConversationRead, name="reads", concurrency=8)
         async def on_read(event, context):
-            await asyncio.sleep(0.6)
+            await asyncio.sleep(0.12)
             transactions[event.read_seq] = context.transaction
 
         async with rig.consuming(worker):
@@ -159,7 +161,6 @@ class FrameConformance:
             await rig.send_raw(EXCHANGE, KEY, rig.frame_of(*events))
             await rig.send_alone(read(8, "last"))
             await rig.until(lambda: len(transactions) == 9)
-            await asyncio.sleep(0.5)
         assert len(set(map(id, transactions.values()))) > 1
 
     async def test_a_live_subscription_is_spared_what_it_does_not_want(self, rig):

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from libs.events import PermanentError, Retry, RetryAfter
 from libs.events.catalog import ConversationRead, MessageDeleted
+from libs.events.consuming import ordered
 from tests.integration.events.conformance import deleted, read
 
 SOON = timedelta(seconds=0.3)
@@ -86,8 +87,9 @@ class OrderConformance:
         assert seen == {"c": [1, 3]}
         assert headers["x-reason"] == "permanent"
 
-    async def test_block_key_parks_a_key_until_it_is_released(self, rig):
+    async def test_block_key_parks_a_key_until_it_is_released(self, rig, monkeypatch):
         """What failed and what is behind it waits; other keys do not."""
+        monkeypatch.setattr(ordered, "_LOOK_SECONDS", 0.1)
         worker = rig.worker()
         broken = {2}
         seen = in_order(
