@@ -1,6 +1,5 @@
-"""Load: as fast as it goes (wrk), at a steady rate, and in one long stream."""
+"""Load: as fast as it goes (wrk), and in one long stream."""
 
-import asyncio
 import re
 import shutil
 import subprocess
@@ -62,33 +61,6 @@ def full_speed(
     found = _TOLD.search(done.stdout)
     assert found is not None, done.stdout
     return Rate(float(found[2]), cpu / int(found[1]) * 1e6)
-
-
-async def steady(
-    server: Server, path: str, *, per_s: float, seconds: float, token: str | None = None
-) -> list[float]:
-    """Ask at a steady rate; return how long each answer took, in milliseconds.
-
-    The rate does not wait for slow answers: a stall costs all who come during it.
-    """
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    waits: list[float] = []
-    connector = aiohttp.TCPConnector(limit=200)
-    async with aiohttp.ClientSession(connector=connector, headers=headers) as http:
-
-        async def ask(due: float) -> None:
-            async with http.get(server.url + path) as answer:
-                await answer.read()
-                assert answer.status == 200
-            waits.append((time.perf_counter() - due) * 1_000)
-
-        started = time.perf_counter()
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(int(per_s * seconds)):
-                due = started + number / per_s
-                await asyncio.sleep(max(0.0, due - time.perf_counter()))
-                tasks.create_task(ask(due))
-    return waits
 
 
 @dataclass(frozen=True)
