@@ -6,56 +6,61 @@ more than the script, and an idle process still asks at once.
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, cast
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from itertools import islice
+from typing import NamedTuple
 
 import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from libs.kernel import UnavailableError
-from libs.kernel.rates import Charge, Decision, refuse, settle
+from libs.kernel.rates import Charge, Decision, Limit, refuse, settle
 
 _MICROSECONDS = 1_000_000
 _DEADLINE_SECONDS = 0.5  # a frozen server must not cost every request its timeout
 _TOGETHER_MAX = 64
 
-# KEYS: the limits of all requests in turn. ARGV: for each request how many they are,
-# then for each limit its interval in us, its burst and the request's cost. The clock is
-# Redis's own, so several processes agree (security.md RL-1). Returns for each request
-# how far each limit's arrival time lies ahead in us; of a refused one the wait and the
-# number of the limit that refused, both below zero, and nothing was charged.
+# KEYS: the limits of all requests in turn. ARGV[1], blanks between: for each request
+# how many they are, then for each limit its interval in us, its burst and the request's
+# cost. The clock is Redis's own, so several processes agree (security.md RL-1). Returns
+# for each request how far each limit's arrival time lies ahead in us; of a refused one
+# the wait and the number of the limit that refused, both below zero, and nothing was
+# charged. One text each way: the driver costs more for a value than the script.
 _GCRA = """
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
-local answers, key, argument = {}, 1, 1
+local next_word = string.gmatch(ARGV[1], '%S+')
+local answers, key = {}, 1
 while key <= #KEYS do
-  local count = tonumber(ARGV[argument])
-  local tats, refused = {}, nil
+  local count = tonumber(next_word())
+  local tats, refused = {}, false
   for i = 1, count do
-    local at = argument + 3 * (i - 1)
-    local interval, burst = tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
-    local tat = math.max(tonumber(redis.call('GET', KEYS[key + i - 1]) or now), now)
-    tat = tat + interval * tonumber(ARGV[at + 3])
-    local wait = tat - interval * burst - now
-    if wait >= 1 then
-      refused = {string.format('%.0f', -math.ceil(wait)), -i}
-      break
+    local interval, burst = tonumber(next_word()), tonumber(next_word())
+    local weight = interval * tonumber(next_word())
+    if not refused then
+      local tat = math.max(tonumber(redis.call('GET', KEYS[key + i - 1]) or now), now)
+      tat = tat + weight
+      local wait = tat - interval * burst - now
+      if wait >= 1 then
+        refused = true
+        answers[#answers + 1] = string.format('%.0f', -math.ceil(wait))
+        answers[#answers + 1] = tostring(-i)
+      end
+      tats[i] = tat
     end
-    tats[i] = tat
   end
-  local answer = refused or {}
   for i = 1, refused and 0 or count do
     local ahead = tats[i] - now
     local milliseconds = math.max(1, math.ceil(ahead / 1000))
     redis.call('SET', KEYS[key + i - 1], string.format('%.0f', tats[i]),
                'PX', milliseconds)
-    answer[i] = string.format('%.0f', ahead)
+    answers[#answers + 1] = string.format('%.0f', ahead)
   end
-  answers[#answers + 1] = answer
-  key, argument = key + count, argument + 1 + 3 * count
+  key = key + count
 end
-return answers
+return table.concat(answers, ' ')
 """
 
 _log = structlog.get_logger()
@@ -124,23 +129,28 @@ class RedisBuckets:
 
     async def _decisions(self, together: Sequence[_Waiting]) -> list[Decision]:
         keys: list[str] = []
-        arguments: list[str | int] = []
+        words: list[str] = []
         for waiting in together:
-            arguments.append(len(waiting.charges))
+            words.append(str(len(waiting.charges)))
             for charge in waiting.charges:
-                limit = charge.limit
                 keys.append(self._key(charge.subject))
-                interval = f"{limit.interval_seconds * _MICROSECONDS:.3f}"
-                arguments += [interval, limit.burst, min(charge.cost, limit.burst)]
+                words.append(_terms(charge.limit, charge.cost))
         async with asyncio.timeout(_DEADLINE_SECONDS):
-            answers = cast("list[Any]", await self._script(keys=keys, args=arguments))
-        return [
-            _decision(waiting.charges, [int(value) for value in answer])
-            for waiting, answer in zip(together, answers, strict=True)
-        ]
+            answer: bytes = await self._script(keys=keys, args=[" ".join(words)])
+        values = map(int, answer.split())
+        return [_decision(waiting.charges, values) for waiting in together]
 
 
-def _decision(charges: Sequence[Charge], answer: Sequence[int]) -> Decision:
-    if answer[0] < 0:
-        return refuse(charges[-answer[1] - 1], -answer[0] / _MICROSECONDS)
-    return settle(charges, [ahead / _MICROSECONDS for ahead in answer])
+@lru_cache(maxsize=256)
+def _terms(limit: Limit, cost: int) -> str:
+    interval = limit.interval_seconds * _MICROSECONDS
+    return f"{interval:.3f} {limit.burst} {min(cost, limit.burst)}"
+
+
+def _decision(charges: Sequence[Charge], values: Iterator[int]) -> Decision:
+    """Take the values of one request's answer."""
+    first = next(values)
+    if first < 0:
+        return refuse(charges[-next(values) - 1], -first / _MICROSECONDS)
+    ahead = [first, *islice(values, len(charges) - 1)]
+    return settle(charges, [value / _MICROSECONDS for value in ahead])
