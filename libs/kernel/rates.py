@@ -120,8 +120,10 @@ def settle(charges: Sequence[Charge], ahead_seconds: Sequence[float]) -> Decisio
         charge.limit.burst - ahead / charge.limit.interval_seconds
         for charge, ahead in zip(charges, ahead_seconds, strict=True)
     ]
-    # By share of the burst: of a wide limit and a narrow one, the narrow ends first.
-    index = min(range(len(left)), key=lambda n: left[n] / charges[n].limit.burst)
+    index = 0
+    if len(left) > 1:
+        # By share of the burst: of a wide and a narrow one, the narrow ends first.
+        index = min(range(len(left)), key=lambda n: left[n] / charges[n].limit.burst)
     return Decision(
         tightest=charges[index],
         remaining=max(0, int(left[index] + _ROUNDING_SECONDS)),

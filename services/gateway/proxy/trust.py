@@ -35,12 +35,13 @@ class Edge:
     """
 
     def __init__(self, trusted: NetworkList) -> None:
-        self._trusted = trusted
+        # The edge has few addresses, and each of its requests asks for one of them.
+        self._is_trusted = lru_cache(maxsize=1_024)(trusted.__contains__)
 
     def caller(self, scope: Scope) -> Caller:
         """Return where a request comes from."""
         peer = (scope.get("client") or ("unknown", 0))[0]
-        if peer not in self._trusted:
+        if not self._is_trusted(peer):
             return Caller(peer, _network(peer), None)
         headers = scope["headers"]
         forwarded = first(headers, b"x-forwarded-for")
