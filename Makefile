@@ -151,7 +151,7 @@ architecture: setup ## Module and function sizes, names, one way in for each lib
 	@$(PYTHON) -m pytest -q -p no:randomly tests/unit/test_architecture.py
 
 docs-check: setup ## Links, commands and generated pages of the docs are true, licences are allowed
-	@$(PYTHON) scripts/check_docs.py && $(PYTHON) scripts/coverage.py --check && $(PYTHON) scripts/network_page.py --check && $(PYTHON) -m scripts.supply.licences --check
+	@$(PYTHON) scripts/check_docs.py && $(PYTHON) scripts/coverage.py --check && $(PYTHON) scripts/network_page.py --check && $(PYTHON) scripts/alerts_page.py --check && $(PYTHON) -m scripts.supply.licences --check
 
 env-check: setup ## .env.example holds every setting of every service, the manifests what they need
 	@PYTHONPATH=. $(PYTHON) scripts/env_example.py --check && $(PYTHON) -m pytest -q -p no:randomly tests/contract/k8s/test_settings.py
@@ -181,7 +181,7 @@ secrets-check: setup ## No secret stands in a tracked file (tests hold false one
 	  | xargs -0 .venv/bin/detect-secrets-hook
 
 docs: setup schemas ## Write every generated page
-	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) -m deploy.observability.dashboards && $(PYTHON) scripts/coverage.py && $(PYTHON) scripts/network_page.py && $(PYTHON) -m scripts.supply.licences
+	@PYTHONPATH=. $(PYTHON) scripts/env_example.py && PYTHONPATH=. $(PYTHON) scripts/openapi.py && PYTHONPATH=. $(PYTHON) scripts/asyncapi_sockets.py && PYTHONPATH=. $(PYTHON) scripts/permissions.py && PYTHONPATH=. $(PYTHON) scripts/roles.py && $(PYTHON) -m deploy.observability.dashboards && $(PYTHON) scripts/coverage.py && $(PYTHON) scripts/network_page.py && $(PYTHON) scripts/alerts_page.py && $(PYTHON) -m scripts.supply.licences
 
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"

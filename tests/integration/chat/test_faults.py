@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 
 import pytest
 import socketio
 
 from libs.kernel import new_id
 from tests.integration.chat.conftest import ChatProcess
+from tests.support.firing import Watched, assert_fires, look_at
 
 pytestmark = pytest.mark.integration
 LOST = (socketio.exceptions.SocketIOError, ConnectionError, TimeoutError)
@@ -36,6 +39,8 @@ async def test_without_the_broker_messages_still_arrive(
     group = await open_group([ada, grace])
     await ada.connect(processes[0], group)
     await grace.connect(processes[1], group)
+    watched = Watched("chat", f"{processes[0].url}/metrics")
+    await look_at(watched)
     async with broker_away():
         for number in range(3):
             await ada.send(group, f"{number}")
@@ -51,10 +56,38 @@ async def test_without_the_broker_messages_still_arrive(
         await ada.emit("typing.start", {"conversation_id": group})
         await asyncio.sleep(0.3)
         assert len(grace.live["typing.started"]) == 1
+        await look_at(watched)
+    assert_fires("EventsNoConsumer", watched)
     assert [event["revision"] for event in live] == [2, 3, 4]
     await ada.send(group, "after")
     await ada.until("message.sent", 4)
     assert len(grace.live["message.sent"]) == 3
+
+
+async def test_a_database_that_hangs_is_alerted(
+    auth_process, processes, people, open_group
+) -> None:
+    """Acknowledgements and answers come late; afterwards all is as before."""
+    ada, grace = await people(2)
+    group = await open_group([ada, grace])
+    await ada.connect(processes[0], group)
+    watched = Watched("chat", f"{processes[0].url}/metrics")
+    await look_at(watched)
+    pid = auth_process.pid("mongod")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        late = [
+            asyncio.create_task(ada.send(group, "late")),
+            asyncio.create_task(ada.ask(processes[0], "GET", f"/{group}")),
+        ]
+        await asyncio.sleep(3)  # the fault itself
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    await asyncio.gather(*late)
+    await look_at(watched)
+    assert "message" in await ada.send(group, "in time")
+    assert_fires("ChatSlowToAcknowledge", watched)
+    assert_fires("ServiceSlow", watched)
 
 
 async def test_a_stopping_process_sends_its_sockets_away(

@@ -16,6 +16,7 @@ from libs.events.topology import build_topology
 from libs.events.topology.diff import diff_topology
 from libs.events.tracing import Cause, caused_by
 from tests.integration.events.conformance import deleted, read
+from tests.support.firing import Watched, assert_fires
 
 pytestmark = pytest.mark.integration
 
@@ -48,11 +49,14 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(rig, command, 
     """An operator finds them, lets one go again and throws another away."""
     worker, seen = rig.worker(), {"is_repaired": False, "numbers": []}
     failing(worker, seen)
+    watched = Watched("consumer")
+    watched.look()
     async with rig.consuming(worker):
         first, _ = await rig.publish(read(1), read(2))
         async with asyncio.timeout(10):
             while "       2  consumer.reads.dlq" not in capsys.readouterr().out:
                 assert await command("dlq", "list") == 0
+        watched.look()
         assert await command("dlq", "show", "consumer.reads", "--limit", "1") == 0
         shown = json.loads(capsys.readouterr().out.splitlines()[0])
         assert shown["x-reason"] == "permanent"
@@ -70,6 +74,7 @@ async def test_dead_letters_are_listed_shown_replayed_and_dropped(rig, command, 
         assert await command("dlq", "drop", "consumer.reads") == 0
         assert "drop: 1" in capsys.readouterr().out
     assert seen["numbers"] == [1]
+    assert_fires("EventsDeadLettered", watched)
 
 
 async def test_what_was_unroutable_is_named_and_replayed(rig, command, capsys):
@@ -201,10 +206,13 @@ async def test_blocked_keys_are_listed_and_released(rig, command, capsys, monkey
         seen.append(event.revision)
 
     monkeypatch.setenv("EVENTS_MONGO_URL", rig.database_url("consumer"))
+    watched = Watched("consumer", pages=[(0, "")])
     async with rig.consuming(worker):
         await rig.publish(deleted(1))
         await rig.publish(deleted(3))
         await rig.parked(worker, "c", 1)
+        await watched.until("events_ordered_blocked_keys", lambda keys: keys == 1)
+        assert_fires("EventsKeyBlocked", watched)
         capsys.readouterr()
         assert await command("ordered", "list", "--subscription", "ordered") == 0
         shown = next(

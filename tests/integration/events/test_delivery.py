@@ -14,6 +14,7 @@ from libs.events.inbox import KEPT_FOR
 from libs.events.outbox.store import OutboxStore
 from libs.events.rabbitmq import open_bus
 from tests.integration.events.conformance import deleted, read
+from tests.support.firing import Watched, assert_fires
 
 pytestmark = pytest.mark.integration
 
@@ -51,10 +52,14 @@ async def test_a_tier_takes_its_time(rig):
         if len(times) == 1:
             raise ValueError
 
+    watched = Watched("consumer")
+    watched.look()
     async with rig.consuming(worker):
         await rig.publish(read(1))
         await rig.until(lambda: len(times) == 2)
+    watched.look()
     assert 0.95 <= times[1] - times[0] <= 1.6
+    assert_fires("EventsRetrying", watched)
 
 
 async def test_two_instances_share_a_service_s_copy(rig):

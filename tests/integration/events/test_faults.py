@@ -10,11 +10,12 @@ from datetime import timedelta
 import aio_pika
 import pytest
 
-from libs.events import WriteConflictError
+from libs.events import WriteConflictError, metrics
 from libs.events.catalog import ConversationRead, MessageDeleted
 from libs.events.outbox.lease import Lease
 from libs.events.rabbitmq import open_bus
 from tests.integration.events.conformance import deleted, read
+from tests.support.firing import Watched, assert_fires
 
 pytestmark = pytest.mark.integration
 
@@ -115,11 +116,15 @@ async def test_a_refused_event_parks_its_key_only(rig):
         open_bus(settings, rig.database("producer")) as bus,
     ):
         await rig.redeclare_without_alternate("message.events")
+        await rig.until(lambda: metrics.outbox_parked._value.get() == 0)
+        watched = Watched("producer")
+        watched.look()
         async with bus.transaction() as transaction:
             transaction.publish(deleted(1, "bad"))
             transaction.publish(read(1, "bad"))
             transaction.publish(read(1, "good"))
         await rig.until(lambda: bus.health()["outbox"]["parked_keys"] == 1)
+        await watched.until("events_outbox_parked_keys", lambda keys: keys == 1)
         assert seen == [("good", 1)]
         async with bus.transaction() as transaction:
             transaction.publish(read(2, "bad"))
@@ -129,6 +134,8 @@ async def test_a_refused_event_parks_its_key_only(rig):
         assert await bus._persistence.store.requeue() == 1
         await rig.until(lambda: len(seen) == 3)
     assert seen == [("good", 1), ("bad", 1), ("bad", 2)]
+    assert_fires("EventsOutboxParked", watched)
+    assert_fires("EventsRefused", watched)
 
 
 async def test_a_deleted_queue_is_consumed_again_once_it_is_back(rig):

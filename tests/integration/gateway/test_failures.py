@@ -8,6 +8,8 @@ import time
 import aiohttp
 import pytest
 
+from tests.support.firing import Watched, assert_fires, look_at
+
 pytestmark = pytest.mark.integration
 
 
@@ -55,6 +57,18 @@ async def test_every_failure_has_one_shape(gateway, path, status, code) -> None:
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["X-Request-Id"]
     assert "secret" not in json.dumps(body)
+
+
+async def test_services_out_of_reach_are_alerted(gateway) -> None:
+    """Requests that reach nobody are what the alerts of the gateway count."""
+    watched = Watched("gateway", f"{gateway.url}/metrics")
+    await look_at(watched)
+    for _ in range(2):
+        path = "/api/v1/conversations/close"
+        assert (await gateway.problem("GET", path))[1] == "upstream_error"
+    await look_at(watched)
+    assert_fires("UpstreamUnavailable", watched)
+    assert_fires("ServiceErrors", watched)
 
 
 async def test_a_problem_keeps_its_retry_after(gateway) -> None:

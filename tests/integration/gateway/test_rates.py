@@ -16,6 +16,7 @@ from libs.kernel import new_id
 from libs.kernel.rates import Charge, Limit
 from services.gateway.cache import open_buckets
 from services.gateway.settings import GatewaySettings
+from tests.support.firing import Watched, assert_fires, look_at
 
 pytestmark = pytest.mark.integration
 
@@ -229,6 +230,8 @@ async def test_without_redis_reads_go_on_and_sign_in_waits(stack, gateway) -> No
     path = "/api/v1/conversations/echo"
     assert (await gateway.ask("GET", path))[0] == 200
     pid = stack.pid("valkey")
+    watched = Watched("gateway", f"{gateway.url}/metrics")
+    await look_at(watched)
     os.kill(pid, signal.SIGSTOP)
     try:
         started = time.monotonic()
@@ -237,8 +240,10 @@ async def test_without_redis_reads_go_on_and_sign_in_waits(stack, gateway) -> No
         assert time.monotonic() - started < 2
         status, code = await gateway.problem("POST", "/api/v1/auth/login", json={})
         assert (status, code) == (503, "limits_unavailable")
+        await look_at(watched)
     finally:
         os.kill(pid, signal.SIGCONT)
+    assert_fires("LimitsUnknown", watched)
     async with asyncio.timeout(5):
         status = 503
         while status == 503:

@@ -24,6 +24,7 @@ from libs.events.catalog.conversation import (
 from libs.events.catalog.project import ProjectCollaboratorAdded, ProjectCreated
 from libs.kernel import new_id
 from services.media.domain import DocumentStatus
+from tests.support.firing import Watched, assert_fires, look_at
 
 pytestmark = pytest.mark.integration
 CONSUMER = Path("tests/support/foreign_consumer.py").resolve()
@@ -230,6 +231,18 @@ async def test_content_that_lies_is_rejected(someone, s3, database, case):
         return (await s3.stat(f"quarantine/{key}")).size_bytes == 0
 
     await until(is_blank)
+
+
+async def test_uploads_that_lie_are_alerted(someone, media_process):
+    """Where most of what arrives is refused, somebody is told."""
+    url = f"http://127.0.0.1:{media_process.port('media')}/metrics"
+    watched = Watched("media", url)
+    await look_at(watched)
+    ada = someone()
+    document_id = await ada.upload(b"MZ" + bytes(500), "a.pdf", "application/pdf")
+    assert (await ada.settled(document_id))["status"] == "rejected"
+    await look_at(watched)
+    assert_fires("UploadsRejected", watched, minutes=70)
 
 
 async def test_opaque_files_have_no_type(someone):

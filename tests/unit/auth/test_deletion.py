@@ -51,6 +51,7 @@ from services.auth.service import (
     erasure_metrics,
     hash_personal_token,
 )
+from tests.support.firing import Watched, assert_fires
 from tests.unit.auth.conftest import ADDRESS, EMAIL
 
 WHY = "asked for by the works council"
@@ -512,13 +513,21 @@ async def test_metrics_tell_what_is_late(house, ann, deletion):
 
     await deletion.request_own(ann, EMAIL)
     assert await measured(erasure_metrics.overdue_seconds) == 0
+    watched = Watched("auth")
+    watched.look()
     house.clock.advance(GRACE + timedelta(hours=2))
     assert await measured(erasure_metrics.overdue_seconds) == 7_200
+    watched.look()
+    assert_fires("DeletionOverdue", watched)
     await house.state["eraser"].erase_due()
     assert await measured(erasure_metrics.overdue_seconds) == 0
     house.clock.advance(timedelta(days=1))
     await stores.deletions.erasures.answer(ann.user_id, "chat", house.clock.now(), None)
     assert await measured(erasure_metrics.oldest_seconds, "media") == 86_400
+    house.clock.advance(timedelta(minutes=1))
+    assert await measured(erasure_metrics.oldest_seconds, "media") == 86_460
+    watched.look()
+    assert_fires("ErasureUnanswered", watched)
     assert await measured(erasure_metrics.waiting, "media") == 1
     assert await measured(erasure_metrics.oldest_seconds, "chat") == 0
     assert await measured(erasure_metrics.waiting, "chat") == 0

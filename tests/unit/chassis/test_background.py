@@ -22,6 +22,7 @@ from libs.chassis.sessions import RevokedSession, SessionWatch
 from libs.chassis.tasks import TaskSupervisor
 from libs.events.catalog.session import SessionRevoked
 from libs.kernel import FrozenClock, InvalidError, UnavailableError, new_id
+from tests.support.firing import Watched, assert_fires
 
 
 @pytest.fixture
@@ -80,9 +81,13 @@ async def test_the_delay_grows_and_is_forgotten_after_health(hurry, clock, monke
         if len(delays) < 5:
             raise OSError
 
+    watched = Watched("chat")
+    watched.look()
     async with TaskSupervisor(clock) as tasks:
         await tasks.start("work", work)
     assert delays == [0.001, 0.002, 0.004, 0.001, 0.002]
+    watched.look()
+    assert_fires("BackgroundTaskFails", watched)
 
 
 async def test_leaving_ends_what_runs(logs):
@@ -125,10 +130,13 @@ async def test_the_loops_lag_is_measured(monkeypatch):
     monkeypatch.setattr("libs.chassis.metrics._LAG_SECONDS", 0.05)
     watching = asyncio.create_task(watch_loop_lag())
     await asyncio.sleep(0)
-    time.sleep(0.1)  # noqa: ASYNC251 - that is the point
+    time.sleep(0.4)  # noqa: ASYNC251 - that is the point
     await asyncio.sleep(0.001)
     watching.cancel()
-    assert REGISTRY.get_sample_value("event_loop_lag_seconds") > 0.01
+    assert REGISTRY.get_sample_value("event_loop_lag_seconds") > 0.3
+    watched = Watched("chat", pages=[(0, "")])
+    watched.look()
+    assert_fires("EventLoopBusy", watched)
 
 
 # ---- the breaker

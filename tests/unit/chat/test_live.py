@@ -24,6 +24,7 @@ from services.chat.service.messages import Edit
 from services.chat.service.wire import message_event
 from services.chat.writer.pending import Pending
 from services.chat.writer.plan import plan_batch
+from tests.support.firing import Watched, assert_fires
 from tests.unit.chat.support import ADA, GRACE, Chat, draft
 
 
@@ -74,6 +75,8 @@ async def test_a_hole_is_filled_from_the_database(chat) -> None:
     """After 200 ms the missing ones are read; the held one is not shown twice."""
     group = await watched_group(chat)
     await send(chat, group, 3)
+    watched = Watched("chat")
+    watched.look()
     chat.live.offer(group, 4, item(4))
     await chat.live.fill_overdue()
     assert chat.rooms.revisions() == []
@@ -81,6 +84,8 @@ async def test_a_hole_is_filled_from_the_database(chat) -> None:
     await chat.live.fill_overdue()
     assert chat.rooms.revisions() == [2, 3, 4]
     assert {event for _, event, _ in chat.rooms.emitted} == {"message.sent"}
+    watched.look()
+    assert_fires("ChatFillsHoles", watched)
 
 
 async def test_polling_delivers_while_the_live_queue_is_away(chat) -> None:

@@ -25,6 +25,7 @@ from services.chat.repository.memory import MemoryConversations
 from services.chat.writer import GroupCommitWriter, WriterLimits
 from services.chat.writer.pending import Pending
 from services.chat.writer.plan import plan_batch
+from tests.support.firing import Watched, assert_fires
 from tests.unit.chat.support import ADA, GRACE, MALLORY, Chat, draft
 
 
@@ -243,9 +244,13 @@ async def test_a_full_queue_pushes_back() -> None:
     group = await chat.group()
     waiting = [asyncio.create_task(chat.writer.submit(draft(group))) for _ in range(3)]
     await asyncio.sleep(0)
+    watched = Watched("chat")
+    watched.look()
     with pytest.raises(WriterBusyError) as caught:
         await chat.writer.submit(draft(group))
     assert caught.value.retry_after_seconds
+    watched.look()
+    assert_fires("ChatRefusesMessages", watched)
     async with chat.writer.running():
         assert len(await asyncio.gather(*waiting)) == 3
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from libs.events import KillSwitch
 from libs.events.consuming.kill_switch import Gate
+from tests.support.firing import Watched, assert_fires
 
 PAUSE = 0.05
 
@@ -33,6 +34,14 @@ async def test_it_trips_at_its_share_of_enough_events():
         gate.record(is_failure=is_failure)
     assert gate.is_open
     assert not tripped().is_open
+
+
+async def test_a_pause_is_alerted():
+    """Somebody is needed while a subscription takes nothing."""
+    watched = Watched("chat", pages=[(0, "")])
+    assert not tripped().is_open
+    watched.look()
+    assert_fires("EventsSubscriptionPaused", watched)
 
 
 async def test_old_results_leave_the_window():

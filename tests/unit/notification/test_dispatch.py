@@ -20,6 +20,7 @@ from services.notification.domain.delivery import (
 from services.notification.domain.people import Presence
 from services.notification.ports import Push
 from services.notification.service.desk import PushDesk
+from tests.support.firing import Watched, assert_fires
 from tests.unit.notification.conftest import House
 
 
@@ -211,9 +212,13 @@ async def test_an_unreachable_server_costs_no_try(house: House) -> None:
     ada, _, conversation = await pair(house)
     await house.say(conversation, ada)
     house.mail.outcomes = [Unreachable("smtp_unreachable")] * 30
+    watched = Watched("notification")
+    watched.look()
     house.clock.advance(timedelta(seconds=60))
     while house.mail.outcomes:
         await house.tick(5)
+    watched.look()
+    assert_fires("DeliveriesFail", watched)
 
     await house.tick(31)
 

@@ -7,6 +7,7 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from libs.chassis.audit.chain import ORIGIN
+from tests.support.firing import Watched, assert_fires
 
 
 async def test_au_1_records_are_numbered_and_chained(sealed):
@@ -78,6 +79,8 @@ async def test_au_1_a_checkpoint_comes_after_a_minute_or_a_thousand(sealed):
 
 async def test_au_1_without_the_second_place_sealing_goes_on_and_its_age_shows(sealed):
     """faults.md: the checkpoint is late, nothing else is; it comes when it can."""
+    watched = Watched("auth")
+    watched.look()
     sealed.sink.is_broken = True
     sealed.add("a")
     await sealed.sealer.step()
@@ -85,6 +88,8 @@ async def test_au_1_without_the_second_place_sealing_goes_on_and_its_age_shows(s
     sealed.clock.advance(timedelta(seconds=301))
     await sealed.sealer.step()
     assert REGISTRY.get_sample_value("audit_checkpoint_age_seconds") == 301
+    watched.look()
+    assert_fires("AuditCheckpointLate", watched)
     sealed.sink.is_broken = False
     await sealed.sealer.step()
     assert [made.seq for made in sealed.sink.kept] == [1]
@@ -101,11 +106,15 @@ async def test_au_1_a_chain_that_was_cut_is_told(sealed, is_restarted):
     if is_restarted:
         sealed.lease.is_held = False
     sealer = sealed.another() if is_restarted else sealed.sealer
+    watched = Watched("auth")
+    watched.look()
     with capture_logs() as logs:
         await sealer.step()
     told = [line for line in logs if line["event"] == "audit_chain_broken"]
     assert [line["seq"] for line in told] == [3]
     assert sealed.store.links[2].record_id == "d"
+    watched.look()
+    assert_fires("AuditChainBroken", watched)
 
 
 async def test_a_stop_in_good_order_seals_signs_and_lets_go(sealed):
