@@ -37,19 +37,19 @@ _START_SECONDS = 30.0
 
 
 @asynccontextmanager
-async def open_chat_place(stack: Stack) -> AsyncIterator[Place]:
-    """Make a place with chat's topology.
+async def open_chat_place(stack: Stack, name: str = NAME) -> AsyncIterator[Place]:
+    """Make a place of that name with chat's topology.
 
     A durable quorum queue takes every ``message.sent``, as notification's would: what
     the broker's persistence costs is part of a durable send. Nobody consumes it.
     """
-    async with open_place(stack, "chat", NAME) as place:
+    async with open_place(stack, "chat", name) as place:
         admin = AdminSettings(place.admin_amqp_url, place.management_url)
         topology = build_topology([worker])
-        await apply_topology(topology, admin, user_prefix=user_prefix(NAME))
+        await apply_topology(topology, admin, user_prefix=user_prefix(name))
         quorum = {"durable": True, "arguments": {"x-queue-type": "quorum"}}
-        place.management("PUT", f"queues/{NAME}/{SINK}", quorum)
-        bindings = f"bindings/{NAME}/e/message.events/q/{SINK}"
+        place.management("PUT", f"queues/{name}/{SINK}", quorum)
+        bindings = f"bindings/{name}/e/message.events/q/{SINK}"
         place.management("POST", bindings, {"routing_key": "message.sent"})
         yield place
 
@@ -92,6 +92,8 @@ def chat_processes(
     count: int,
     profile: Path | None = None,
     settings: Mapping[str, str] | None = None,
+    *,
+    first: int = 0,
 ) -> Iterator[list[ChatProcess]]:
     """Run so many chat processes while the block runs.
 
@@ -101,15 +103,16 @@ def chat_processes(
         count: How many processes.
         profile: Folder where each writes where its CPU went; None: nowhere.
         settings: Laid over the environment of each.
+        first: Number of the first; the numbers of those that run together differ.
     """
     started: list[subprocess.Popen[bytes]] = []
     found: list[ChatProcess] = []
     try:
-        for number in range(count):
+        for number in range(first, first + count):
             port = stack.base + _FIRST_OFFSET + 2 * number
             environment = _environment(stack, place, number, port)
             environment |= settings or {}
-            if number == 0:
+            if number == first:
                 _migrate(environment)
             module = "services.chat"
             if profile is not None:
