@@ -9,6 +9,7 @@ from libs.chassis.app import run
 from libs.chassis.breaker import Breaker
 from services.gateway import app as gateway
 from services.gateway.domain.instances import Instances
+from services.gateway.proxy.front import FrontServer
 from services.gateway.proxy.upstream import UpstreamRequest
 from services.gateway.settings import GatewaySettings
 
@@ -62,4 +63,4 @@ async def _open(
 
 if __name__ == "__main__":
     gateway.open_upstreams = _open  # type: ignore[attr-defined]  # the one difference
-    run(gateway.create_app, GatewaySettings)
+    run(gateway.create_app, GatewaySettings, FrontServer)

@@ -1,4 +1,4 @@
-"""Runs an ASGI app: granian embedded in this one process and loop, until SIGTERM.
+"""Runs an ASGI app in this one process and loop, until SIGTERM.
 
 One process an instance: nothing is left behind by ``kill -9``. The lifespan runs in
 the same loop as the requests, so a second listener can be opened in it.
@@ -9,22 +9,18 @@ import contextlib
 import errno
 import gc
 import os
-import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import structlog
 import uvloop
-from granian._granian import SocketHolder
-from granian.constants import HTTPModes, Interfaces
-from granian.log import LogLevels
-from granian.server.embed import Server
 
 from libs.chassis.asgi import ASGIApp, Message, Receive, Scope, Send
 from libs.chassis.errors import StartError
+from libs.chassis.granian_server import GranianServer
 from libs.chassis.health import Health
 from libs.chassis.lifespan import LifespanRunner
 from libs.chassis.logging import configure_logging
@@ -37,13 +33,28 @@ from libs.kernel import AppError
 
 S = TypeVar("S", bound=ServiceSettings)
 
-_BACKLOG = 1024
 _LEAST_STOP_SECONDS = 1.0
-_OWN_DESCRIPTORS = 48  # loop, log, listener, stores
 _log = structlog.get_logger()
 
 
-def run(create_app: Callable[[S], ASGIApp], settings_class: type[S]) -> None:
+class HttpServer(Protocol):
+    """Takes connections on a socket and has an ASGI app serve their requests."""
+
+    async def serve(self) -> None:
+        """Serve until `stop`, and then until the requests under way have ended."""
+
+    def stop(self) -> None:
+        """Take no more connections."""
+
+
+NewServer = Callable[[ASGIApp, socket.socket], HttpServer]
+
+
+def run(
+    create_app: Callable[[S], ASGIApp],
+    settings_class: type[S],
+    new_server: NewServer = GranianServer,
+) -> None:
     """Run a service until SIGTERM or SIGINT, then exit the process; never returns.
 
     The first signal turns readiness off, waits `drain_seconds`, in which every answer
@@ -56,12 +67,13 @@ def run(create_app: Callable[[S], ASGIApp], settings_class: type[S]) -> None:
         create_app: Any ASGI app; if it has ``health`` or ``state.health``, its
             `Health` is told to drain.
         settings_class: Read from the environment.
+        new_server: Makes what listens, of an app and a bound socket.
     """
     try:
         settings = load_settings(settings_class)
         configure_logging(settings)
         configure_telemetry(settings)
-        code = uvloop.run(_Service(create_app, settings).run())
+        code = uvloop.run(_Service(create_app, settings, new_server).run())
         shutdown_telemetry()
     except (StartError, KeyRingError, AppError) as error:
         code = _refuse(settings_class, str(error))
@@ -80,8 +92,14 @@ def _refuse(settings_class: type[ServiceSettings], reason: str) -> int:
 class _Service:
     """One run of one app: bind, open, serve, drain, close."""
 
-    def __init__(self, create_app: Callable[[S], ASGIApp], settings: S) -> None:
+    def __init__(
+        self,
+        create_app: Callable[[S], ASGIApp],
+        settings: S,
+        new_server: NewServer,
+    ) -> None:
         self._settings = settings
+        self._new_server = new_server
         self._create_app: Callable[[], ASGIApp] = lambda: create_app(settings)
         self._stop = asyncio.Event()
         self._requests: set[asyncio.Task[Any]] = set()
@@ -121,7 +139,7 @@ class _Service:
     async def _serve(
         self, app: ASGIApp, lifespan: LifespanRunner, listener: socket.socket
     ) -> int:
-        server = _Granian(self._with_state(app, lifespan.state), listener)
+        server = self._new_server(self._with_state(app, lifespan.state), listener)
         serving = asyncio.create_task(server.serve())
         stopping = asyncio.create_task(self._stop.wait())
         lag = asyncio.create_task(watch_loop_lag())
@@ -136,7 +154,7 @@ class _Service:
         try:
             async with asyncio.timeout(self._settings.shutdown_seconds):
                 await self._drain(app, is_orderly=is_orderly)
-                server.stop()  # type: ignore[no-untyped-call]  # granian's
+                server.stop()
                 await asyncio.wait({serving})
         except TimeoutError:
             await self._cut_requests()
@@ -168,7 +186,7 @@ class _Service:
             scope["state"] = dict(state)
             if self._is_draining:
                 send = _last(send)
-            # granian makes a task for each request.
+            # Each server makes a task for each request.
             task = cast("asyncio.Task[Any]", asyncio.current_task(loop))
             self._requests.add(task)
             try:
@@ -215,56 +233,6 @@ def _last(send: Send) -> Send:
         await send(message)
 
     return sent
-
-
-class _Granian(Server):
-    """Granian on a socket of ours.
-
-    Its own socket shares the port with whoever else listens there (SO_REUSEPORT), so
-    a taken port would go unnoticed.
-    """
-
-    def __init__(self, app: ASGIApp, listener: socket.socket) -> None:
-        self._listener = listener
-        super().__init__(
-            app,
-            interface=Interfaces.ASGINL,  # `LifespanRunner` drives the lifespan
-            http=HTTPModes.http1,
-            websockets=False,
-            backlog=_BACKLOG,
-            backpressure=connections_max(),
-            log_level=LogLevels.error,
-            # Incremental: granian's handlers would bypass ours.
-            log_dictconfig={
-                "incremental": True,
-                "formatters": {},
-                "handlers": {},
-                "loggers": {"_granian": {}},
-            },
-        )
-
-    def _init_shared_socket(self) -> None:
-        self._ssp = None
-        # granian's own types leave out its constructor and this attribute's type.
-        holder = SocketHolder(self._listener.detach(), False, _BACKLOG)  # type: ignore[call-arg]  # noqa: FBT003
-        self._shd = holder  # type: ignore[assignment]
-
-
-def connections_max() -> int:
-    """Return how many clients' connections are held at once; others wait for theirs.
-
-    Of the descriptors that this process may have, half are for clients and half for
-    what their requests need behind. Who finds none there fails; who finds none to
-    accept with tries again without a pause.
-    """
-    wanted = 2 * _BACKLOG + _OWN_DESCRIPTORS
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return _BACKLOG
-    if soft < wanted:
-        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    return max(1, min(_BACKLOG, (soft - _OWN_DESCRIPTORS) // 2))
 
 
 def _bind(settings: ServiceSettings) -> socket.socket:

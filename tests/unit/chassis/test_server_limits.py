@@ -4,7 +4,7 @@ import resource
 
 import pytest
 
-from libs.chassis.server import connections_max
+from libs.chassis.descriptors import connections_max
 
 
 @pytest.mark.parametrize(
