@@ -13,7 +13,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens regression,$(basename 
 
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
-.PHONY: sbom audit help setup lock up down status logs demo seed clients test test-unit test-contract test-integration test-e2e faults compose-kills fuzz-api history cov cov-events \
+.PHONY: sbom audit help setup lock up down status logs demo seed backup backup-segment restore clients test test-unit test-contract test-integration test-e2e faults drill compose-kills fuzz-api history cov cov-events \
 	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play compose-check scan bench bench-check check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
@@ -47,6 +47,15 @@ demo: up ## Play a real story through the edge: people, a picture, a push, a mai
 seed: up ## Fill the running stack with people, projects and messages to look at
 	@$(PYTHON) -m scripts.seed --stack $(STACK)
 
+backup: setup ## Back up the running stack (D=/backups K=/another/disk for the keys)
+	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) backup $(or $(D),$(error name a folder: make backup D=/backups K=/another/disk)) $(if $(K),--keys $(K))
+
+backup-segment: setup ## Add to the backups what came since (D=/backups)
+	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) segment $(or $(D),$(error name a folder: make backup-segment D=/backups))
+
+restore: setup ## Make the stack what it was (D=/backups, AT=moment, K=/another/disk, REPLACE=1)
+	@PYTHONPATH=. $(PYTHON) scripts/stack.py $(STACK) restore $(or $(D),$(error name a folder: make restore D=/backups)) $(if $(AT),--at $(AT)) $(if $(K),--keys $(K)) $(if $(REPLACE),--replace)
+
 # --- testing --------------------------------------------------------------------
 clients: setup ## Install what tests use beside the servers: npm packages, chromium, promtool
 	@$(PYTHON) -m tests.support.clients
@@ -72,6 +81,9 @@ faults: setup ## Long fault runs (RUNS=30 a phase, MINUTES=90 at most, FRESH=1 a
 	@PARLEY_FAULT_RUNS=$(or $(RUNS),3) PARLEY_FAULT_MINUTES=$(MINUTES) $(PYTHON) -m pytest -m faults \
 	  tests/integration/events/test_fault_phases.py tests/e2e/test_kills.py; code=$$?; \
 	  PYTHONPATH=. $(PYTHON) -m tests.support.fault_counts table; exit $$code
+
+drill: setup ## Lose a whole installation and restore it (MESSAGES=2000)
+	@PARLEY_DRILL=$(or $(MESSAGES),2000) $(PYTHON) -m pytest -s tests/e2e/test_restore_drill.py
 
 fuzz-api: setup clients ## Generated calls of the whole API through the edge (EXAMPLES=100 an operation, role and kind)
 	@PARLEY_SCHEMA_EXAMPLES=$(or $(EXAMPLES),100) $(PYTHON) -m pytest -q -o timeout=86400 tests/e2e/test_generated_calls.py

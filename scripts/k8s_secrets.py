@@ -14,6 +14,7 @@ from pathlib import Path
 
 from deploy.embedded.credentials import (
     Servers,
+    backup_secrets,
     broker_step_secrets,
     database_step_secrets,
     key_files,
@@ -21,7 +22,7 @@ from deploy.embedded.credentials import (
 )
 from deploy.embedded.keys import ensure_keys
 from deploy.embedded.layout import Stack, write_private
-from deploy.embedded.passwords import ADMIN, SERVICES, STORES, Passwords
+from deploy.embedded.passwords import ADMIN, BACKUP, SERVICES, STORES, Passwords
 from deploy.embedded.servers.valkey import acl_rules
 
 APP, DATA = "parley", "parley-data"
@@ -66,11 +67,12 @@ def _of_service(stack: Stack, passwords: Passwords, service: str) -> dict[str, s
 
 
 def _of_steps(passwords: Passwords) -> dict[str, dict[str, str]]:
-    """Return what the steps of a release, and the scaler, sign in with."""
+    """Return what steps of a release, backups and the scaler sign in with."""
     observer = _observer_password(passwords)
     host = f"http://{_OBSERVER}:{observer}@{_SERVERS.rabbitmq}:15672/"
     return {
         "broker-administrator": broker_step_secrets(_SERVERS, passwords),
+        "backup": backup_secrets(_SERVERS, passwords),
         "database-administrator": database_step_secrets(_SERVERS, passwords),
         "broker-observer": {"host": host},
     }
@@ -80,7 +82,7 @@ def _of_servers(passwords: Passwords) -> dict[str, dict[str, str]]:
     """Return the accounts that the operators make."""
     found = {
         f"mongodb-{user}": {"password": passwords.of("mongodb", user)}
-        for user in (ADMIN, *STORES)
+        for user in (ADMIN, BACKUP, *STORES)
     }
     for user in (ADMIN, *SERVICES):
         password = passwords.of("rabbitmq", user)

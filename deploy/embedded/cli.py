@@ -17,6 +17,7 @@ from deploy.embedded.overrides import overrides_of
 from deploy.embedded.packages import ensure_packages
 from deploy.embedded.passwords import SERVICES
 from deploy.embedded.progress import Progress, status_table, urls
+from libs.kernel import AppError
 
 _FAILED = 1
 
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         stack = open_stack(_root(options.stack), _base())
         options.run(stack, options)
-    except StackError as error:
+    except (StackError, AppError) as error:
         print(f"error: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
@@ -80,7 +81,26 @@ def _parser() -> argparse.ArgumentParser:
         if name == "logs":
             command.add_argument("-n", type=int, default=20, dest="count")
             command.add_argument("-f", action="store_true", dest="is_following")
+    _add_recovery(commands)
     return parser
+
+
+def _add_recovery(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+) -> None:
+    for name, run, text in _RECOVERY:
+        command = commands.add_parser(name, help=text)
+        command.set_defaults(run=run)
+        command.add_argument("folder", type=Path, help="that holds the backups")
+        if name != "segment":
+            command.add_argument("--keys", type=Path, help="where keys are kept, apart")
+        if name == "restore":
+            command.add_argument("--at", help="a time with its zone; else the last")
+            command.add_argument(
+                "--replace",
+                action="store_true",
+                help="throw away what the databases hold",
+            )
 
 
 def _up(stack: Stack, options: argparse.Namespace) -> None:
@@ -143,6 +163,25 @@ def _service_environment(stack: Stack, service: str) -> dict[str, str]:
     return service_environment(stack, service) | overrides_of(stack, service)
 
 
+def _backup(stack: Stack, options: argparse.Namespace) -> None:
+    from deploy.embedded.recovery import back_up  # noqa: PLC0415 - drivers, as above
+
+    back_up(stack, options.folder, options.keys)
+
+
+def _segment(stack: Stack, options: argparse.Namespace) -> None:
+    from deploy.embedded.recovery import add_segment  # noqa: PLC0415 - as above
+
+    add_segment(stack, options.folder)
+
+
+def _restore(stack: Stack, options: argparse.Namespace) -> None:
+    from deploy.embedded.recovery import Wish, restore  # noqa: PLC0415 - as above
+
+    wish = Wish(options.at, options.keys, options.replace)
+    restore(stack, options.folder, wish)
+
+
 def _packages(stack: Stack, options: argparse.Namespace) -> None:
     del stack, options
     ensure_packages()
@@ -179,4 +218,9 @@ _COMMANDS = (
     ("env", _environment, "print a service's settings", 1),
     ("packages", _packages, "install the Debian packages that are missing", None),
     ("run-env", _run_environment, "run a command with a service's settings", "..."),
+)
+_RECOVERY = (
+    ("backup", _backup, "back up databases and files at one moment"),
+    ("segment", _segment, "add to the backups what came since"),
+    ("restore", _restore, "make databases and files what they were"),
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from deploy.embedded.environment import store_keys
 from deploy.embedded.layout import Stack
-from deploy.embedded.passwords import ADMIN, SMTP_USER, STORES, Passwords
+from deploy.embedded.passwords import ADMIN, BACKUP, SMTP_USER, STORES, Passwords
 from deploy.embedded.servers.replica_set import REPLICA_SET, database_of
 from deploy.embedded.servers.seaweedfs import access_key
 
@@ -60,6 +60,14 @@ def broker_step_secrets(servers: Servers, passwords: Passwords) -> dict[str, str
 def database_step_secrets(servers: Servers, passwords: Passwords) -> dict[str, str]:
     """Return what the step `audit-rights` signs in with."""
     return {"audit_admin_mongo_url": _mongo_url(servers, passwords, ADMIN, "admin")}
+
+
+def backup_secrets(servers: Servers, passwords: Passwords) -> dict[str, str]:
+    """Return what backups sign in with; they change nothing with it."""
+    return {
+        "backup_mongo_url": _mongo_url(servers, passwords, BACKUP, "admin"),
+        "s3-credentials.json": store_keys("media", passwords),
+    }
 
 
 def key_files(stack: Stack, service: str) -> dict[str, str]:

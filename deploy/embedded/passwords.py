@@ -7,6 +7,9 @@ from pathlib import Path
 from deploy.embedded.layout import Stack, write_private
 
 ADMIN = "admin"
+BACKUP = "backup"
+"""May read every database and change none."""
+
 STORES = ("auth", "project", "chat", "media", "notification")
 """Services with a MongoDB database of their own."""
 
@@ -15,7 +18,7 @@ S3_CLIENTS = ("media",)
 SMTP_USER = "notification"
 
 _ACCOUNTS = {
-    "mongodb": (ADMIN, *STORES),
+    "mongodb": (ADMIN, BACKUP, *STORES),
     "valkey": (ADMIN, *SERVICES),
     "rabbitmq": (ADMIN, *SERVICES),
     "s3": (ADMIN, *S3_CLIENTS),

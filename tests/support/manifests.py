@@ -20,7 +20,7 @@ class Pod:
     """A pod template of a rendering.
 
     Attributes:
-        kind: Of its owner: Deployment or Job.
+        kind: Of its owner: Deployment, Job or CronJob.
         name: Of its owner.
         namespace: Where it runs.
         labels: Its own.
@@ -62,10 +62,10 @@ def of_kind(overlay: str, kind: str) -> dict[str, Manifest]:
 
 
 def pods(overlay: str) -> Iterator[Pod]:
-    """Yield the pods of Deployments and Jobs."""
+    """Yield the pods of Deployments, Jobs and CronJobs."""
     for manifest in rendered(overlay):
-        if manifest["kind"] in {"Deployment", "Job"}:
-            template = manifest["spec"]["template"]
+        if manifest["kind"] in {"Deployment", "Job", "CronJob"}:
+            template = manifest["spec"].get("jobTemplate", manifest)["spec"]["template"]
             yield Pod(
                 manifest["kind"],
                 manifest["metadata"]["name"],

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 
 from deploy.embedded.layout import HOST, Stack, write_private
-from deploy.embedded.passwords import Passwords
+from deploy.embedded.passwords import BACKUP, Passwords
 from deploy.embedded.program import Group, Program
 from deploy.embedded.readiness import NotReadyError
 from deploy.embedded.servers.replica_set import REPLICA_SET, ReplicaSet, service_url
@@ -22,6 +22,11 @@ def database_url(stack: Stack, service: str) -> str:
 def admin_url(stack: Stack) -> str:
     """Return the connection string of the administrator, for this node alone."""
     return _replica_set(stack).administrator_url()
+
+
+def backup_url(stack: Stack) -> str:
+    """Return that of the account that reads every database and changes none."""
+    return _replica_set(stack).whole_url(BACKUP)
 
 
 def mongod_program(stack: Stack) -> Program:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure, PyMongoError
 
-from deploy.embedded.passwords import ADMIN, STORES, Passwords
+from deploy.embedded.passwords import ADMIN, BACKUP, STORES, Passwords
 from deploy.embedded.readiness import NotReadyError
 from libs.chassis.audit.rights import audit_database_of, prepare_audit
 
@@ -32,9 +33,13 @@ class ReplicaSet:
 
     def administrator_url(self) -> str:
         """Return the administrator's connection string, for the first member alone."""
-        password = self.passwords.of("mongodb", ADMIN)
+        return self.whole_url(ADMIN)
+
+    def whole_url(self, user: str) -> str:
+        """Return that of an account on all databases, for the first member alone."""
+        password = self.passwords.of("mongodb", user)
         return (
-            f"mongodb://{ADMIN}:{password}@{self.door}/"
+            f"mongodb://{user}:{password}@{self.door}/"
             "?directConnection=true&authSource=admin"
         )
 
@@ -148,18 +153,25 @@ class ReplicaSet:
 
     async def _ensure_users(self) -> None:
         async with _client(self._writing_url()) as client:
+            await self._ensure_user(client.admin, BACKUP, [BACKUP])
             for service in STORES:
                 database = client[database_of(service)]
                 audit = client[audit_database_of(database.name)]
                 audit_role = await prepare_audit(audit)
-                account: dict[str, Any] = {
-                    "pwd": self.passwords.of("mongodb", service),
-                    "roles": [{"role": "readWrite", "db": database.name}, audit_role],
-                    "mechanisms": ["SCRAM-SHA-256"],
-                }
-                known = await database.command("usersInfo", service)
-                verb = "updateUser" if known["users"] else "createUser"
-                await database.command(verb, service, **account)
+                own = {"role": "readWrite", "db": database.name}
+                await self._ensure_user(database, service, [own, audit_role])
+
+    async def _ensure_user(
+        self, database: AsyncDatabase[dict[str, Any]], name: str, roles: list[object]
+    ) -> None:
+        account: dict[str, Any] = {
+            "pwd": self.passwords.of("mongodb", name),
+            "roles": roles,
+            "mechanisms": ["SCRAM-SHA-256"],
+        }
+        known = await database.command("usersInfo", name)
+        verb = "updateUser" if known["users"] else "createUser"
+        await database.command(verb, name, **account)
 
     def _door_url(self) -> str:
         return f"mongodb://{self.door}/?directConnection=true"

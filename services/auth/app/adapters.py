@@ -67,6 +67,7 @@ from services.auth.repository import (
     MongoPreferencesRepository,
     MongoProviderFlowRepository,
     MongoProviderLinkRepository,
+    MongoRestoreRepository,
     MongoRoleRepository,
     MongoSecondFactorPolicyRepository,
     MongoSecondFactorRepository,
@@ -75,7 +76,7 @@ from services.auth.repository import (
     MongoUserRepository,
     blind_index,
 )
-from services.auth.service import PasswordHasher, PasswordLists
+from services.auth.service import PasswordHasher, PasswordLists, RestoredSignIns
 from services.auth.settings import AuthSettings
 
 if TYPE_CHECKING:
@@ -182,6 +183,8 @@ async def open_adapters(
     health.add("rabbitmq", bus_check(bus), is_critical=False)
     ring = WatchedKeyRing(settings.storage_keys_file)
     audit = await open_audit(settings, database, stack)
+    restores = MongoRestoreRepository(database)
+    await RestoredSignIns(bus, restores, audit, SystemClock()).end()
     return Adapters(
         bus=bus,
         clock=SystemClock(),

@@ -32,6 +32,7 @@ class RevokeReason(StrEnum):
     ROLES_CHANGED = "roles_changed"
     DELETED = "deleted"
     EXPIRED = "expired"
+    RESTORED = "restored"
 
 
 class AuthMethod(StrEnum):

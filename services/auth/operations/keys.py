@@ -1,4 +1,4 @@
-"""``keys status|rotate|remove``: the keys that sign access tokens.
+"""``keys status|rotate|remove|renew``: the keys that sign access tokens.
 
 The running processes read the file again by themselves, within a second.
 """
@@ -42,6 +42,16 @@ async def remove(arguments: Namespace, settings: AuthSettings) -> int:
         return _store(path, kept)
 
 
+async def renew(_: Namespace, settings: AuthSettings) -> int:
+    """Replace every key: no access token of before is taken anywhere any more."""
+    path = settings.signing_keys_file
+    with locked(path):
+        schedule = read_schedule(path)
+        for one in schedule.keys:
+            schedule = schedule.without(one.key.kid, _new_key(), _now())
+        return _store(path, schedule)
+
+
 def add_keys_command(commands: "_SubParsersAction[ArgumentParser]") -> None:
     """Add ``keys`` to a command line."""
     actions = commands.add_parser(
@@ -56,6 +66,9 @@ def add_keys_command(commands: "_SubParsersAction[ArgumentParser]") -> None:
     remove_parser = actions.add_parser("remove", help="distrust a key at once")
     remove_parser.add_argument("kid", help="its id")
     remove_parser.set_defaults(run=remove)
+    actions.add_parser("renew", help="distrust every key at once").set_defaults(
+        run=renew
+    )
 
 
 def _store(path: Path, schedule: KeySchedule) -> int:

@@ -26,6 +26,7 @@ from services.auth.ports.providers import (
     ProviderLinkRepository,
     ProviderTokens,
 )
+from services.auth.ports.restores import EndedByRestore, Restore, RestoreRepository
 from services.auth.ports.second_factors import (
     CeremonyRepository,
     PendingSignInRepository,
@@ -42,6 +43,7 @@ __all__ = [
     "CredentialRepository",
     "DatabaseSession",
     "DeletionQueue",
+    "EndedByRestore",
     "ErasureRepository",
     "GuessThrottle",
     "InviteRepository",
@@ -59,6 +61,8 @@ __all__ = [
     "ProviderKey",
     "ProviderLinkRepository",
     "ProviderTokens",
+    "Restore",
+    "RestoreRepository",
     "RevocationAnnouncer",
     "RoleRepository",
     "SecondFactorPolicyRepository",

@@ -46,6 +46,7 @@ from services.auth.repository.provider_links import (
     MongoProviderLinkRepository,
 )
 from services.auth.repository.register import MongoRoleRepository, MongoUserRegister
+from services.auth.repository.restores import MongoRestoreRepository
 from services.auth.repository.second_factors import MongoSecondFactorRepository
 from services.auth.repository.sessions import MongoSessionRepository
 from services.auth.repository.signing_keys import FileSigningKeys
@@ -90,6 +91,7 @@ __all__ = [
     "MongoPreferencesRepository",
     "MongoProviderFlowRepository",
     "MongoProviderLinkRepository",
+    "MongoRestoreRepository",
     "MongoRoleRepository",
     "MongoSecondFactorPolicyRepository",
     "MongoSecondFactorRepository",

@@ -67,6 +67,7 @@ from services.auth.service.reauthentication import Reauthentication
 from services.auth.service.recorded_guesses import RecordedGuesses
 from services.auth.service.registration import AccountRegistration
 from services.auth.service.renewal import SessionRenewal
+from services.auth.service.restored import RestoredSignIns
 from services.auth.service.second_factor_gate import (
     SecondFactorGate,
     SecondFactorRequired,
@@ -170,6 +171,7 @@ __all__ = [
     "RecoveryProof",
     "RefreshToken",
     "RefreshTokens",
+    "RestoredSignIns",
     "RevocationList",
     "SecondFactorGate",
     "SecondFactorNotice",

@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+from libs.backup.settings import BackupSettings
+from libs.chassis.settings import SECRETS_DIR_VARIABLE
 from tests.support.manifests import OVERLAYS, Pod, environment, of_kind, pods
 
 SERVICES = ("auth", "chat", "gateway", "media", "notification", "project")
@@ -103,7 +105,10 @@ def test_secrets_are_not_for_everybody(pod: Pod) -> None:
 
 
 def test_a_volume_that_stays_is_of_one_service() -> None:
-    """Checkpoints of an audit, where its pods and no others may write (AU-1)."""
+    """Checkpoints of an audit, where its pods and no others may write (AU-1).
+
+    Backups have one of their own.
+    """
     claims = of_kind("production", "PersistentVolumeClaim")
     users: dict[str, list[str]] = {}
     for pod in pods("production"):
@@ -112,7 +117,8 @@ def test_a_volume_that_stays_is_of_one_service() -> None:
                 users.setdefault(claim["claimName"], []).append(pod.name)
 
     audited = {"auth", "chat", "media", "project"}
-    assert users == {f"{service}-audit": [service] for service in audited}
+    expected = {f"{service}-audit": [service] for service in audited}
+    assert users == expected | {"backups": ["backup", "backup-segment"]}
     assert set(claims) == set(users)
     for claim in claims.values():
         assert claim["spec"]["accessModes"] == ["ReadWriteMany"]
@@ -194,3 +200,27 @@ def test_a_step_can_be_repeated(overlay: str) -> None:
         assert job["spec"]["ttlSecondsAfterFinished"] <= 3600
         assert job["spec"]["backoffLimit"] > 0
         assert job["spec"]["template"]["spec"]["restartPolicy"] == "OnFailure"
+
+
+def test_backups_are_taken_in_time() -> None:
+    """One a day, a segment within the five minutes that may be lost, never two."""
+    jobs = of_kind("production", "CronJob")
+    assert jobs["backup"]["spec"]["schedule"].split()[2:] == ["*", "*", "*"]
+    minutes = jobs["backup-segment"]["spec"]["schedule"].split()
+    assert minutes[1:] == ["*"] * 4
+    assert 2 * int(minutes[0].removeprefix("*/")) <= 5
+    for job in jobs.values():
+        assert job["spec"]["concurrencyPolicy"] == "Forbid"
+        assert job["spec"]["jobTemplate"]["spec"]["activeDeadlineSeconds"] > 0
+
+
+def test_backups_are_told_what_they_need() -> None:
+    """Each variable is a setting of theirs, and they hold no key but the store's."""
+    settings = {f"BACKUP_{name}".upper() for name in BackupSettings.model_fields}
+    for pod in pods("production"):
+        if pod.kind == "CronJob":
+            (container,) = pod.containers()
+            given = set(environment(container)) - {SECRETS_DIR_VARIABLE}
+            assert "BACKUP_FOLDER" in given <= settings
+            secrets = next(one for one in pod.spec["volumes"] if "projected" in one)
+            assert secrets["projected"]["sources"] == [{"secret": {"name": "backup"}}]

@@ -256,3 +256,11 @@ def test_keys_command_shows_rotates_and_removes(environment, path):
     assert again.returncode == 2
     assert "no such key" in again.stderr
     assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_keys_command_renews_all_at_once(environment, path):
+    """None of before signs or is published: what it signed is refused everywhere."""
+    before = set(_told(_keys("rotate")))
+    after = _told(_keys("renew"))
+    assert list(after.values()) == ["signs"]
+    assert not before & set(after)
