@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient
 
 from libs.crypto import KeyRing
 from libs.kernel import UserId, new_id
@@ -32,6 +31,7 @@ from services.auth.repository import (
     MongoSessionRepository,
     MongoUserRepository,
 )
+from tests.support.mongo import emptied_database
 
 pytestmark = pytest.mark.integration
 
@@ -54,8 +54,8 @@ class Store:
 
 @asynccontextmanager
 async def _mongo(stack):
-    async with AsyncMongoClient(stack.admin_mongo_url, tz_aware=True) as client:
-        database = client[f"test_auth_{new_id()[-12:]}"]
+    url = stack.admin_mongo_url
+    async with emptied_database(url, "contract_auth") as database:
         vault = EmailVault(RING)
         store = Store(
             MongoUserRepository(database, vault),
@@ -67,10 +67,7 @@ async def _mongo(stack):
         )
         for kept in (store.users, store.queue, store.erasures, store.queue):
             await kept.create_indexes()
-        try:
-            yield store
-        finally:
-            await client.drop_database(database.name)
+        yield store
 
 
 @pytest.fixture(params=["memory", "mongo"])

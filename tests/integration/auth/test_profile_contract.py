@@ -4,7 +4,6 @@ import asyncio
 from contextlib import asynccontextmanager, nullcontext
 
 import pytest
-from pymongo import AsyncMongoClient
 
 from libs.kernel import new_id
 from services.auth.domain import (
@@ -20,6 +19,7 @@ from services.auth.repository import (
     MongoPictureRepository,
     MongoPreferencesRepository,
 )
+from tests.support.mongo import emptied_database
 
 pytestmark = pytest.mark.integration
 
@@ -36,15 +36,12 @@ CHOSEN = Preferences(
 
 @asynccontextmanager
 async def _mongo(stack):
-    async with AsyncMongoClient(stack.admin_mongo_url, tz_aware=True) as client:
-        database = client[f"test_auth_{new_id()[-12:]}"]
+    url = stack.admin_mongo_url
+    async with emptied_database(url, "contract_auth") as database:
         pictures = MongoPictureRepository(database)
         for _ in range(2):
             await pictures.create_indexes()
-        try:
-            yield MongoPreferencesRepository(database), pictures
-        finally:
-            await client.drop_database(database.name)
+        yield MongoPreferencesRepository(database), pictures
 
 
 @pytest.fixture(params=["memory", "mongo"])

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from pymongo import AsyncMongoClient
 
 from libs.crypto import KeyRing
 from libs.kernel import new_id
@@ -31,6 +30,7 @@ from services.auth.repository import (
     MongoSessionRepository,
     blind_index,
 )
+from tests.support.mongo import emptied_database
 
 pytestmark = pytest.mark.integration
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -72,16 +72,13 @@ def ring(stack):
 
 @asynccontextmanager
 async def _mongo(stack, ring):
-    async with AsyncMongoClient(stack.admin_mongo_url, tz_aware=True) as client:
-        database = client[f"test_auth_{new_id()[-12:]}"]
+    url = stack.admin_mongo_url
+    async with emptied_database(url, "contract_auth") as database:
         store = Mongo(database, ring)
         for kept in (store.links, store.flows, store.logouts, store.sessions):
             await kept.create_indexes()
             await kept.create_indexes()
-        try:
-            yield store
-        finally:
-            await client.drop_database(database.name)
+        yield store
 
 
 @pytest.fixture

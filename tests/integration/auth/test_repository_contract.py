@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient
 
 from libs.crypto import KeyRing
 from libs.kernel import new_id
@@ -60,6 +59,7 @@ from services.auth.repository import (
     MongoSessionRepository,
     MongoUserRepository,
 )
+from tests.support.mongo import emptied_database
 
 pytestmark = pytest.mark.integration
 
@@ -85,8 +85,8 @@ class Store:
 
 @asynccontextmanager
 async def _mongo(stack, ring):
-    async with AsyncMongoClient(stack.admin_mongo_url, tz_aware=True) as client:
-        database = client[f"test_auth_{new_id()[-12:]}"]
+    url = stack.admin_mongo_url
+    async with emptied_database(url, "contract_auth") as database:
         store = Store(
             MongoUserRepository(database, EmailVault(ring)),
             MongoCredentialRepository(database),
@@ -111,10 +111,7 @@ async def _mongo(stack, ring):
         ):
             await kept.create_indexes()
             await kept.create_indexes()
-        try:
-            yield store
-        finally:
-            await client.drop_database(database.name)
+        yield store
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient
 
 from libs.crypto import KeyRing
 from libs.kernel import (
@@ -55,6 +54,7 @@ from services.notification.ports import (
     PeopleRepository,
 )
 from services.notification.repository import memory
+from tests.support.mongo import emptied_database
 from tests.support.stack import RunningStack
 
 pytestmark = pytest.mark.integration
@@ -87,21 +87,17 @@ async def stores(
             memory.MemoryDeliveryRepository(SystemClock()),
         )
         return
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
-        stack.admin_mongo_url, tz_aware=True
-    )
-    database = client[f"contract_{new_id().replace('-', '')}"]
-    await mongo.create_indexes(database)
-    vault = mongo.Vault(KeyRing.generate())
-    yield Stores(
-        mongo.MongoPeopleRepository(database, vault),
-        mongo.MongoConversationRepository(database, vault),
-        mongo.MongoNotificationRepository(database),
-        mongo.MongoDeviceRepository(database, vault),
-        mongo.MongoDeliveryRepository(database, vault),
-    )
-    await client.drop_database(database.name)
-    await client.close()
+    url = stack.admin_mongo_url
+    async with emptied_database(url, "contract_notification") as database:
+        await mongo.create_indexes(database)
+        vault = mongo.Vault(KeyRing.generate())
+        yield Stores(
+            mongo.MongoPeopleRepository(database, vault),
+            mongo.MongoConversationRepository(database, vault),
+            mongo.MongoNotificationRepository(database),
+            mongo.MongoDeviceRepository(database, vault),
+            mongo.MongoDeliveryRepository(database, vault),
+        )
 
 
 def now() -> datetime:
