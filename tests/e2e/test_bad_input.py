@@ -105,26 +105,30 @@ async def test_every_bad_socket_event_gets_an_error(neighbours, house) -> None:
     assert house.restarts() == restarts
 
 
+async def ends_its_socket(
+    http: aiohttp.ClientSession, address: str, frame: str | bytes
+) -> None:
+    """Send a frame on a socket of its own, which is closed then or for no token."""
+    patience = aiohttp.ClientWSTimeout(ws_close=5)
+    async with http.ws_connect(address, timeout=patience) as raw:
+        await raw.receive(timeout=10)
+        if isinstance(frame, bytes):
+            await raw.send_bytes(frame)
+        else:
+            await raw.send_str(frame)
+        deadline = time.monotonic() + 8
+        while not raw.closed and time.monotonic() < deadline:
+            await raw.receive(timeout=8)
+        assert raw.closed, f"{frame!r} left an unauthenticated socket open"
+
+
 async def test_raw_frames_close_at_most_their_own_socket(neighbours, house) -> None:
     """Garbage below the Socket.IO protocol ends its connection and nothing else."""
     restarts = house.restarts()
     address = f"{house.edge_url}/socket.io/?EIO=4&transport=websocket"
-    for frame in RAW_FRAMES:
-        async with (
-            aiohttp.ClientSession() as http,
-            http.ws_connect(
-                address, timeout=aiohttp.ClientWSTimeout(ws_close=5)
-            ) as raw,
-        ):
-            await raw.receive(timeout=5)
-            if isinstance(frame, bytes):
-                await raw.send_bytes(frame)
-            else:
-                await raw.send_str(frame)
-            deadline = time.monotonic() + 8
-            while not raw.closed and time.monotonic() < deadline:
-                await raw.receive(timeout=8)
-            assert raw.closed, f"{frame!r} left an unauthenticated socket open"
+    async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as tasks:
+        for frame in RAW_FRAMES:
+            tasks.create_task(ends_its_socket(http, address, frame))
     await neighbours.ada.come_online(neighbours.names["group"])
     await neighbours.ada.go_away()
     assert house.restarts() == restarts
