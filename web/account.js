@@ -1,8 +1,9 @@
-// The caller's own second factors and linked identities. What asks for a fresh proof is tried
+// The caller's own second factors and linked identities, and their way out. What asks for a fresh proof is tried
 // again once the proof was given.
 "use strict";
 
 import { call, keep, onDemand, Refused, takeFragment, wordsFor } from "/api.js";
+import { offerLeaving } from "/leaving.js";
 import * as passkey from "/passkey.js";
 
 const SIGN_IN = "/sign-in";
@@ -145,8 +146,10 @@ function leading(text, providerId, purpose) {
   return item;
 }
 
-// What a provider's redirect brought home: an error, an identity to link, or a proof.
+// What the sign-in or a provider's redirect brought home: that the account stays, an error, an
+// identity to link, or a proof.
 async function take(brought) {
+  if (brought.has("kept")) return "You signed in, so your account stays.";
   for (const name of ["oidc_link_error", "oidc_step_up_error"]) {
     if (brought.has(name)) return `The provider did not do it (${brought.get(name)}).`;
   }
@@ -216,6 +219,7 @@ onDemand(byId("app-form"), "submit", outcome, confirmApp);
 onDemand(byId("remove-app"), "click", outcome, removeApp);
 onDemand(byId("renew-codes"), "click", outcome, renewCodes);
 onDemand(byId("sign-out"), "click", outcome, signOut);
+offerLeaving(outcome, fresh);
 begin().then(
   (said) => {
     outcome.textContent = said;

@@ -3,7 +3,10 @@
 "use strict";
 
 const AWAY = { code: "away", detail: "The server could not be reached. Try again shortly." };
+const BROKEN = { code: "broken_off", detail: "The download broke off. Try it again." };
 const BUSY = { code: "busy", detail: "The server is busy. Wait a minute and try again." };
+
+const LAST_LINE = /\{"kind":"end",[^\n]*\}\n$/;
 
 let accessToken = "";
 
@@ -18,7 +21,7 @@ export function keep(tokens) {
   accessToken = tokens.access_token;
 }
 
-export async function call(method, path, body) {
+async function send(method, path, body) {
   const headers = { "X-Parley-Client": "web" };
   if (body) headers["Content-Type"] = "application/json";
   if (accessToken) headers.Authorization = `Bearer ${accessToken}`;
@@ -31,9 +34,21 @@ export async function call(method, path, body) {
   }).catch(() => {
     throw new Refused(AWAY);
   });
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Refused(answer);
-  return answer;
+  if (!response.ok) throw new Refused(await response.json().catch(() => ({})));
+  return response;
+}
+
+export async function call(method, path, body) {
+  const response = await send(method, path, body);
+  return response.json().catch(() => ({}));
+}
+
+// A file of JSON lines; without its last one it is not whole, and nobody is to take it for that.
+export async function download(path) {
+  const response = await send("GET", path);
+  const file = await response.blob().catch(() => new Blob());
+  if (!LAST_LINE.test(await file.slice(-128).text())) throw new Refused(BROKEN);
+  return file;
 }
 
 // What a provider's redirect brings home stands in the fragment; it is taken out at once.

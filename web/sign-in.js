@@ -12,6 +12,7 @@ const HOME = "/account";
 const byId = (id) => document.getElementById(id);
 const outcome = byId("outcome");
 let pendingToken = "";
+let home = HOME;
 
 function show(name) {
   for (const section of document.querySelectorAll("section")) {
@@ -23,7 +24,7 @@ function show(name) {
 function entered(answer) {
   if (!answer.mfa_required) {
     keep(answer);
-    location.assign(HOME);
+    location.assign(home);
     return "You are signed in.";
   }
   pendingToken = answer.pending_token;
@@ -112,8 +113,21 @@ async function listProviders() {
   byId("providers").replaceChildren(...items);
 }
 
+// Who has just asked for the deletion of their account is told the way back, which is here.
+function tellDeletion(dueAt) {
+  if (Number.isNaN(dueAt.getTime())) return;
+  if (dueAt <= new Date()) {
+    outcome.textContent = "Your account is deleted.";
+    return;
+  }
+  const day = dueAt.toLocaleString();
+  outcome.textContent = `Your account will be deleted on ${day}. Sign in before that to keep it.`;
+  home = `${HOME}#kept`;
+}
+
 async function begin() {
   const brought = takeFragment();
+  if (brought.has("deletion_due_at")) tellDeletion(new Date(brought.get("deletion_due_at")));
   if (brought.has("oidc_error")) {
     outcome.textContent = `The provider did not sign you in (${brought.get("oidc_error")}).`;
   }

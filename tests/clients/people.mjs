@@ -1,7 +1,7 @@
 // Two people use the pages of sign-in and account in a real browser, with the authenticator
 // that it pretends to have: one by password and passkey, one by a provider and an app.
 import { createHmac } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
@@ -103,20 +103,68 @@ async function byPasskey(page) {
   await home(page);
   await done("a recovery code is the second factor");
   await stepUp(page);
+  await takeAlong(page);
+  await leaveAndComeBack(page);
   await signOut(page);
 }
 
 // The server would ask after five minutes: its answer of then is given once, now.
-async function stepUp(page) {
+async function asProofIsOld(page, path) {
   const refusal = { code: "step_up_required", detail: "Prove it again." };
-  const renewal = "**/api/v1/me/mfa/recovery-codes";
-  await page.route(renewal, (route) => route.fulfill({ status: 403, json: refusal }), { times: 1 });
+  const once = { times: 1 };
+  await page.route(`**/api/v1${path}`, (route) => route.fulfill({ status: 403, json: refusal }), once);
+}
+
+async function stepUp(page) {
+  await asProofIsOld(page, "/me/mfa/recovery-codes");
   await page.getByRole("button", { name: "Make new ones" }).click();
   await page.locator("#prove-passkey").click();
   await page.getByText("the old ones are void").waitFor();
   await page.reload(); // the cookie is that of the session's new id
   await home(page);
   await done("a passkey steps up, and what asked for it goes on");
+}
+
+// Of this house auth alone runs: the parts of the others are written here.
+async function takeAlong(page) {
+  const others = /\/me\/export\/(?!auth)/;
+  const part = (count) => `{"kind":"export","data":{}}\n{"kind":"end","data":{"count":${count}}}\n`;
+  await page.route(others, (route) => route.fulfill({ contentType: "application/x-ndjson", body: "{}\n" }));
+  await page.getByRole("button", { name: "Download my data" }).click();
+  await page.getByText("The download broke off.").waitFor();
+  await page.unroute(others);
+  await page.route(others, (route) => route.fulfill({ contentType: "application/x-ndjson", body: part(0) }));
+  await asProofIsOld(page, "/me/export/auth");
+  await page.getByRole("button", { name: "Download my data" }).click();
+  const coming = page.waitForEvent("download");
+  await page.locator("#prove-passkey").click();
+  const lines = (await readFile(await (await coming).path(), "utf8")).trimEnd().split("\n");
+  const records = lines.map((line) => JSON.parse(line));
+  const ends = records.filter((one) => one.kind === "end").length;
+  const [account] = records.filter((one) => one.kind === "account");
+  if (ends !== 5 || account.data.email !== given.email) throw new Error(`export: ${lines}`);
+  await done("a person takes along what is held on them, whole or not at all");
+}
+
+async function leaveAndComeBack(page) {
+  await page.getByRole("button", { name: "Delete my account" }).click();
+  await page.locator("#leave-warning", { hasText: "14 days to change your mind" }).waitFor();
+  const [address, remove] = [page.getByLabel("Your mail address"), page.getByRole("button", { name: "Delete it" })];
+  await address.fill("somebody@example.test");
+  await remove.click();
+  await page.locator("#outcome", { hasText: "address" }).waitFor();
+  await asProofIsOld(page, "/me/deletion");
+  await address.fill(given.email);
+  await remove.click();
+  await page.locator("#prove-passkey").click();
+  await page.waitForURL("**/sign-in");
+  await page.locator("#outcome", { hasText: "Sign in before that to keep it." }).waitFor();
+  await done("an account is deleted after a warning, the address and a fresh proof");
+  await withPassword(page);
+  await page.getByRole("button", { name: "Use a passkey" }).click();
+  await home(page);
+  await page.locator("#outcome", { hasText: "your account stays" }).waitFor();
+  await done("its owner comes back within the grace and keeps it");
 }
 
 async function atProvider(page) {

@@ -1,5 +1,6 @@
 """Routes of deleting accounts: one's own, others', and who has erased their part."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -14,6 +15,7 @@ from services.auth.schemas import (
     AccountResponse,
     DeletionRequest,
     DeletionResponse,
+    DeletionTermsResponse,
     ErasureResponse,
     ReasonRequest,
 )
@@ -22,6 +24,14 @@ router = APIRouter(prefix="/api/v1/me", tags=["accounts"], dependencies=[SESSION
 admin_router = APIRouter(
     prefix="/api/v1/admin", tags=["administration"], dependencies=[ADMINISTRATION]
 )
+
+
+@router.get("/deletion")
+async def get_deletion_terms(
+    _: CurrentActor, deletion: DeletionUse
+) -> DeletionTermsResponse:
+    """Tell how long a deletion of one's own account could be called off."""
+    return DeletionTermsResponse(grace_days=deletion.grace / timedelta(days=1))
 
 
 @router.post("/deletion", status_code=202)

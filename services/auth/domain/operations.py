@@ -96,6 +96,7 @@ OPERATIONS: Final[Mapping[str, Rule]] = MappingProxyType(
         "POST /api/v1/admin/users/{user_id}/reinstate": Permission.SUSPEND_USERS,
         "POST /api/v1/admin/users/{user_id}/deactivate": Permission.DEACTIVATE_USERS,
         "POST /api/v1/admin/users/{user_id}/reactivate": Permission.DEACTIVATE_USERS,
+        "GET /api/v1/me/deletion": Access.SIGNED_IN,
         "POST /api/v1/me/deletion": Access.SIGNED_IN,
         "POST /api/v1/admin/users/{user_id}/delete": Permission.DELETE_USERS,
         "POST /api/v1/admin/users/{user_id}/cancel-deletion": Permission.DELETE_USERS,

@@ -28,6 +28,7 @@ from services.auth.schemas.bots import BotRequest, BotTokenRequest
 from services.auth.schemas.deletion import (
     DeletionRequest,
     DeletionResponse,
+    DeletionTermsResponse,
     ErasureResponse,
 )
 from services.auth.schemas.invites import (
@@ -110,6 +111,7 @@ __all__ = [
     "CodeRequest",
     "DeletionRequest",
     "DeletionResponse",
+    "DeletionTermsResponse",
     "EmailLookupRequest",
     "EndSessionsRequest",
     "EndedSessionsResponse",

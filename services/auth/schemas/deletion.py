@@ -14,6 +14,12 @@ class DeletionRequest(RequestModel):
     email: Email
 
 
+class DeletionTermsResponse(ResponseModel):
+    """How long a deletion can be called off by signing in; 0: not at all."""
+
+    grace_days: float
+
+
 class DeletionResponse(ResponseModel):
     """When the account will be erased; signing in before that calls it off."""
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from libs.chassis.audit import AuditResult
+from libs.chassis.principals import Principal
 from libs.crypto import DecryptError
 from libs.events.catalog import (
     AccountDeletionCancelled,
@@ -490,6 +491,14 @@ async def test_who_is_answered_for_meanwhile_keeps_nobody_untold(
     retelling = ErasureRetelling(house.bus, erasures, stores.audit, house.clock)
     last = max(ann.user_id, bea.user_id)
     assert await retelling.retell_all() == [last]
+
+
+async def test_the_grace_is_told_before_it_is_needed(house, api, ann):
+    """A client warns with it; nobody's token but a session's asks."""
+    path, who = "/api/v1/me/deletion", house.principal(ann)
+    assert (await api("GET", path, who=who)).json() == {"grace_days": GRACE.days}
+    token = Principal(ann.user_id, ann.session_id, scopes=("profile:read",))
+    assert (await api("GET", path, who=token)).status == 403
 
 
 async def test_without_a_grace_no_mail_offers_a_way_back(house, ann, settings):
