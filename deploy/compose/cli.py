@@ -131,9 +131,10 @@ def _require_engine() -> None:
 
 
 def _build(installation: Installation) -> None:
-    """Build our images, which costs nothing where nothing has changed."""
+    """Build our images: seconds for a commit that was built, else minutes."""
     if os.environ.get("PARLEY_IMAGE_PREFIX"):
         return  # from a registry
+    print("building the images of this commit ...", flush=True)
     script = CHECKOUT / "scripts" / "images" / "build.sh"
     _run(["bash", str(script), *_IMAGES], is_quiet=True)
     if installation.is_built:
