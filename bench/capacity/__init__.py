@@ -1,0 +1,1 @@
+"""What a user, a message, a file and a socket take of machine: docs/capacity.md."""
