@@ -35,22 +35,45 @@ SERVERS = ("epmd", "rabbitmq", "mongod", "valkey", "seaweedfs", "smtp", "fcm")
 QUICK = ("valkey", "smtp")
 
 
-@pytest.fixture(scope="module")
-def lasting() -> Iterator[RunningStack]:
-    """A stack of this file's own, that tests may stop and kill."""
+@contextlib.contextmanager
+def down_stack(name: str) -> Iterator[RunningStack]:
+    """Yield a stack that nothing runs of yet; thrown away at the end."""
     with claimed_base() as base:
-        stack = open_stack(DEFAULT_ROOT / "test" / f"own-{os.getpid()}", base)
+        stack = open_stack(DEFAULT_ROOT / "test" / f"{name}-{os.getpid()}", base)
         try:
             yield RunningStack(stack)
         finally:
             throw_away(stack)
 
 
+@pytest.fixture(scope="module")
+def lasting() -> Iterator[RunningStack]:
+    """A stack of this file's own, that tests may stop and kill."""
+    with down_stack("own") as stack:
+        yield stack
+
+
+@pytest.fixture
+def fresh() -> Iterator[RunningStack]:
+    """A stack of the test's own, for one that needs few servers of it."""
+    with down_stack("fresh") as stack:
+        yield stack
+
+
 @pytest.fixture
 def own(lasting) -> RunningStack:
     """The stack of this file, with all servers running."""
-    go_up(lasting.stack, ("servers",))
+    if not runs_whole(lasting):
+        go_up(lasting.stack, ("servers",))
     return lasting
+
+
+def runs_whole(stack: RunningStack) -> bool:
+    """Tell whether all servers run: an `up` would still apply the topology."""
+    if not is_supervised(stack.stack):
+        return False
+    states = {row["name"]: row["state"] for row in stack.status()["programs"]}
+    return {states.get(name) for name in SERVERS} == {"ready"}
 
 
 def listeners(stack: RunningStack) -> list[int]:
@@ -89,14 +112,13 @@ def test_second_up_leaves_everything_as_it_is(own):
     assert {name: own.pid(name) for name in SERVERS} == before
 
 
-def test_two_ups_at_the_same_time_make_one_stack(own):
+def test_two_ups_at_the_same_time_make_one_stack(fresh):
     """Commands on one stack wait for each other; none starts a second supervisor."""
-    throw_away(own.stack)
     failures = []
 
     def bring() -> None:
         try:
-            go_up(own.stack, QUICK)
+            go_up(fresh.stack, QUICK)
         except BaseException as error:  # noqa: BLE001 - told to the test below
             failures.append(error)
 
@@ -106,7 +128,7 @@ def test_two_ups_at_the_same_time_make_one_stack(own):
     for thread in threads:
         thread.join()
     assert failures == []
-    commands = [process.cmdline() for process in processes_of(own.stack)]
+    commands = [process.cmdline() for process in processes_of(fresh.stack)]
     assert sum("deploy.embedded.guard" in command for command in commands) <= 1
     assert sum("valkey-server" in command[0] for command in commands) == 1
 
@@ -251,20 +273,21 @@ def test_program_that_does_not_start_is_told_with_its_log(own):
     go_up(own.stack, ("valkey",))
 
 
-def test_stack_can_move_to_other_ports(own):
+def test_stack_can_move_to_other_ports(fresh):
     """A stopped stack may be brought up on another block; its data come along."""
     marker = time.time_ns()
-    with MongoClient(own.database_url("chat")) as client:
+    go_up(fresh.stack, ("mongod",))
+    with MongoClient(fresh.database_url("chat")) as client:
         client["parley_chat"].moved.insert_one({"_id": marker})
-    go_down(own.stack)
+    go_down(fresh.stack)
     with claimed_base() as base:
-        moved = RunningStack(open_stack(own.root, base))
+        moved = RunningStack(open_stack(fresh.root, base))
         go_up(moved.stack, ("mongod",))
         with MongoClient(moved.database_url("chat")) as client:
             assert client["parley_chat"].moved.find_one({"_id": marker})
         go_down(moved.stack)
-    go_up(own.stack, ("mongod",))
-    with MongoClient(own.database_url("chat")) as client:
+    go_up(fresh.stack, ("mongod",))
+    with MongoClient(fresh.database_url("chat")) as client:
         assert client["parley_chat"].moved.find_one({"_id": marker})
 
 
