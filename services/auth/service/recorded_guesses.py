@@ -23,6 +23,9 @@ from services.auth.ports import Attempt, GuessThrottle, UserRepository
 NETWORK_RECORDS: Final = 20
 """So many records a minute are written of one network, whomever it tries."""
 
+SECRET_RECORDS: Final = 20
+"""So many are written of one account's secret, wherever it is tried from."""
+
 _log = structlog.get_logger(__name__)
 
 
@@ -30,9 +33,10 @@ class RecordedGuesses:
     """A throttle that records whom it refuses, whose secret was tried and from where.
 
     Within a minute the same secret from the same network is one record, and a network
-    that tries everybody's is a few. Whether there is such an account makes no
-    difference: a record is written either way, in the same time (EN-2). What cannot be
-    recorded is refused all the same.
+    that tries everybody's is a few, as is a secret that many networks try: a /48 of
+    IPv6 has 65,536 of them. Whether there is such an account makes no difference: a
+    record is written either way, in the same time (EN-2). What cannot be recorded is
+    refused all the same.
 
     Args:
         throttle: Decides.
@@ -51,8 +55,9 @@ class RecordedGuesses:
         self._throttle = throttle
         self._users = users
         self._audit = audit
-        self._secrets = Repeats(clock)
+        self._pairs = Repeats(clock)
         self._networks = Repeats(clock, times=NETWORK_RECORDS)
+        self._secrets = Repeats(clock, times=SECRET_RECORDS)
 
     async def begin(self, guess: Guess) -> Attempt:
         """Admit a guess and count it; see `GuessThrottle.begin`."""
@@ -63,10 +68,7 @@ class RecordedGuesses:
             raise
 
     async def _record(self, guess: Guess, refused: RateLimitedError) -> None:
-        network = network_of(guess.client_address)
-        if self._secrets.is_enough((guess.purpose, guess.subject, network)):
-            return
-        if self._networks.is_enough(network):
+        if self._is_enough(guess):
             return
         try:
             entry = AuditEntry(
@@ -81,6 +83,16 @@ class RecordedGuesses:
             await self._audit.record(entry, None)
         except AppError as failure:
             _log.warning("refusal_not_recorded", code=failure.code)
+
+    def _is_enough(self, guess: Guess) -> bool:
+        secret = (guess.purpose, guess.subject)
+        network = network_of(guess.client_address)
+        if self._pairs.is_enough((*secret, network)):
+            return True
+        if self._networks.is_enough(network):
+            return True
+        # One that names its owner itself is of no account: its network is its bound.
+        return bool(guess.subject) and self._secrets.is_enough(secret)
 
     async def _owner(self, guess: Guess) -> str:
         """Return the id of the account; empty where the subject is nobody's."""

@@ -14,13 +14,14 @@ from services.auth.domain.errors import (
 )
 from services.auth.domain.guess import WRONG_TOLD
 from services.auth.service import RecoveryProof
-from services.auth.service.recorded_guesses import NETWORK_RECORDS
+from services.auth.service.recorded_guesses import NETWORK_RECORDS, SECRET_RECORDS
 from tests.unit.auth.conftest import ADDRESS, EMAIL, PASSWORD
 from tests.unit.auth.test_second_factors import Person
 
 ELSEWHERE = "10.9.9.9"
 FREE = 5
 OF_A_NETWORK = 50
+OF_AN_ACCOUNT = 50
 
 
 @pytest.fixture
@@ -75,6 +76,19 @@ async def test_a_network_that_tries_everybody_does_not_fill_the_audit(house):
     for number in range(2 * NETWORK_RECORDS):
         await _refused(house, email=f"q{number}@example.test")
     assert len(_refusals(house)) == NETWORK_RECORDS
+
+
+async def test_many_networks_that_try_one_secret_do_not_fill_the_audit(house, ann):
+    """However many networks one client has, an account's minute has a few records."""
+    for number in range(OF_AN_ACCOUNT):
+        await _fail(house, 1, address=f"10.1.0.{number}")
+    for number in range(2 * SECRET_RECORDS):
+        await _refused(house, address=f"2001:db8:0:{number:x}::1")
+    assert len(_refusals(house)) == SECRET_RECORDS
+    house.clock.advance(timedelta(seconds=61))
+    await _fail(house, 1)
+    await _refused(house)
+    assert len(_refusals(house)) == SECRET_RECORDS + 1
 
 
 async def test_what_cannot_be_recorded_is_refused_all_the_same(house, ann, monkeypatch):
