@@ -169,6 +169,8 @@ class PasswordChange:
         transaction: Transaction,
         kept: SessionId | None,
     ) -> list[Session]:
+        # Pinned: neither a session nor a token begins beside the end of the others.
+        await self.users.pin(user.user_id, transaction.session)
         await self.credentials.put(user.user_id, password_hash, transaction.session)
         await self.pending.remove_all(user.user_id, transaction.session)
         await self.audit.record(entry, transaction.session)

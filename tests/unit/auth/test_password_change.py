@@ -280,6 +280,18 @@ async def test_pw_8_no_reset_link_is_sent_beside_a_change_of_the_address(
     assert pinned == [ann]
 
 
+async def test_pw_8_nothing_begins_beside_a_new_password(house, ann, monkeypatch):
+    """PW-8: sessions and tokens pin the account too, so none outlasts the others."""
+    await _forgot(house)
+    pinned = house.pins(monkeypatch)
+    await _reset(house, house.token())
+    assert pinned == [ann]
+    own = await house.login(password=NEW)
+    pinned.clear()
+    await _change(house, own, current=NEW, new=PASSWORD)
+    assert pinned == [ann]
+
+
 async def test_pw_8_reset_link_expires_after_thirty_minutes(house, ann):
     """PW-8: a link is good for 30 minutes."""
     await _forgot(house)
