@@ -188,7 +188,8 @@ class Invitations:
             raise LinkInvalidError from None
 
     async def _store(self, invite: Invite, transaction: Transaction) -> None:
-        inviter = await self.users.get(invite.inviter_id, transaction.session)
+        # Pinned: none is stored beside the transaction that voids all of its sender.
+        inviter = await self.users.pin(invite.inviter_id, transaction.session)
         if inviter is None or not inviter.may_sign_in:
             raise UserMissingError
         await self.invites.add(invite, transaction.session)

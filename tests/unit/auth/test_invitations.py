@@ -104,6 +104,13 @@ async def test_who_is_let_in_again_finds_no_invitation_of_before(house, ann, act
     assert kept.details == {"count": 2}
 
 
+async def test_the_sender_of_an_invitation_is_pinned(house, ann, monkeypatch):
+    """None slips in beside the transaction that shuts its sender out."""
+    pinned = house.pins(monkeypatch)
+    await _invite(house, ann)
+    assert pinned == [ann]
+
+
 async def test_pw_6_an_invented_link_costs_no_hash(house, ann, monkeypatch):
     """PW-6: nobody keeps the threads busy with what is in no mail."""
 
