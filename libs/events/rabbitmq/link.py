@@ -129,7 +129,8 @@ class Link:
                     heartbeat=_HEARTBEAT_SECONDS,
                     connection_class=_Connection,
                 )
-        except (*AMQP_ERRORS, asyncio.CancelledError) as err:
+        except (*AMQP_ERRORS, ValueError, asyncio.CancelledError) as err:
+            # ValueError: the account cannot be read. What it says next time may be.
             if is_cancelled():
                 raise
             if self._failures % _LOG_EVERY == 0:

@@ -98,6 +98,23 @@ async def test_a_link_outlives_a_driver_that_cancels(monkeypatch):
         await task
 
 
+async def test_se_1_a_link_outlives_an_account_that_cannot_be_read():
+    """SE-1: whoever mistypes it writes it once more; nothing has to start again."""
+    asked = []
+
+    def mistyped():
+        asked.append(True)
+        return "amqp://chat:a#b@broker/parley"
+
+    task = asyncio.create_task(Link(mistyped, "test", lambda: 0.0).run())
+    async with asyncio.timeout(10):
+        while len(asked) < 3 and not task.done():  # noqa: ASYNC110 - a count
+            await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
 async def test_se_1_a_link_asks_for_its_account_whenever_it_connects(monkeypatch):
     """SE-1: the account may be another one by then."""
     accounts = iter(["amqp://a", "amqp://b", "amqp://c"])
