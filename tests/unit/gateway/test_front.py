@@ -253,6 +253,26 @@ async def test_a_body_that_nobody_reads_does_not_fill_the_memory():
     assert left > size / 2
 
 
+async def test_a_body_that_nobody_read_does_not_hold_up_the_next_request():
+    """It came whole, its last part was one too many to hold, and it is forgotten."""
+    over = asyncio.Event()
+
+    async def app(_scope, _receive, send) -> None:
+        await over.wait()
+        await starting(send)
+        await send({"type": "http.response.body", "body": b"ok"})
+
+    async with serving(app) as (_, port), client(port) as (reader, writer):
+        writer.write(POST + b"Content-Length: 70000\r\n\r\n" + b"x" * 60_000)
+        await asyncio.sleep(0.05)
+        writer.write(b"x" * 10_000)
+        await asyncio.sleep(0.05)
+        over.set()
+        assert (await answer(reader))[1] == b"ok"
+        writer.write(GET + b"\r\n")
+        assert (await answer(reader))[1] == b"ok"
+
+
 async def test_an_answer_in_parts_is_framed():
     """By chunks, unless it declares its length."""
 

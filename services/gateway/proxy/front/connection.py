@@ -116,6 +116,7 @@ class ClientConnection(asyncio.Protocol):
         if self._call is not None and self._call.is_complete and not self.is_last:
             self._call = None
             self.waits_since = self._loop.time()
+            self.read_on()  # a body that nobody wanted does not hold up what follows
 
     # What asyncio calls.
 
