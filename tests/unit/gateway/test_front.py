@@ -273,6 +273,29 @@ async def test_a_body_that_nobody_read_does_not_hold_up_the_next_request():
         assert (await answer(reader))[1] == b"ok"
 
 
+async def test_who_has_the_answer_counts_as_gone():
+    """An application that goes on asking is told, whether it asks later or waits."""
+    heard: list[str] = []
+
+    async def app(_scope, receive, send) -> None:
+        await receive()
+        waiting = asyncio.create_task(receive())
+        await asyncio.sleep(0)
+        await starting(send)
+        await send({"type": "http.response.body", "body": b"ok"})
+        async with asyncio.timeout(LONGEST_SECONDS / 2):
+            heard.extend([(await waiting)["type"], (await receive())["type"]])
+
+    async with serving(app) as (_, port), client(port) as (reader, writer):
+        writer.write(POST + b"Content-Length: 1\r\n\r\nx")
+        await answer(reader)
+        writer.write(POST + b"Content-Length: 1\r\n\r\nx")
+        await answer(reader)
+        while len(heard) < 4:  # noqa: ASYNC110 - the application's own time
+            await asyncio.sleep(0.01)
+    assert heard == ["http.disconnect"] * 4
+
+
 async def test_an_answer_in_parts_is_framed():
     """By chunks, unless it declares its length."""
 

@@ -119,9 +119,10 @@ class Call:
     async def receive(self) -> Message:
         """Return the next part of the body; after the last, wait for the client to go.
 
-        A body that breaks off is a client that has gone.
+        A body that breaks off is a client that has gone, and so is one that has its
+        answer.
         """
-        while not self._is_gone:
+        while not (self._is_gone or (self.is_answered and self._is_taken)):
             if self._parts or (self.is_complete and not self._is_taken):
                 return self._take()
             if self._expects_continue and not self.is_started:
@@ -149,6 +150,7 @@ class Call:
             self._line.write(answer)
         if is_last:
             self.is_answered = True
+            self._wake()
             self._line.answered()
         elif self._line.drained is not None:
             await self._line.drained
