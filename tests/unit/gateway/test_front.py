@@ -4,7 +4,7 @@ import asyncio
 import json
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 
@@ -294,6 +294,41 @@ async def test_who_has_the_answer_counts_as_gone():
         while len(heard) < 4:  # noqa: ASYNC110 - the application's own time
             await asyncio.sleep(0.01)
     assert heard == ["http.disconnect"] * 4
+
+
+async def test_what_follows_an_answer_is_not_sent():
+    """The client would take it for the next answer."""
+
+    async def app(_scope, _receive, send) -> None:
+        await starting(send)
+        await send({"type": "http.response.body", "body": b"abc", "more_body": True})
+        await send({"type": "http.response.body", "body": b"def"})
+        await send({"type": "http.response.body", "body": b"HTTP/1.1 200 OK"})
+
+    got = await told(app, GET + b"Connection: close\r\n\r\n")
+    assert got.endswith(b"\r\ndef\r\n0\r\n\r\n")
+
+
+async def test_who_takes_no_answer_gets_no_more(monkeypatch):
+    """Or what is not taken would fill the memory, request by request."""
+    monkeypatch.setattr(listener, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "_STALLED_SECONDS", 0.3)
+    served = 0
+
+    async def app(_scope, _receive, send) -> None:
+        nonlocal served
+        served += 1
+        await starting(send)
+        await send({"type": "http.response.body", "body": b"x" * 9_999_999})
+
+    async with serving(app) as (_, port):
+        with socket.create_connection(("127.0.0.1", port)) as silent:
+            silent.setblocking(False)  # noqa: FBT003
+            with suppress(ConnectionError):
+                for _ in range(50):
+                    silent.send(GET + b"\r\n")
+                    await asyncio.sleep(0.02)
+    assert served == 1
 
 
 async def test_an_answer_in_parts_is_framed():

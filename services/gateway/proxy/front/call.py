@@ -136,8 +136,11 @@ class Call:
         """Send a part of the answer; what a client that has gone misses is nothing.
 
         Raises:
-            BadAnswerError: It is not the answer that it began to be.
+            BadAnswerError: It is not the answer that it began to be, or goes on after
+                its end, where the next one begins.
         """
+        if self.is_answered:
+            raise BadAnswerError("more than the whole")
         if message["type"] == "http.response.start":
             self._start = message
             return

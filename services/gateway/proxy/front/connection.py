@@ -31,7 +31,7 @@ class HeadTooLargeError(Exception):
 
 
 class TooEarlyError(Exception):
-    """A request came before the one ahead of it was answered."""
+    """A request came before the answer to the one ahead of it was taken."""
 
 
 class ClientConnection(asyncio.Protocol):
@@ -146,7 +146,7 @@ class ClientConnection(asyncio.Protocol):
         """Read on in the request."""
         if self._is_refused:
             return
-        if self._call is None and not self._head_bytes:
+        if self._call is None and self.drained is None and not self._head_bytes:
             self.waits_since = self._loop.time()
         self._head_bytes += len(data)
         try:
@@ -175,8 +175,8 @@ class ClientConnection(asyncio.Protocol):
     # What the parser calls; what is raised here ends the connection.
 
     def on_message_begin(self) -> None:
-        """Make ready for a request."""
-        if self._call is not None:
+        """Make ready for a request; who has left answers untaken gets no more."""
+        if self._call is not None or self.drained is not None:
             raise TooEarlyError
         self._head = Head()
 
