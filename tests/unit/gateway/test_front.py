@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -329,6 +330,22 @@ async def test_who_takes_no_answer_gets_no_more(monkeypatch):
                     silent.send(GET + b"\r\n")
                     await asyncio.sleep(0.02)
     assert served == 1
+
+
+async def test_who_left_before_the_first_byte_is_no_error():
+    """A connection without an address is closed like any other."""
+    failures: list[dict] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, failure: failures.append(failure))
+    async with serving(App()) as (_, port):
+        with socket.socket() as hasty:
+            linger = struct.pack("ii", 1, 0)  # closing resets
+            hasty.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            hasty.connect(("127.0.0.1", port))
+        async with client(port) as (reader, writer):
+            writer.write(GET + b"\r\n")
+            await answer(reader)
+    assert failures == []
 
 
 async def test_an_answer_in_parts_is_framed():

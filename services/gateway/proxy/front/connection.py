@@ -129,8 +129,8 @@ class ClientConnection(asyncio.Protocol):
             "asgi": {"version": "3.0", "spec_version": "2.3"},
             "scheme": "http",
             "root_path": "",
-            "client": transport.get_extra_info("peername")[:2],
-            "server": transport.get_extra_info("sockname")[:2],
+            "client": _address(transport.get_extra_info("peername")),
+            "server": _address(transport.get_extra_info("sockname")),
         }
         self._opened(self)
 
@@ -229,6 +229,11 @@ class ClientConnection(asyncio.Protocol):
             self._transport.close()
         elif not call.is_complete:
             call.leave()  # its body cannot be read to the end
+
+
+def _address(name: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    """Return host and port; None: the connection has ended already."""
+    return name and name[:2]
 
 
 def _refusal(status: int) -> bytes:
