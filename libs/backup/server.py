@@ -10,6 +10,7 @@ from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient, ReadPreference
 from pymongo.client_session import ClientSession
+from pymongo.collection import Collection
 from pymongo.errors import OperationFailure, PyMongoError
 
 from libs.backup.errors import ServerRefusedError, SnapshotLostError
@@ -107,17 +108,23 @@ def unwritten(document: Document) -> Document:
 
 def newest_moment(client: Client) -> Timestamp:
     """Return the newest moment that a majority of the set has."""
-    hello = client["admin"].command(
-        "hello", read_preference=ReadPreference.PRIMARY_PREFERRED
-    )
+    hello = client["admin"].command("hello", read_preference=ReadPreference.PRIMARY)
     newest: Timestamp = hello["lastWrite"]["majorityOpTime"]["ts"]
     return newest
 
 
+def _oplog(client: Client) -> Collection[RawBSONDocument]:
+    """Return the primary's oplog: a secondary's may end before, or begin after."""
+    raw: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+    oplog = client["local"].get_collection(
+        "oplog.rs", codec_options=raw, read_preference=ReadPreference.PRIMARY
+    )
+    return cast("Collection[RawBSONDocument]", oplog)
+
+
 def oplog_start(client: Client) -> Timestamp:
     """Return the moment of the oldest entry that the oplog still has."""
-    oplog = client["local"]["oplog.rs"]
-    oldest = oplog.find_one({}, {"ts": 1}, sort=[("$natural", 1)])
+    oldest = _oplog(client).find_one({}, {"ts": 1}, sort=[("$natural", 1)])
     if oldest is None:
         raise ServerRefusedError("MongoDB: its oplog is empty; is it a replica set?")
     moment: Timestamp = oldest["ts"]
@@ -128,13 +135,11 @@ def oplog_between(
     client: Client, prefix: str, after: Timestamp, until: Timestamp
 ) -> Iterator[bytes]:
     """Yield the oplog's entries of the databases, and of every transaction."""
-    raw: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
-    oplog = client["local"].get_collection("oplog.rs", codec_options=raw)
     query = {
         "ts": {"$gt": after, "$lte": until},
         "op": {"$in": ["i", "u", "d", "c"]},
         "$or": [{"ns": {"$regex": f"^{prefix}"}}, {"ns": "admin.$cmd"}],
     }
-    with oplog.find(query).sort("$natural", 1) as found:
+    with _oplog(client).find(query).sort("$natural", 1) as found:
         for entry in found:
-            yield bytes(cast("RawBSONDocument", entry).raw)
+            yield bytes(entry.raw)

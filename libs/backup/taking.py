@@ -100,11 +100,14 @@ class Taking:
             after = self._covered_until()
             until = max(newest_moment(self.client), after)
             name = f"{text_of(after)}-{text_of(until)}"
+            file = self._oplog(self.folder.oplog, f"{name}.bson.gz", after, until)
+            if (oldest := oplog_start(self.client)) > after:
+                raise OplogGapError(text_of(after), text_of(oldest))
             segment = Segment(
                 after=text_of(after),
                 until=text_of(until),
                 written_at=self.clock.now().isoformat(),
-                file=self._oplog(self.folder.oplog, f"{name}.bson.gz", after, until),
+                file=file,
                 objects=self._objects(),
             )
             write_manifest(self.folder.oplog / f"{name}.json", segment)
