@@ -21,7 +21,7 @@ from deploy.embedded.overrides import overrides_of
 from deploy.embedded.passwords import SERVICES
 from deploy.embedded.servers.mongodb import admin_url, backup_url
 from deploy.embedded.servers.seaweedfs import BUCKET, REGION
-from libs.backup.keys import put_keys_back, refuse_one_place
+from libs.backup.keys import put_keys_back, refuse_one_place, unlike
 
 _WRITERS = ("edge", *SERVICES)
 _NEEDED = ("mongod", "seaweedfs")
@@ -79,6 +79,8 @@ def restore(stack: Stack, folder: Path, wish: Wish) -> None:
     if wish.keys is not None:
         put = put_keys_back(wish.keys, stack.secrets)
         print(f"put back {len(put)} files of keys")
+        if other := unlike(wish.keys, stack.secrets):
+            print(_KEYS_DIFFER.format(wish.keys, ", ".join(other)))
     if is_supervised(stack):
         _stop(stack, *_WRITERS)
     for message in bring_up(stack, _NEEDED):
@@ -149,4 +151,8 @@ _KEYS_COPIED = "The keys are in {}, apart from the data: without them nobody rea
 _KEYS_MISSING = (
     "NOT BACKED UP: the keys in {}. Without them nobody reads what was backed up; copy "
     "them to another place (make backup D=... K=/another/disk)."
+)
+_KEYS_DIFFER = (
+    "LEFT AS THEY ARE, unlike the copy in {}: {}. Keys that were rotated since read "
+    "this backup too; keys that were made anew do not: put the copy's in their place."
 )
