@@ -157,7 +157,7 @@ def _verify(options: Namespace, settings: BackupSettings) -> None:
 
 def _restore(options: Namespace, settings: BackupSettings) -> None:
     plan, tell = _plan(options, settings), Progress(_CLOCK)
-    prefix = options.rename or plan.full.prefix
+    prefix = plan.full.prefix if options.rename is None else options.rename
     with open_client(settings.mongo_url.get_secret_value()) as client:
         restoring = Restoring(client, plan, prefix, _CLOCK, tell)
         done = asdict(restoring.run(is_replacing=options.replace))

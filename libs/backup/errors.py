@@ -86,6 +86,17 @@ class TargetNotEmptyError(ConflictError):
         )
 
 
+class PrefixUnusableError(InvalidError):
+    """Databases beside would be those that are there, or the server's own."""
+
+    def __init__(self, prefix: str) -> None:
+        super().__init__(
+            "prefix_unusable",
+            f"{prefix!r} begins the names of databases that are not to be touched, or "
+            "is no beginning of a name: say --rename restored_, for example.",
+        )
+
+
 class CountsDifferError(ConflictError):
     """A collection holds another number of documents than it should."""
 

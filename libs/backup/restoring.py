@@ -1,5 +1,6 @@
 """Restoring databases to a moment: checked first, loaded, carried on, counted."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +10,11 @@ from bson import Timestamp
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import BulkWriteError
 
-from libs.backup.errors import CountsDifferError, TargetNotEmptyError
+from libs.backup.errors import (
+    CountsDifferError,
+    PrefixUnusableError,
+    TargetNotEmptyError,
+)
 from libs.backup.manifest import CollectionEntry
 from libs.backup.moments import before
 from libs.backup.planning import Plan
@@ -23,6 +28,8 @@ OUTBOX = "outbox"
 RESTORES = "restores"
 """In each database with an outbox: a document a restore, for its service to see."""
 
+_OF_THE_SERVER = ("admin", "config", "local")
+_BEGINNING = re.compile(r"[a-z0-9_]{1,30}")
 _BATCH = 1_000
 _BATCH_BYTES = 8 << 20
 _DUPLICATE = 11000
@@ -66,10 +73,12 @@ class Restoring:
             is_replacing: Throw away what the databases hold.
 
         Raises:
+            PrefixUnusableError: Other databases' names begin so too.
             BackupDamagedError: A file is not what was written.
             TargetNotEmptyError: There are documents, and they are not to go.
             CountsDifferError: Something else wrote meanwhile.
         """
+        self._refuse_prefix()
         self.plan.check(self.tell)
         with driver_errors():
             self._clear(is_replacing=is_replacing)
@@ -89,6 +98,15 @@ class Restoring:
     def renamed(self, name: str) -> str:
         """Return a database's or collection's full name as it is restored."""
         return self.prefix + name.removeprefix(self.plan.full.prefix)
+
+    def _refuse_prefix(self) -> None:
+        """Refuse names beside that begin what is there: it would be cleared."""
+        if self.prefix == self.plan.full.prefix:
+            return
+        untouched = (self.plan.full.prefix, *_OF_THE_SERVER)
+        is_name = _BEGINNING.fullmatch(self.prefix)
+        if not is_name or any(name.startswith(self.prefix) for name in untouched):
+            raise PrefixUnusableError(self.prefix)
 
     def _clear(self, *, is_replacing: bool) -> None:
         held = list(self._collections())
