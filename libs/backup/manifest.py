@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -153,6 +154,12 @@ class BackupFolder:
             except BlockingIOError:
                 raise BackupRunningError(self.root) from None
             yield
+
+    def remove_unfinished(self) -> None:
+        """Remove full backups without a manifest; the caller has to be `alone`."""
+        for place in self.full.iterdir():
+            if not (place / MANIFEST).exists():
+                shutil.rmtree(place)
 
     def full_backups(self) -> list[tuple[Path, FullBackup]]:
         """Return the finished full backups, oldest first.

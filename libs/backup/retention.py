@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from libs.backup.listings import read_listing
-from libs.backup.manifest import MANIFEST, BackupFolder, FullBackup, ObjectListing
+from libs.backup.manifest import BackupFolder, FullBackup, ObjectListing
 from libs.backup.moments import text_of
 
 
@@ -46,9 +46,9 @@ def prune(folder: BackupFolder, oldest: datetime) -> Pruned:
 
 def _remove_unfinished(folder: BackupFolder) -> None:
     """Remove what an interrupted command left; nobody else is writing now."""
-    for place in folder.full.iterdir():
-        if not (place / MANIFEST).exists():
-            shutil.rmtree(place)
+    folder.remove_unfinished()
+    for path in folder.oplog.glob(".*.part"):
+        path.unlink()
     for path in folder.oplog.glob("*.bson.gz"):
         if not (folder.oplog / f"{path.name.removesuffix('.bson.gz')}.json").exists():
             path.unlink()

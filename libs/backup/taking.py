@@ -67,26 +67,28 @@ class Taking:
             SnapshotLostError: The server did not keep the moment long enough.
             BackupRunningError: Another one is being taken.
         """
+        with self.folder.alone("full"), driver_errors():
+            # One that failed for want of room would keep that room.
+            self.folder.remove_unfinished()
+            with one_moment(self.client) as (session, at):
+                return self._take_full(session, at)
+
+    def _take_full(self, session: ClientSession, at: Timestamp) -> FullBackup:
         began_at, began = self.clock.now(), self.clock.monotonic()
-        with (
-            self.folder.alone("full"),
-            driver_errors(),
-            one_moment(self.client) as (session, at),
-        ):
-            place = self.folder.full / f"{began_at:%Y%m%dT%H%M%SZ}-{text_of(at)}"
-            place.mkdir(mode=0o700)
-            window = RESENT_SECONDS + _LONGEST_TRANSACTION_SECONDS
-            taken = FullBackup(
-                at=text_of(at),
-                prefix=self.prefix,
-                began_at=began_at.isoformat(),
-                collections=self._collections(place, session),
-                before=self._oplog(place, "before.bson.gz", before(at, window), at),
-                objects=self._objects(),
-                server=str(self.client.server_info()["version"]),
-                seconds=round(self.clock.monotonic() - began, 3),
-            )
-            write_manifest(place / MANIFEST, taken)
+        place = self.folder.full / f"{began_at:%Y%m%dT%H%M%SZ}-{text_of(at)}"
+        place.mkdir(mode=0o700)
+        window = RESENT_SECONDS + _LONGEST_TRANSACTION_SECONDS
+        taken = FullBackup(
+            at=text_of(at),
+            prefix=self.prefix,
+            began_at=began_at.isoformat(),
+            collections=self._collections(place, session),
+            before=self._oplog(place, "before.bson.gz", before(at, window), at),
+            objects=self._objects(),
+            server=str(self.client.server_info()["version"]),
+            seconds=round(self.clock.monotonic() - began, 3),
+        )
+        write_manifest(place / MANIFEST, taken)
         return taken
 
     def take_segment(self) -> Segment:

@@ -86,9 +86,10 @@ def test_what_an_interrupted_command_left_is_removed(folder):
     """A backup without its manifest, a segment without one: neither is ever used."""
     (full_backup(folder, 700) / "manifest.json").unlink()
     (folder.oplog / "600.1-700.1.bson.gz").write_bytes(b"half")
+    (folder.oplog / ".600.1-700.1.bson.gz.part").write_bytes(b"half")
     prune(folder, datetime.fromtimestamp(100, UTC))
     assert {path.name for path in folder.full.iterdir()} == {"at-100", "at-300"}
-    assert not (folder.oplog / "600.1-700.1.bson.gz").exists()
+    assert not list(folder.oplog.glob("*600.1-700.1*"))
 
 
 def test_two_of_a_kind_are_refused(folder):

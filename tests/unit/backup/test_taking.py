@@ -4,8 +4,9 @@ import pytest
 from bson import Timestamp, decode, encode
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference
+from pymongo.errors import ServerSelectionTimeoutError
 
-from libs.backup.errors import OplogGapError
+from libs.backup.errors import OplogGapError, ServerRefusedError
 from libs.backup.manifest import BackupFolder
 from libs.backup.streams import read_documents
 from libs.backup.taking import Taking
@@ -75,6 +76,14 @@ class ReplicaSet:
         return self.primary if is_primary else self.secondary
 
 
+class Unreachable:
+    """A set that does not answer."""
+
+    def start_session(self, **_):
+        """Fail."""
+        raise ServerSelectionTimeoutError
+
+
 def entry(second):
     """Return an entry of the oplog."""
     return RawBSONDocument(
@@ -105,3 +114,15 @@ def test_entries_that_go_while_they_are_read_are_a_gap(tmp_path):
     with pytest.raises(OplogGapError):
         taking(folder, primary, primary).take_segment()
     assert folder.segments() == []
+
+
+def test_a_backup_that_failed_keeps_no_room(tmp_path):
+    """The next one begins without it, even if it will fail too."""
+    folder = BackupFolder(tmp_path)
+    (full_backup(folder, 200, {"_id": 2}) / "manifest.json").unlink()
+    full_backup(folder, 100, {"_id": 1})
+    client = Unreachable()
+    failing = Taking(client, folder, "parley_", None, SystemClock(), nothing_told)
+    with pytest.raises(ServerRefusedError):
+        failing.take_full()
+    assert [one.name for one in folder.full.iterdir()] == ["at-100"]
