@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import os
 import ssl
 import subprocess
 import sys
@@ -21,6 +20,7 @@ from deploy.embedded.passwords import SERVICES
 _FAILED = 1
 _UP_SECONDS = 300
 _EDGE_SECONDS = 30.0
+_RECOVERY = ("backup", "segment", "restore")
 _IMAGES = (*SERVICES, "edge", "standins")
 
 
@@ -132,7 +132,7 @@ def _require_engine() -> None:
 
 def _build(installation: Installation) -> None:
     """Build our images: seconds for a commit that was built, else minutes."""
-    if os.environ.get("PARLEY_IMAGE_PREFIX"):
+    if installation.choices["PARLEY_IMAGE_PREFIX"]:
         return  # from a registry
     print("building the images of this commit ...", flush=True)
     script = CHECKOUT / "scripts" / "images" / "build.sh"
@@ -162,13 +162,24 @@ def _status(installation: Installation, words: Sequence[str]) -> None:
 
 
 def _logs(installation: Installation, words: Sequence[str]) -> None:
+    _require_engine()
     follow = ["--follow"] if sys.stdout.isatty() else []
     _compose(installation, "logs", "--tail", "100", *follow, *words)
 
 
 def _any(installation: Installation, words: Sequence[str]) -> None:
     """Hand other words to Compose as they are."""
+    _require_engine()
     _compose(installation, *words)
+
+
+def _refuse_backup(installation: Installation, words: Sequence[str]) -> None:
+    """Say what is not there; what argparse would say helps nobody."""
+    del installation, words
+    raise StackError(
+        "backups of an installation by Compose are not made by `make` yet: "
+        "docs/compose.md#what-is-missing"
+    )
 
 
 def _compose(installation: Installation, *words: str) -> None:
@@ -205,5 +216,6 @@ _COMMANDS = (
     ("down", _bring_down, "stop and remove the containers; volumes stay"),
     ("status", _status, "show what runs"),
     ("logs", _logs, "show the ends of logs"),
+    *((name, _refuse_backup, "not here yet") for name in _RECOVERY),
     ("compose", _any, "run `docker compose` with the installation's files"),
 )

@@ -15,9 +15,13 @@ OFFICIAL, BUILT = "official", "built"
 REPLICAS, MONITORING = "replicas", "monitoring"
 GROUP_READS = 0o640
 _HTTPS_PORT = 443
+_NOT_IN_PATHS = set(":$#\"'\\\n")
+"""What means something else in settings that Compose reads, and in its mounts."""
+
 _CHOICES = {
     "PARLEY_PROJECT": "parley",
     "PARLEY_IMAGES": OFFICIAL,
+    "PARLEY_IMAGE_PREFIX": "",
     "PARLEY_PROFILES": "",
     "PARLEY_PORT_BASE": str(DEFAULT_BASE),
     "PARLEY_HOST": "localhost",
@@ -129,7 +133,10 @@ def open_installation(
     given = os.environ if environment is None else environment
     known = _recorded(root / "settings.env")
     choices = {
-        name: given.get(name) or known.get(name, default)
+        # Said to be nothing is said too, where nothing is what it is by default.
+        name: given[name]
+        if name in given and (given[name] or not default)
+        else known.get(name, default)
         for name, default in _CHOICES.items()
     }
     if choices["PARLEY_IMAGES"] not in (OFFICIAL, BUILT):
@@ -140,6 +147,8 @@ def open_installation(
     if not choices["PARLEY_PORT_BASE"].isdecimal():
         raise StackError("PARLEY_PORT_BASE is no port number")
     validate_base(int(choices["PARLEY_PORT_BASE"]))
+    if set(str(root)) & _NOT_IN_PATHS:
+        raise StackError(f"{root}: Compose takes no such folder's name; use another")
     return Installation(root, choices)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.compose.cli import compose_command
+from deploy.compose.cli import compose_command, main
 from deploy.compose.installation import open_installation
 from deploy.compose.secret_files import write_secret_files
 from deploy.embedded.errors import StackError
@@ -22,6 +22,50 @@ def test_choices_are_remembered(tmp_path: Path) -> None:
     assert later.is_built
     assert later.port("edge_tls") == 23002
     assert not open_installation(tmp_path, {"PARLEY_IMAGES": "official"}).is_built
+
+
+def test_a_registry_is_remembered_until_it_is_said_to_be_none(tmp_path: Path) -> None:
+    """`make demo`, which brings up too, takes the images that `make up` took."""
+    told = {"PARLEY_IMAGE_PREFIX": "registry/parley-", "PARLEY_PROFILES": "monitoring"}
+    open_installation(tmp_path, told).record()
+
+    later = open_installation(tmp_path, {}).settings()
+    assert later["PARLEY_IMAGE_PREFIX"] == "registry/parley-"
+    none = {"PARLEY_IMAGE_PREFIX": "", "PARLEY_PROFILES": "", "PARLEY_HOST": ""}
+    later = open_installation(tmp_path, none).settings()
+    assert later["PARLEY_IMAGE_PREFIX"] == later["COMPOSE_PROFILES"] == ""
+    assert later["PARLEY_HOST"] == "localhost"
+
+
+@pytest.mark.parametrize("name", ["a:b", "a$HOME", "a #b"])
+def test_a_folder_that_compose_misreads_is_refused(tmp_path: Path, name: str) -> None:
+    """Its settings and mounts would name another one."""
+    with pytest.raises(StackError):
+        open_installation(tmp_path / name, {})
+
+
+@pytest.mark.parametrize("command", ["backup", "segment", "restore"])
+def test_what_is_not_there_yet_is_said(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a sentence, with the page that tells more."""
+    words = ["--root", str(tmp_path), command, "/srv/backups", "--keys", "/mnt/keys"]
+    assert main(words) == 1
+    assert "docs/compose.md" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["logs"], ["compose", "ps"], ["status"], ["down"]])
+def test_without_an_engine_a_sentence_says_so(
+    tmp_path: Path,
+    command: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not a traceback, whatever was asked for."""
+    open_installation(tmp_path, {}).record()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["--root", str(tmp_path), *command]) == 1
+    assert "no Docker engine" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
