@@ -198,5 +198,6 @@ docs: setup schemas ## Write every generated page
 adr: setup ## Start a decision record (T="Use something")
 	@$(PYTHON) scripts/new_adr.py "$(T)"
 
-clean: down ## Remove .parley (the stack's data) and caches
-	@rm -rf .parley .smoke .scan .sbom .mypy_cache .ruff_cache .pytest_cache .hypothesis
+clean: down ## Remove .parley (the stack's data) and caches; keys of volumes that Docker keeps stay
+	@[ ! -d .parley ] || find .parley -mindepth 1 -maxdepth 1 ! -name compose -exec rm -rf {} +; rmdir .parley 2>/dev/null || true
+	@rm -rf .smoke .scan .sbom .mypy_cache .ruff_cache .pytest_cache .hypothesis
