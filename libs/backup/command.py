@@ -158,7 +158,8 @@ def _verify(options: Namespace, settings: BackupSettings) -> None:
 def _restore(options: Namespace, settings: BackupSettings) -> None:
     plan, tell = _plan(options, settings), Progress(_CLOCK)
     prefix = plan.full.prefix if options.rename is None else options.rename
-    with open_client(settings.mongo_url.get_secret_value()) as client:
+    url = settings.mongo_url.get_secret_value()
+    with open_client(url, is_restoring=True) as client:
         restoring = Restoring(client, plan, prefix, _CLOCK, tell)
         done = asdict(restoring.run(is_replacing=options.replace))
     if plan.listing is not None and options.rename is None:

@@ -38,13 +38,30 @@ def driver_errors() -> Iterator[None]:
 
 
 @contextmanager
-def open_client(url: str) -> Iterator[Client]:
-    """Connect; reads go where the URL says, else to a secondary if there is one."""
-    options: dict[str, Any] = {"serverSelectionTimeoutMS": _SECONDS}
-    if "readpreference" not in url.lower():
-        options["readPreference"] = "secondaryPreferred"
+def open_client(url: str, *, is_restoring: bool = False) -> Iterator[Client]:
+    """Connect; reads go where the URL says, else to a secondary if there is one.
+
+    Args:
+        url: Connection string.
+        is_restoring: Read from the primary, whatever the URL says.
+    """
+    options = options_of(url, is_restoring=is_restoring)
     with driver_errors(), MongoClient(url, **options) as client:
         yield client
+
+
+def options_of(url: str, *, is_restoring: bool) -> dict[str, Any]:
+    """Return what a connection string does not say, or must not decide.
+
+    A restore that read from a secondary would miss what it has just written, and what
+    the databases hold.
+    """
+    options: dict[str, Any] = {"serverSelectionTimeoutMS": _SECONDS}
+    if is_restoring:
+        options["readPreference"] = "primary"
+    elif "readpreference" not in url.lower():
+        options["readPreference"] = "secondaryPreferred"
+    return options
 
 
 @contextmanager

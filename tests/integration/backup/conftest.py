@@ -91,7 +91,7 @@ def reader(stack):
 @pytest.fixture
 def installation(stack, reader, tmp_path):
     """An installation with two databases, in which money is moved about."""
-    with open_client(stack.admin_mongo_url) as client:
+    with open_client(stack.admin_mongo_url, is_restoring=True) as client:
         made = Installation(client, reader, tmp_path / "backups")
         made.database("bank")["accounts"].insert_many(
             [{"_id": number, "balance": EACH} for number in range(ACCOUNTS)]

@@ -1,12 +1,13 @@
 """A restore beside never touches what is there."""
 
 import pytest
-from pymongo import MongoClient
+from pymongo import MongoClient, ReadPreference
 
 from libs.backup.errors import PrefixUnusableError
 from libs.backup.manifest import BackupFolder
 from libs.backup.planning import plan_for
 from libs.backup.restoring import Restoring
+from libs.backup.server import options_of
 from libs.kernel import SystemClock
 from tests.unit.backup.folders import full_backup, nothing_told
 
@@ -22,3 +23,21 @@ def test_names_that_begin_those_of_other_databases_are_refused(tmp_path, prefix)
     with pytest.raises(PrefixUnusableError):
         restoring.run(is_replacing=True)
     client.close()
+
+
+@pytest.mark.parametrize("said", ["", "?readPreference=secondary"])
+def test_a_restore_reads_what_it_has_written(said):
+    """From the primary: a secondary that lags shows neither that nor what is there."""
+    url = f"mongodb://one,two,three/{said}"
+    with MongoClient(
+        url, connect=False, **options_of(url, is_restoring=True)
+    ) as client:
+        assert client.read_preference == ReadPreference.PRIMARY
+
+
+def test_a_backup_spares_the_primary():
+    """Unless its connection string says otherwise."""
+    said = "mongodb://one/?readPreference=primary"
+    assert "readPreference" not in options_of(said, is_restoring=False)
+    options = options_of("mongodb://one/", is_restoring=False)
+    assert options["readPreference"] == "secondaryPreferred"
