@@ -20,9 +20,11 @@ from bson import Timestamp
 from libs.backup.errors import BackupDamagedError, BackupRunningError
 from libs.backup.moments import moment_of
 from libs.backup.streams import StoredFile
+from libs.kernel import InvalidError
 
 FORMAT = 1
 MANIFEST = "manifest.json"
+_BEGINNING = Timestamp(0, 0)
 
 
 class CollectionEntry(msgspec.Struct, frozen=True):
@@ -171,16 +173,33 @@ class BackupFolder:
         found = [(path.parent, read_manifest(path, FullBackup)) for path in paths]
         return sorted(found, key=lambda one: one[1].moment)
 
-    def segments(self) -> list[Segment]:
-        """Return the finished segments by their end.
+    def segments(self, after: Timestamp = _BEGINNING) -> list[Segment]:
+        """Return the finished segments that end after a moment, by their end.
 
         Raises:
             BackupDamagedError: A manifest is not what was written.
         """
-        paths = self.oplog.glob("*.json")
+        paths = [path for path in self.oplog.glob("*.json") if _end(path) > after]
         return sorted(
             (read_manifest(path, Segment) for path in paths), key=lambda one: one.end
         )
+
+    def last_segment(self) -> Segment | None:
+        """Return the finished segment that ends last, and read no other.
+
+        Raises:
+            BackupDamagedError: Its manifest is not what was written.
+        """
+        last = max(self.oplog.glob("*.json"), key=_end, default=None)
+        return read_manifest(last, Segment) if last is not None else None
+
+
+def _end(path: Path) -> Timestamp:
+    """Return where a segment ends, by the name of its manifest."""
+    try:
+        return moment_of(path.stem.partition("-")[2])
+    except InvalidError:
+        raise BackupDamagedError(path, "its name is no segment's") from None
 
 
 def write_manifest(path: Path, manifest: FullBackup | Segment) -> None:

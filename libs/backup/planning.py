@@ -77,8 +77,8 @@ def plan_for(folder: BackupFolder, point: Timestamp | None) -> Plan:
     fulls = folder.full_backups()
     if not fulls:
         raise BackupMissingError(folder.full)
-    segments = folder.segments()
     fitting = [one for one in fulls if point is None or one[1].moment <= point]
+    segments = folder.segments((fitting or fulls)[-1][1].moment)
     if not fitting:
         raise _uncovered(point, fulls[0][1].moment, _reached(fulls[-1][1], segments))
     place, full = fitting[-1]

@@ -121,7 +121,8 @@ class Taking:
         if not fulls:
             raise BackupMissingError(self.folder.full)
         newest = fulls[-1][1].moment
-        last = max((one.end for one in self.folder.segments()), default=newest)
+        segment = self.folder.last_segment()
+        last = segment.end if segment is not None else newest
         oldest = oplog_start(self.client)
         for start in (last, newest):
             if oldest <= start:

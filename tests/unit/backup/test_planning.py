@@ -6,6 +6,7 @@ import pytest
 from bson import Timestamp
 
 from libs.backup.errors import (
+    BackupDamagedError,
     BackupMissingError,
     BackupRunningError,
     PointUncoveredError,
@@ -55,6 +56,15 @@ def test_what_nothing_leads_to_is_refused(folder, point):
     with pytest.raises(PointUncoveredError) as raised:
         plan_for(folder, point)
     assert "400.1" in raised.value.details["last"]
+
+
+def test_what_is_not_needed_may_be_damaged(folder):
+    """A month's thousands of older segments are not even read."""
+    (folder.oplog / "100.1-200.1.json").write_text("{")
+    assert plan_for(folder, Timestamp(350, 0)).place.name == "at-300"
+    assert folder.last_segment().end == Timestamp(600, 1)
+    with pytest.raises(BackupDamagedError):
+        plan_for(folder, Timestamp(150, 0))
 
 
 def test_an_empty_folder_is_refused(tmp_path):
