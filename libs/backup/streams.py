@@ -24,7 +24,7 @@ class StoredFile(msgspec.Struct, frozen=True):
     """What a manifest says of a file.
 
     Attributes:
-        name: Relative to the folder of its manifest.
+        name: In the folder of its manifest; a path is refused.
         size_bytes: As it lies on the disk.
         sha256: Of the same bytes.
         documents: In it; bytes of an object for an object.
@@ -34,6 +34,10 @@ class StoredFile(msgspec.Struct, frozen=True):
     size_bytes: int
     sha256: str
     documents: int
+
+    def __post_init__(self) -> None:
+        if "/" in self.name or self.name in {".", ".."}:
+            raise ValueError(f"{self.name!r} is no file's name")
 
 
 @contextmanager

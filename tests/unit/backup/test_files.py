@@ -1,5 +1,8 @@
 """Files of a backup: read back as they were written, or refused by name."""
 
+import hashlib
+import json
+
 import pytest
 from bson import decode, encode
 
@@ -95,3 +98,17 @@ def test_a_backup_without_a_manifest_is_none(tmp_path):
     full_backup(folder, 100, *DOCUMENTS)
     (full_backup(folder, 200, *DOCUMENTS) / MANIFEST).unlink()
     assert plan_for(folder, None).place.name == "at-100"
+
+
+@pytest.mark.parametrize("name", ["../m.bson.gz", "/srv/m.bson.gz", ".."])
+def test_a_manifest_names_no_file_elsewhere(tmp_path, name):
+    """Retention removes what a segment names, wherever that would be."""
+    place = full_backup(BackupFolder(tmp_path), 100, *DOCUMENTS)
+    document = json.loads((place / MANIFEST).read_text())
+    del document["sha256"]
+    document["before"]["name"] = name
+    text = json.dumps(document, sort_keys=True, separators=(",", ":"))
+    document["sha256"] = hashlib.sha256(text.encode()).hexdigest()
+    (place / MANIFEST).write_text(json.dumps(document))
+    with pytest.raises(BackupDamagedError, match="no file's name"):
+        plan_for(BackupFolder(tmp_path), None)
