@@ -78,6 +78,13 @@ async def answer(reader) -> tuple[bytes, bytes]:
     return head, await reader.readexactly(int(length))
 
 
+async def sending(writer, part: bytes, count: int) -> None:
+    """Send a part some times over, as fast as it is taken."""
+    for _ in range(count):
+        writer.write(part)
+        await writer.drain()
+
+
 async def starting(send, *headers: tuple[bytes, bytes], status: int = 200) -> None:
     """Begin an answer."""
     start = {"type": "http.response.start", "status": status, "headers": headers}
@@ -202,11 +209,49 @@ async def test_ht_1_an_endless_trailer_ends_the_request():
     """Nothing of it is kept."""
     app = App()
     async with serving(app) as (_, port), client(port) as (reader, writer):
-        writer.write(POST + CHUNKED + b"\r\n0\r\nA: ")
-        while not (reader.at_eof() or writer.is_closing()):
-            writer.write(b"x" * 10_000)
-            await asyncio.sleep(0.001)
+        writer.write(POST + CHUNKED + b"\r\n0\r\nA: " + b"x" * 400_000)
+        await reader.read()
     assert app.bodies == [b""]
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"nonsense\r\n\r\n", b"400"),
+        (GET + b"A: " + b"x" * 400_000, b"431"),
+        (POST + b"Content-Length: 99999999\r\n\r\n", b"413"),
+        (GET + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", b"413"),
+    ],
+)
+async def test_who_still_sends_gets_the_answer_whole(sent, status):
+    """Nothing is reset while it comes, nothing of it reaches anybody, and it ends."""
+    seen: list[str] = []
+
+    async def app(scope, _receive, send) -> None:
+        seen.append(scope["path"])
+        await starting(send, status=413)
+        await send({"type": "http.response.body", "body": b"too much"})
+
+    async with serving(app) as (_, port), client(port) as (reader, writer):
+        writer.write(sent)
+        head = await reader.readuntil(b"\r\n\r\n")
+        await sending(writer, b"x" * 65_536, 100)  # more than the system takes ahead
+        writer.write(GET + b"\r\n")
+        writer.write_eof()
+        rest = await reader.read()
+    assert head.startswith(b"HTTP/1.1 " + status)
+    assert b"HTTP/1.1" not in rest
+    assert len(seen) == (status == b"413")
+
+
+async def test_who_sends_for_ever_is_cut(monkeypatch):
+    """A refused client has some time to stop."""
+    monkeypatch.setattr(listener, "_LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(connection, "_LINGER_SECONDS", 0.1)
+    async with serving(App()) as (_, port), client(port) as (_, writer):
+        writer.write(b"nonsense\r\n\r\n")
+        with pytest.raises(ConnectionError):
+            await sending(writer, b"x" * 65_536, 1_000_000)
 
 
 async def test_a_target_in_absolute_form_is_a_path():

@@ -14,16 +14,13 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from libs.chassis.asgi import Scope
 from services.gateway.proxy.front.call import Call
 from services.gateway.proxy.front.head import Head
+from services.gateway.proxy.front.refusal import refusal
 
 _HEAD_MAX_BYTES = 262_144  # the edge lets far less through (HT-1); this bounds memory
 _HEAD_SECONDS = 10.0
 _IDLE_SECONDS = 75.0  # longer than the edge keeps its own: the edge closes first
 _STALLED_SECONDS = 60.0
-# In the words of the edge, which says the same of heads that end there already.
-_REFUSALS = {
-    400: (b"Bad Request", b"request_malformed"),
-    431: (b"Request Header Fields Too Large", b"headers_too_large"),
-}
+_LINGER_SECONDS = 5.0
 
 
 class HeadTooLargeError(Exception):
@@ -60,7 +57,7 @@ class ClientConnection(asyncio.Protocol):
         self._parser = HttpRequestParser(self)
         self._call: Call | None = None
         self._head_bytes = 0
-        self._is_paused = self._is_refused = False
+        self._is_paused = self._is_deaf = self._is_hanging_up = False
         self._ends: Mapping[str, Any] = {}
         self.date = date
         self.drained: asyncio.Future[None] | None = None
@@ -70,8 +67,10 @@ class ClientConnection(asyncio.Protocol):
     def is_overdue(self, now: float) -> bool:
         """Tell whether the client has had all the time that it gets.
 
-        For a head from its first byte, for the next request, for taking an answer.
+        For a head from its first byte, the next request, taking an answer, closing.
         """
+        if self._is_hanging_up:
+            return now - self.waits_since > _LINGER_SECONDS
         if self.drained is not None:
             return now - self.waits_since > _STALLED_SECONDS
         if self._call is not None:
@@ -82,7 +81,7 @@ class ClientConnection(asyncio.Protocol):
     def finish(self) -> None:
         """End when what is under way is answered."""
         self.is_last = True
-        if self._call is None:
+        if self._call is None and not self._is_hanging_up:
             self._transport.close()
 
     def abort(self) -> None:
@@ -95,14 +94,16 @@ class ClientConnection(asyncio.Protocol):
             self._transport.abort()  # nobody is to take what was sent for the whole
         elif self._call is call:
             self._call = None
-            if self.is_last or not call.is_complete:
+            if self._is_deaf or not call.is_complete:
+                self._hang_up()
+            elif self.is_last:
                 self._transport.close()
 
     # What a call asks.
 
     def write(self, answer: bytes) -> None:
         """Send bytes; to who has gone, nothing."""
-        if not self._transport.is_closing():
+        if not (self._is_hanging_up or self._transport.is_closing()):
             self._transport.write(answer)
 
     def read_on(self) -> None:
@@ -144,7 +145,7 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on in the request."""
-        if self._is_refused:
+        if self._is_deaf:
             return
         if self._call is None and self.drained is None and not self._head_bytes:
             self.waits_since = self._loop.time()
@@ -152,8 +153,8 @@ class ClientConnection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
-            self.is_last = True  # nothing is switched to; what follows is not read
-            self._is_refused = True
+            # Nothing is switched to; what follows is not read.
+            self.is_last = self._is_deaf = True
         except HttpParserError as error:
             self._refuse(error.__context__)
         else:
@@ -221,29 +222,29 @@ class ClientConnection(asyncio.Protocol):
 
     def _refuse(self, reason: BaseException | None) -> None:
         """Read no more; who is not being answered is told why."""
-        self._is_refused = self.is_last = True
+        self._is_deaf = self.is_last = True
         call = self._call
         if call is None:
             is_large = isinstance(reason, HeadTooLargeError)
-            self._transport.write(_refusal(431 if is_large else 400))
-            self._transport.close()
+            self._transport.write(refusal(431 if is_large else 400))
+            self._hang_up()
         elif not call.is_complete:
             call.leave()  # its body cannot be read to the end
+
+    def _hang_up(self) -> None:
+        """Say no more, and drop what still comes until the client closes.
+
+        Closing while the client sends would reset the connection, and the answer might
+        be lost with it (RFC 9112, section 9.6).
+        """
+        self._is_deaf = True
+        if not self._transport.is_closing():
+            self._is_hanging_up = True
+            self.waits_since = self._loop.time()
+            self._transport.write_eof()
+            self.read_on()
 
 
 def _address(name: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
     """Return host and port; None: the connection has ended already."""
     return name and name[:2]
-
-
-def _refusal(status: int) -> bytes:
-    title, code = _REFUSALS[status]
-    body = b'{"type":"about:blank","title":"%b","status":%d,"code":"%b"}' % (
-        title,
-        status,
-        code,
-    )
-    return (
-        b"HTTP/1.1 %d %b\r\ncontent-type: application/problem+json\r\n"
-        b"connection: close\r\ncontent-length: %d\r\n\r\n%b"
-    ) % (status, title, len(body), body)
