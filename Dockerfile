@@ -8,20 +8,29 @@ ARG PYTHON_IMAGE=python:3.12-slim-bookworm
 ARG SERVICE
 
 # ---- what the service imports, from its own hashed lock, wheels only ----
-FROM ${PYTHON_IMAGE} AS build
+# Nothing of a commit is above this: until the lock changes, builds and nodes keep the layer.
+FROM ${PYTHON_IMAGE} AS packages
 ARG SERVICE
-ARG SOURCE_DATE_EPOCH=0
 ENV PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements/${SERVICE}.txt /tmp/requirements.txt
 RUN python -m venv --without-pip /opt/parley && \
     python -m pip --python /opt/parley/bin/python install --quiet --root-user-action=ignore \
       --require-hashes --no-deps --only-binary :all: --no-compile -r /tmp/requirements.txt && \
-    /opt/parley/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/parley/lib
+    /opt/parley/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/parley/lib && \
+    mkdir -p /out/opt && mv /opt/parley /out/opt/ && \
+    chmod -R u=rwX,go=rX /out && \
+    find /out -exec touch --no-dereference --date=@0 {} +
+
+# ---- its code, with the time of the commit ----
+FROM ${PYTHON_IMAGE} AS code
+ARG SERVICE
+ENV PYTHONHASHSEED=0 PYTHONDONTWRITEBYTECODE=1
 COPY libs /app/libs
 COPY services/__init__.py /app/services/__init__.py
 COPY services/${SERVICE} /app/services/${SERVICE}
-RUN /opt/parley/bin/python -m compileall -q --invalidation-mode unchecked-hash /app && \
-    mkdir -p /out/packages/opt /out/code && mv /opt/parley /out/packages/opt/ && mv /app /out/code/ && \
+ARG SOURCE_DATE_EPOCH=0
+RUN python -m compileall -q --invalidation-mode unchecked-hash /app && \
+    mkdir /out && mv /app /out/ && \
     chmod -R u=rwX,go=rX /out && \
     find /out -exec touch --no-dereference --date="@${SOURCE_DATE_EPOCH}" {} +
 
@@ -93,6 +102,7 @@ ENTRYPOINT ["python", "-m", "services.project"]
 # hadolint ignore=DL3006
 FROM service-${SERVICE} AS final
 ARG SERVICE
+COPY --from=packages /out/ /
 ARG VERSION=unknown
 ARG REVISION=unknown
 ARG CREATED=1970-01-01T00:00:00Z
@@ -102,5 +112,4 @@ LABEL org.opencontainers.image.title="parley-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.revision="${REVISION}" \
       org.opencontainers.image.created="${CREATED}"
-COPY --from=build /out/packages/ /
-COPY --from=build /out/code/ /
+COPY --from=code /out/ /

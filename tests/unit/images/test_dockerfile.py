@@ -10,12 +10,14 @@ from scripts.images.smoke import USER
 
 ROOT = Path(__file__).parents[3]
 SERVICES = ("auth", "chat", "gateway", "media", "notification", "project")
+SERVICE_FILE = "Dockerfile"
+FILES = (SERVICE_FILE, "deploy/compose/Dockerfile", "deploy/nginx/Dockerfile")
 Instruction = tuple[str, str]
 
 
-def instructions() -> list[Instruction]:
-    """Return the Dockerfile's instructions: word and arguments on one line."""
-    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+def instructions(file: str = SERVICE_FILE) -> list[Instruction]:
+    """Return a Dockerfile's instructions: word and arguments on one line."""
+    text = (ROOT / file).read_text(encoding="utf-8")
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     joined = re.sub(r"\\\n\s*", "", "\n".join(lines))
     return [
@@ -26,11 +28,11 @@ def instructions() -> list[Instruction]:
     ]
 
 
-def stage(name: str) -> list[Instruction]:
+def stage(name: str, file: str = SERVICE_FILE) -> list[Instruction]:
     """Return the instructions of one stage, its FROM first."""
     found: list[Instruction] = []
     is_inside = False
-    for word, rest in instructions():
+    for word, rest in instructions(file):
         if word == "FROM":
             is_inside = rest.endswith(f" AS {name}")
         if is_inside:
@@ -93,19 +95,32 @@ def test_the_result_holds_no_layer_of_the_builder() -> None:
     ]
     assert copies == [
         "--from=pruned / /",
-        "--from=build /out/packages/ /",
-        "--from=build /out/code/ /",
+        "--from=packages /out/ /",
+        "--from=code /out/ /",
     ]
 
 
 def test_packages_are_wheels_of_the_lock() -> None:
     """Each is checked by its hash, and nothing is compiled (SU-1)."""
-    (install,) = [
-        rest for word, rest in stage("build") if "pip" in rest and word == "RUN"
-    ]
+    (install,) = [rest for word, rest in stage("packages") if word == "RUN"]
 
     for option in ("--require-hashes", "--no-deps", "--only-binary :all:"):
         assert option in install
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_commit_installs_nothing_anew(file: str) -> None:
+    """Packages follow from the lock alone, and lie below everything of a commit."""
+    read = [(w, r) for w, r in stage("packages", file) if w in ("ARG", "COPY", "ADD")]
+    everything = instructions(file)
+    last = max(place for place, (word, _) in enumerate(everything) if word == "FROM")
+    result = [it for it in everything[last + 1 :] if it != ("ARG", "SERVICE")]
+
+    assert all(rest.startswith("requirements/") for word, rest in read if word != "ARG")
+    assert {rest for word, rest in read if word == "ARG"} <= {"SERVICE"}
+    assert result[0] == ("COPY", "--from=packages /out/ /")
+    installing = [r for w, r in everything if w == "RUN" and "install --quiet" in r]
+    assert installing == [r for w, r in stage("packages", file) if w == "RUN"]
 
 
 def test_labels_say_what_it_is() -> None:
