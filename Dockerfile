@@ -66,37 +66,37 @@ STOPSIGNAL SIGTERM
 FROM runtime AS service-gateway
 ENV GATEWAY_HOST=0.0.0.0 GATEWAY_PORT=21010 GATEWAY_DATA_DIR=/var/lib/parley
 EXPOSE 21010
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "$GATEWAY_PORT"
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "http://127.0.0.1:$GATEWAY_PORT/health/live"
 ENTRYPOINT ["python", "-m", "services.gateway"]
 
 FROM runtime AS service-auth
 ENV AUTH_HOST=0.0.0.0 AUTH_PORT=21011 AUTH_DATA_DIR=/var/lib/parley
 EXPOSE 21011
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "$AUTH_PORT"
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "http://127.0.0.1:$AUTH_PORT/health/live"
 ENTRYPOINT ["python", "-m", "services.auth"]
 
 FROM runtime AS service-chat
 ENV CHAT_HOST=0.0.0.0 CHAT_PORT=21012 CHAT_SOCKET_PORT=21013 CHAT_PEER_PORT=21017 CHAT_DATA_DIR=/var/lib/parley
 EXPOSE 21012 21013 21017
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "$CHAT_PORT"
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "http://127.0.0.1:$CHAT_PORT/health/live"
 ENTRYPOINT ["python", "-m", "services.chat"]
 
 FROM runtime AS service-media
 ENV MEDIA_HOST=0.0.0.0 MEDIA_PORT=21014 MEDIA_DATA_DIR=/var/lib/parley
 EXPOSE 21014
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "$MEDIA_PORT"
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "http://127.0.0.1:$MEDIA_PORT/health/live"
 ENTRYPOINT ["python", "-m", "services.media"]
 
 FROM runtime AS service-notification
 ENV NOTIFICATION_HOST=0.0.0.0 NOTIFICATION_PORT=21015 NOTIFICATION_DATA_DIR=/var/lib/parley
 EXPOSE 21015
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "$NOTIFICATION_PORT"
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "http://127.0.0.1:$NOTIFICATION_PORT/health/live"
 ENTRYPOINT ["python", "-m", "services.notification"]
 
 FROM runtime AS service-project
 ENV PROJECT_HOST=0.0.0.0 PROJECT_PORT=21016 PROJECT_DATA_DIR=/var/lib/parley
 EXPOSE 21016
-HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "$PROJECT_PORT"
+HEALTHCHECK --interval=10s --timeout=3s --start-period=30s CMD python -m libs.chassis.probe "http://127.0.0.1:$PROJECT_PORT/health/live"
 ENTRYPOINT ["python", "-m", "services.project"]
 
 # hadolint ignore=DL3006

@@ -1,20 +1,22 @@
-"""``python -m libs.chassis.probe PORT``: ask a service here whether it is alive.
+"""``python -m libs.chassis.probe URL``: a container's health check.
 
-A container's health check: one request to ``/health/live``, status 0 when it is
-answered with 200. It imports little, as it runs every few seconds.
+One request, status 0 when it is answered with 200; of a service, the address is
+``/health/live``. It imports little, as it runs every few seconds.
 """
 
 import http.client
 import sys
+import urllib.parse
 
 _SECONDS = 2.5
 
 
-def is_alive(port: int) -> bool:
-    """Tell whether the service at a port of 127.0.0.1 says that it is alive."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=_SECONDS)
+def is_answered(url: str) -> bool:
+    """Tell whether a plain HTTP address answers with 200 within seconds."""
+    parts = urllib.parse.urlsplit(url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=_SECONDS)
     try:
-        connection.request("GET", "/health/live")
+        connection.request("GET", parts.path)
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False
@@ -23,4 +25,4 @@ def is_alive(port: int) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(0 if is_alive(int(sys.argv[1])) else 1)
+    sys.exit(0 if is_answered(sys.argv[1]) else 1)

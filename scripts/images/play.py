@@ -18,7 +18,7 @@ from typing import Any
 
 import yaml
 
-from scripts.images.smoke import USER, image_of
+from scripts.images.smoke import USER, image_of, live_url
 from scripts.smoke import wait_ready
 from tests.support.stack import RunningStack, running_stack
 
@@ -139,7 +139,7 @@ class Played:
         seen = {name: " ".join(lines[name].split()) for name in _CONFINED}
         if seen != _CONFINED:
             raise SystemExit(f"{self._service} is not confined: {seen}")
-        probe = ("python", "-m", "libs.chassis.probe", str(port))
+        probe = ("python", "-m", "libs.chassis.probe", live_url(port))
         _podman("exec", self._container, *probe)
         write = ("python", "-c", "open('/app/new', 'w')")
         command = ["podman", "exec", self._container, *write]

@@ -89,11 +89,16 @@ def inspect(service: str) -> None:
     print(f"  image: {image}, {size / 1e6:.0f} MB", flush=True)
 
 
+def live_url(port: int) -> str:
+    """Return what a container's health check asks, of a service at a port."""
+    return f"http://127.0.0.1:{port}/health/live"
+
+
 def probe(name: str, port: int) -> None:
     """Ask as the image's health check does; a port that nobody has must fail."""
     ask = ("docker", "exec", name, "python", "-m", "libs.chassis.probe")
-    subprocess.run([*ask, str(port)], check=True)
-    if subprocess.run([*ask, "1"], check=False).returncode != 1:
+    subprocess.run([*ask, live_url(port)], check=True)
+    if subprocess.run([*ask, live_url(1)], check=False).returncode != 1:
         raise SystemExit(f"the health check of {name} passes on a closed port")
 
 

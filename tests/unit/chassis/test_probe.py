@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from libs.chassis.probe import is_alive
+from libs.chassis.probe import is_answered
 
 
 @contextmanager
-def answering(status: int) -> Iterator[int]:
-    """Serve one status at ``/health/live``; yield the port."""
+def answering(status: int) -> Iterator[str]:
+    """Serve one status at ``/health/live``; yield the address."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -27,7 +27,7 @@ def answering(status: int) -> Iterator[int]:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
-            yield server.server_port
+            yield f"http://127.0.0.1:{server.server_port}/health/live"
         finally:
             server.shutdown()
             thread.join()
@@ -36,13 +36,13 @@ def answering(status: int) -> Iterator[int]:
 @pytest.mark.parametrize(("status", "wanted"), [(200, True), (503, False)])
 def test_it_tells_whether_the_service_is_alive(status: int, *, wanted: bool) -> None:
     """Only 200 is alive."""
-    with answering(status) as port:
-        assert is_alive(port) is wanted
+    with answering(status) as url:
+        assert is_answered(url) is wanted
 
 
 def test_nobody_listening_is_not_alive() -> None:
     """A closed port is an answer, not an error."""
-    with answering(200) as port:
+    with answering(200) as url:
         pass
 
-    assert is_alive(port) is False
+    assert is_answered(url) is False

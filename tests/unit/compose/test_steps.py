@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from deploy.compose import steps
-from deploy.compose.ask import is_answered
 from deploy.embedded.readiness import NotReadyError
 
 
@@ -43,8 +42,3 @@ def test_volumes_are_given_to_the_user_of_the_containers(
 
     assert steps.main(["volumes", str(tmp_path)]) == 0
     assert given == [(str(tmp_path), steps.USER, steps.USER)]
-
-
-def test_nobody_answers_at_a_closed_port() -> None:
-    """A health check fails where nothing listens."""
-    assert not is_answered("http://127.0.0.1:1/health")

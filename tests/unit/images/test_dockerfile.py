@@ -68,7 +68,9 @@ def test_each_service_has_its_stage(service: str) -> None:
     assert values[f"{service.upper()}_PORT"] == port
     assert values[f"{service.upper()}_HOST"] == "0.0.0.0"  # noqa: S104 - in a container
     assert port in words["EXPOSE"].split()
-    assert words["HEALTHCHECK"].endswith(f'"${service.upper()}_PORT"')
+    assert words["HEALTHCHECK"].endswith(
+        f'"http://127.0.0.1:${service.upper()}_PORT/health/live"'
+    )
     assert words["ENTRYPOINT"] == f'["python", "-m", "services.{service}"]'
 
 
