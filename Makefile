@@ -61,7 +61,7 @@ clients: setup ## Install what tests use beside the servers: npm packages, chrom
 	@$(PYTHON) -m tests.support.clients
 
 test: setup clients ## All tests, on a stack of their own (T=path narrows)
-	@$(PYTHON) -m pytest $(T)
+	@$(PYTHON) -m $(if $(filter tests,$(T)),tests.support.whole_suite,pytest $(T))
 
 test-unit: setup ## Unit tests: no server, seconds
 	@$(PYTHON) -m pytest tests/unit

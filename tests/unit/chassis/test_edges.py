@@ -82,11 +82,11 @@ def test_a_collector_gets_real_spans(settings):
 def test_drawing_ids_is_cheap():
     """A few microseconds a span, measured loosely."""
     tracer = IdTracerProvider().get_tracer("x")
-    start = time.perf_counter()
+    start = time.thread_time()
     for _ in range(2000):
         with tracer.start_as_current_span("x"):
             pass
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 # ---- drivers

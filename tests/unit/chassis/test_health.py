@@ -89,10 +89,17 @@ async def test_draining_ends_readiness(client, health):
 
 async def test_checks_run_side_by_side_within_their_deadlines(health):
     """A hanging dependency costs its own deadline, once."""
+    together, met = asyncio.Barrier(3), []
+
+    async def hang():
+        met.append(await together.wait())
+        await asyncio.sleep(60)
+
     for name in ("a", "b", "c"):
-        health.add(name, lambda: asyncio.sleep(60), deadline_seconds=0.05)
-    async with asyncio.timeout(0.5):
+        health.add(name, hang, deadline_seconds=0.2)
+    async with asyncio.timeout(10):
         results = await health.check()
+    assert len(met) == 3
     assert {result.error for result in results.values()} == {"TimeoutError"}
     assert status_of(results) == "failed"
 

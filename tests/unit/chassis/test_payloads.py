@@ -166,10 +166,10 @@ def test_names_of_an_object_are_bounded():
 )
 def test_hostile_texts_cost_linear_time(hostile):
     """A mebibyte of anything is done within a second: no quadratic pattern."""
-    start = time.perf_counter()
+    start = time.thread_time()
     with contextlib.suppress(InvalidError):
         parse_json(hostile.encode())
-    assert time.perf_counter() - start < 1
+    assert time.thread_time() - start < 1
 
 
 def test_numbers_keep_their_value():
