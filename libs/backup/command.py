@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
 
+from libs.backup.errors import BackupDamagedError
+from libs.backup.folder import BackupFolder
 from libs.backup.keys import check_keys, copy_keys
-from libs.backup.manifest import BackupFolder, FullBackup
+from libs.backup.manifest import FullBackup
 from libs.backup.moments import moment_of, shown
 from libs.backup.objects import ObjectCopies, put_objects_back
-from libs.backup.planning import Plan, plan_for
+from libs.backup.planning import Plan, covered, plan_for
 from libs.backup.restoring import Restoring
 from libs.backup.retention import prune
 from libs.backup.server import open_client
@@ -30,6 +32,7 @@ Commands: TypeAlias = "_SubParsersAction[ArgumentParser]"
 
 _FAILED = 2
 _INTERRUPTED = 130
+_REMOVED = ("full", "segments", "listings", "objects")
 _CLOCK = SystemClock()
 
 
@@ -112,9 +115,7 @@ def _full(_: Namespace, settings: BackupSettings) -> None:
     with _taking(settings) as taking:
         taken = taking.take_full()
     _note(settings, "full", sum(size for _, size in _sizes(taken)))
-    oldest = _CLOCK.now() - timedelta(days=settings.keep_days)
-    pruned = prune(BackupFolder(settings.folder), oldest)
-    show({**_summary(taken), "removed": asdict(pruned)})
+    show({**_summary(taken), "removed": _pruned(settings)})
 
 
 def _segment(_: Namespace, settings: BackupSettings) -> None:
@@ -133,26 +134,43 @@ def _segment(_: Namespace, settings: BackupSettings) -> None:
 
 def _list(_: Namespace, settings: BackupSettings) -> None:
     folder = BackupFolder(settings.folder)
-    for place, full in folder.full_backups():
-        show({"full": place.name, **_summary(full)})
-    last = plan_for(folder, None)
-    show({"from": shown(folder.full_backups()[0][1].moment), "to": shown(last.until)})
+    for path, full in folder.full_backups().whole:
+        show({"full": path.parent.name, **_summary(full)})
+    _tell_damaged([one.error for one in folder.damaged()])
+    first, last = covered(folder)
+    show({"from": shown(first), "to": shown(last)})
 
 
 def _prune(_: Namespace, settings: BackupSettings) -> None:
-    oldest = _CLOCK.now() - timedelta(days=settings.keep_days)
-    show({"removed": asdict(prune(BackupFolder(settings.folder), oldest))})
+    show({"removed": _pruned(settings)})
+
+
+def _pruned(settings: BackupSettings) -> dict[str, int]:
+    folder, keep = BackupFolder(settings.folder), timedelta(days=settings.keep_days)
+    pruned = prune(folder, keep)
+    _tell_damaged(pruned.damaged)
+    return {name: getattr(pruned, name) for name in _REMOVED}
+
+
+def _tell_damaged(errors: list[BackupDamagedError]) -> None:
+    for one in errors:
+        print(f"damaged: {one.file}: {one.reason}", file=sys.stderr)  # noqa: T201 - a command line
 
 
 def _plan(options: Namespace, settings: BackupSettings) -> Plan:
     point = moment_of(options.at) if options.at else None
-    return plan_for(BackupFolder(settings.folder), point)
+    folder = BackupFolder(settings.folder)
+    _tell_damaged([one.error for one in folder.full_backups().damaged])
+    return plan_for(folder, point)
 
 
 def _verify(options: Namespace, settings: BackupSettings) -> None:
+    """Read what a restore would need; fail for anything else that is damaged, too."""
     plan = _plan(options, settings)
     plan.check(Progress(_CLOCK))
     show({"is_whole": True, **_summary(plan.full), "until": shown(plan.until)})
+    for one in plan.folder.damaged():
+        raise one.error
 
 
 def _restore(options: Namespace, settings: BackupSettings) -> None:

@@ -20,17 +20,37 @@ class BackupDamagedError(InvalidError):
             file=str(file),
             reason=reason,
         )
+        self.file = str(file)
+        self.reason = reason
+
+    def with_end(self, last: str) -> "BackupDamagedError":
+        """Return the same, with the moment to which the others lead."""
+        others = f"the others lead to {last}, if a restore is told so by --at"
+        return BackupDamagedError(self.file, f"{self.reason}; {others}")
 
 
 class PointUncoveredError(InvalidError):
     """No chain of backup and segments leads to the moment that is asked for."""
 
-    def __init__(self, point: str, first: str, last: str) -> None:
+    def __init__(self, point: str, first: str, last: str, damaged: list[str]) -> None:
+        left_out = f" Damaged and left out: {', '.join(damaged)}." if damaged else ""
         super().__init__(
             "point_uncovered",
-            f"The backups cover {first} to {last}, not {point}.",
+            f"The backups cover {first} to {last}, not {point}.{left_out}",
             first=first,
             last=last,
+            damaged=damaged,
+        )
+
+
+class BackupAheadError(ConflictError):
+    """What lies in a folder is later than the server's own time."""
+
+    def __init__(self, last: str, newest: str) -> None:
+        super().__init__(
+            "backup_ahead",
+            f"The backups lead to {last}, the server is at {newest}: its clock was "
+            "ahead, or another set wrote them. Use a new folder, and keep the old one.",
         )
 
 

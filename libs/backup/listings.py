@@ -8,7 +8,8 @@ from collections.abc import Iterator
 import msgspec
 
 from libs.backup.errors import BackupDamagedError
-from libs.backup.manifest import BackupFolder, ObjectListing
+from libs.backup.folder import BackupFolder
+from libs.backup.manifest import ObjectListing
 
 
 class StoredObject(msgspec.Struct, frozen=True):

@@ -18,8 +18,9 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from libs.backup.errors import ServerRefusedError
+from libs.backup.folder import BackupFolder
 from libs.backup.listings import StoredObject, read_listing
-from libs.backup.manifest import BackupFolder, ObjectListing
+from libs.backup.manifest import ObjectListing
 from libs.backup.streams import StoredFile, private_file
 
 if TYPE_CHECKING:

@@ -7,12 +7,14 @@ from pathlib import Path
 from bson import Timestamp
 
 from libs.backup.errors import BackupMissingError, PointUncoveredError
+from libs.backup.folder import BackupFolder, Damaged
 from libs.backup.listings import check_objects
-from libs.backup.manifest import BackupFolder, FullBackup, ObjectListing, Segment
+from libs.backup.manifest import FullBackup, ObjectListing, Segment
 from libs.backup.moments import shown
 from libs.backup.oplog import Change, Oplog
 from libs.backup.streams import check_documents, read_documents
 from libs.backup.taking import Tell
+from libs.kernel import AppError
 
 
 @dataclass(frozen=True)
@@ -69,25 +71,46 @@ class Plan:
 def plan_for(folder: BackupFolder, point: Timestamp | None) -> Plan:
     """Return what leads to a moment, or as far as it goes.
 
+    What is damaged is gone round where another way leads there. Where none is named,
+    the last moment has to be the last that was ever covered.
+
     Raises:
         BackupMissingError: There is no full backup.
-        BackupDamagedError: A manifest is not what was written.
+        BackupDamagedError: What leads to the end is not what was written.
         PointUncoveredError: Nothing leads there.
     """
     fulls = folder.full_backups()
-    if not fulls:
-        raise BackupMissingError(folder.full)
-    fitting = [one for one in fulls if point is None or one[1].moment <= point]
-    segments = folder.segments((fitting or fulls)[-1][1].moment)
-    if not fitting:
-        raise _uncovered(point, fulls[0][1].moment, _reached(fulls[-1][1], segments))
-    place, full = fitting[-1]
-    chain = _chain(full, segments, point)
+    if not fulls.whole:
+        raise _nothing_whole(folder, fulls.damaged)
+    fitting = [one for one in fulls.whole if point is None or one[1].moment <= point]
+    path, full = (fitting or fulls.whole)[-1]
+    segments = folder.segments(full.moment)
+    chain = _chain(full, [one for _, one in segments.whole], point)
     reached = chain[-1].end if chain else full.moment
-    if point is not None and point > reached:
-        raise _uncovered(point, full.moment, reached)
+    damaged = fulls.damaged + segments.damaged
+    if point is None:
+        _refuse_less(reached, damaged)
+    elif not fitting or point > reached:
+        ends = (full.moment, reached) if fitting else covered(folder)
+        raise _uncovered(point, ends, damaged)
     listing = chain[-1].objects if chain else full.objects
-    return Plan(folder, place, full, tuple(chain), point or reached, listing)
+    return Plan(folder, path.parent, full, tuple(chain), point or reached, listing)
+
+
+def covered(folder: BackupFolder) -> tuple[Timestamp, Timestamp]:
+    """Return from which moment on, and up to which, whole backups lead.
+
+    Raises:
+        BackupMissingError: There is no full backup.
+        BackupDamagedError: None of them is whole.
+    """
+    fulls = folder.full_backups()
+    if not fulls.whole:
+        raise _nothing_whole(folder, fulls.damaged)
+    last = fulls.whole[-1][1]
+    segments = [one for _, one in folder.segments(last.moment).whole]
+    chain = _chain(last, segments, None)
+    return fulls.whole[0][1].moment, chain[-1].end if chain else last.moment
 
 
 def _chain(
@@ -103,13 +126,20 @@ def _chain(
     return chain
 
 
-def _reached(full: FullBackup, segments: list[Segment]) -> Timestamp:
-    chain = _chain(full, segments, None)
-    return chain[-1].end if chain else full.moment
+def _nothing_whole(folder: BackupFolder, damaged: list[Damaged]) -> AppError:
+    return damaged[-1].error if damaged else BackupMissingError(folder.full)
+
+
+def _refuse_less(reached: Timestamp, damaged: list[Damaged]) -> None:
+    """Refuse to end earlier than was asked for without a word."""
+    for one in damaged:
+        if one.moment > reached:
+            raise one.error.with_end(shown(reached))
 
 
 def _uncovered(
-    point: Timestamp | None, first: Timestamp, last: Timestamp
+    point: Timestamp, ends: tuple[Timestamp, Timestamp], damaged: list[Damaged]
 ) -> PointUncoveredError:
-    asked = shown(point) if point is not None else "the end"
-    return PointUncoveredError(asked, shown(first), shown(last))
+    first, last = map(shown, ends)
+    files = [one.error.file for one in damaged]
+    return PointUncoveredError(shown(point), first, last, files)

@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import Timestamp
@@ -19,7 +20,13 @@ from libs.backup.manifest import CollectionEntry
 from libs.backup.moments import before
 from libs.backup.planning import Plan
 from libs.backup.replay import Replay
-from libs.backup.server import Client, databases_of, driver_errors, unwritten
+from libs.backup.server import (
+    Client,
+    databases_of,
+    driver_errors,
+    newest_moment,
+    unwritten,
+)
 from libs.backup.streams import read_documents
 from libs.backup.taking import RESENT_SECONDS, Tell
 from libs.kernel import Clock, new_id
@@ -220,7 +227,7 @@ class Restoring:
     def _mark(self, replay: Replay) -> None:
         """Tell each service that its database is an older one than it was."""
         document = {
-            "restored_at": self.clock.now(),
+            "restored_at": self.marked_at(),
             "until": self.plan.until,
             "is_handled": False,
         }
@@ -229,3 +236,12 @@ class Restoring:
             if name == OUTBOX:
                 restores = self.client[database][RESTORES]
                 restores.insert_one({"_id": new_id(), **document})
+
+    def marked_at(self) -> datetime:
+        """Return a time that nothing of the backup comes after.
+
+        Services end what is older than it, so this machine's clock must not be the
+        only one that tells: a late one would leave sign-ins open.
+        """
+        seconds = max(newest_moment(self.client).time, self.plan.until.time) + 1
+        return max(self.clock.now(), datetime.fromtimestamp(seconds, UTC))

@@ -10,17 +10,16 @@ import msgspec
 from bson import Timestamp
 from pymongo.client_session import ClientSession
 
-from libs.backup.errors import BackupMissingError, OplogGapError
+from libs.backup.errors import BackupAheadError, BackupMissingError, OplogGapError
+from libs.backup.folder import MANIFEST, BackupFolder
 from libs.backup.manifest import (
-    MANIFEST,
-    BackupFolder,
     CollectionEntry,
     FullBackup,
     ObjectListing,
     Segment,
     write_manifest,
 )
-from libs.backup.moments import before, text_of
+from libs.backup.moments import before, shown, text_of
 from libs.backup.objects import ObjectCopies
 from libs.backup.server import (
     Client,
@@ -38,6 +37,7 @@ RESENT_SECONDS = 15 * 60
 """Events of this time before a restored moment are published again."""
 
 _LONGEST_TRANSACTION_SECONDS = 60
+_LONGEST_LAG_SECONDS = 600
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.-]")
 
 Tell = Callable[[str, int, int], None]
@@ -66,16 +66,18 @@ class Taking:
         Raises:
             SnapshotLostError: The server did not keep the moment long enough.
             BackupRunningError: Another one is being taken.
+            BackupAheadError: Older backups would pass for newer ones.
         """
         with self.folder.alone("full"), driver_errors():
             # One that failed for want of room would keep that room.
             self.folder.remove_unfinished()
             with one_moment(self.client) as (session, at):
+                self._refuse_behind(at)
                 return self._take_full(session, at)
 
     def _take_full(self, session: ClientSession, at: Timestamp) -> FullBackup:
         began_at, began = self.clock.now(), self.clock.monotonic()
-        place = self.folder.full / f"{began_at:%Y%m%dT%H%M%SZ}-{text_of(at)}"
+        place = self.folder.place_of(began_at, at)
         place.mkdir(mode=0o700)
         window = RESENT_SECONDS + _LONGEST_TRANSACTION_SECONDS
         taken = FullBackup(
@@ -97,10 +99,13 @@ class Taking:
         Raises:
             BackupMissingError: There is no full backup to go on from.
             OplogGapError: The oplog does not reach back so far.
+            BackupAheadError: They end behind what the server has come to.
         """
         with self.folder.alone("segment"), driver_errors():
+            newest = newest_moment(self.client)
+            self._refuse_behind(newest)
             after = self._covered_until()
-            until = max(newest_moment(self.client), after)
+            until = max(newest, after)
             name = f"{text_of(after)}-{text_of(until)}"
             file = self._oplog(self.folder.oplog, f"{name}.bson.gz", after, until)
             if (oldest := oplog_start(self.client)) > after:
@@ -115,12 +120,23 @@ class Taking:
             write_manifest(self.folder.oplog / f"{name}.json", segment)
         return segment
 
+    def _refuse_behind(self, at: Timestamp) -> None:
+        """Refuse a moment that would never be the newest one of the folder.
+
+        A set's own time never goes back; what a node knows of it may lag a little.
+        """
+        ends = [full.moment for _, full in self.folder.full_backups().whole]
+        if segment := self.folder.last_segment():
+            ends.append(segment.end)
+        if ends and at < before(max(ends), _LONGEST_LAG_SECONDS):
+            raise BackupAheadError(shown(max(ends)), shown(at))
+
     def _covered_until(self) -> Timestamp:
         """Return where to go on: the last segment's end, or the last full backup."""
         fulls = self.folder.full_backups()
-        if not fulls:
+        if not fulls.whole:
             raise BackupMissingError(self.folder.full)
-        newest = fulls[-1][1].moment
+        newest = fulls.whole[-1][1].moment
         segment = self.folder.last_segment()
         last = segment.end if segment is not None else newest
         oldest = oplog_start(self.client)

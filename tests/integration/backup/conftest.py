@@ -9,7 +9,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from deploy.embedded.servers.mongodb import backup_url
-from libs.backup.manifest import BackupFolder
+from libs.backup.folder import BackupFolder
 from libs.backup.planning import plan_for
 from libs.backup.restoring import Restoring
 from libs.backup.server import open_client

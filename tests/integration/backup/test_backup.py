@@ -13,7 +13,7 @@ from libs.backup.errors import (
     OplogGapError,
     TargetNotEmptyError,
 )
-from libs.backup.manifest import BackupFolder
+from libs.backup.folder import BackupFolder
 from tests.integration.backup.conftest import balances, transfers
 from tests.unit.backup.folders import full_backup
 

@@ -8,8 +8,8 @@ import pytest
 from deploy.embedded.passwords import ADMIN, Passwords
 from deploy.embedded.servers.seaweedfs import REGION, access_key
 from libs.backup.errors import BackupDamagedError, ServerRefusedError
+from libs.backup.folder import BackupFolder
 from libs.backup.listings import check_objects, read_listing
-from libs.backup.manifest import BackupFolder
 from libs.backup.objects import Bucket, ObjectCopies, put_objects_back
 from libs.kernel import new_id
 from tests.unit.backup.folders import nothing_told

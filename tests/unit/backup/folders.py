@@ -5,9 +5,8 @@ from pathlib import Path
 
 from bson import Timestamp, encode
 
+from libs.backup.folder import MANIFEST, BackupFolder
 from libs.backup.manifest import (
-    MANIFEST,
-    BackupFolder,
     CollectionEntry,
     FullBackup,
     Segment,
@@ -25,10 +24,16 @@ def stored(folder: Path, name: str, *documents: dict) -> StoredFile:
     return writer.stored()
 
 
-def full_backup(folder: BackupFolder, seconds: int, *documents: dict) -> Path:
+def full_backup(
+    folder: BackupFolder,
+    seconds: int,
+    *documents: dict,
+    began: datetime | None = None,
+) -> Path:
     """Make a full backup of one collection at a second; return its folder."""
+    began = began or datetime.fromtimestamp(seconds, UTC)
     with folder.alone("full"):
-        place = folder.full / f"at-{seconds}"
+        place = folder.place_of(began, Timestamp(seconds, 1))
         place.mkdir()
     entry = CollectionEntry(
         "parley_chat", "messages", {}, [], stored(place, "m.bson.gz", *documents)
@@ -36,7 +41,7 @@ def full_backup(folder: BackupFolder, seconds: int, *documents: dict) -> Path:
     manifest = FullBackup(
         at=text_of(Timestamp(seconds, 1)),
         prefix="parley_",
-        began_at=datetime.fromtimestamp(seconds, UTC).isoformat(),
+        began_at=began.isoformat(),
         seconds=0.1,
         server="6.0",
         collections=[entry],
@@ -47,8 +52,8 @@ def full_backup(folder: BackupFolder, seconds: int, *documents: dict) -> Path:
     return place
 
 
-def segment(folder: BackupFolder, after: int, until: int, *entries: dict) -> None:
-    """Make a segment of the oplog between two seconds."""
+def segment(folder: BackupFolder, after: int, until: int, *entries: dict) -> Path:
+    """Make a segment of the oplog between two seconds; return its manifest's path."""
     name = f"{text_of(Timestamp(after, 1))}-{text_of(Timestamp(until, 1))}"
     manifest = Segment(
         after=text_of(Timestamp(after, 1)),
@@ -57,7 +62,14 @@ def segment(folder: BackupFolder, after: int, until: int, *entries: dict) -> Non
         file=stored(folder.oplog, f"{name}.bson.gz", *entries),
         objects=None,
     )
-    write_manifest(folder.oplog / f"{name}.json", manifest)
+    path = folder.oplog / f"{name}.json"
+    write_manifest(path, manifest)
+    return path
+
+
+def damage(manifest: Path) -> None:
+    """Cut a manifest off."""
+    manifest.write_text(manifest.read_text()[:-20])
 
 
 def nothing_told(_work: str, _done: int, _total: int) -> None:

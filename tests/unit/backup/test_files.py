@@ -4,10 +4,10 @@ import hashlib
 import json
 
 import pytest
-from bson import decode, encode
+from bson import Timestamp, decode, encode
 
 from libs.backup.errors import BackupDamagedError
-from libs.backup.manifest import MANIFEST, BackupFolder
+from libs.backup.folder import MANIFEST, BackupFolder
 from libs.backup.planning import plan_for
 from libs.backup.streams import DocumentWriter, check_documents, read_documents
 from tests.unit.backup.folders import full_backup, nothing_told, stored
@@ -81,15 +81,36 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize(
     ("old", "new"),
-    [('"documents": 50', '"documents": 49'), ('"format": 1', '"format": 2'), ("{", "")],
+    [
+        ('"documents": 50', '"documents": 49'),
+        ('"format": 1', '"format": 2'),
+        ("{", ""),
+        ("{", "[1]{"),
+    ],
 )
-def test_a_changed_manifest_is_refused(tmp_path, old, new):
-    """Its own checksum does not fit any more, or it is no manifest."""
+def test_a_changed_manifest_is_named(tmp_path, old, new):
+    """Its own checksum does not fit any more, or it is no manifest; others are read."""
     folder = BackupFolder(tmp_path)
     manifest = full_backup(folder, 100, *DOCUMENTS) / MANIFEST
+    whole = full_backup(folder, 200, *DOCUMENTS) / MANIFEST
     manifest.write_text(manifest.read_text().replace(old, new, 1))
-    with pytest.raises(BackupDamagedError):
-        folder.full_backups()
+    found = folder.full_backups()
+    assert [path for path, _ in found.whole] == [whole]
+    assert [one.error.file for one in found.damaged] == [str(manifest)]
+
+
+@pytest.mark.parametrize("content", ["[]", "1", "null", "{}", ""])
+def test_what_is_no_manifest_at_all_is_named(tmp_path, content):
+    """Whatever lies where one should."""
+    folder = BackupFolder(tmp_path)
+    manifest = full_backup(folder, 100) / MANIFEST
+    manifest.write_text(content)
+    [damaged] = folder.damaged()
+    assert damaged.moment == Timestamp(100, 1)
+    manifest.unlink()
+    manifest.mkdir()
+    [damaged] = folder.damaged()
+    assert "unreadable" in damaged.error.reason
 
 
 def test_a_backup_without_a_manifest_is_none(tmp_path):
@@ -97,7 +118,7 @@ def test_a_backup_without_a_manifest_is_none(tmp_path):
     folder = BackupFolder(tmp_path)
     full_backup(folder, 100, *DOCUMENTS)
     (full_backup(folder, 200, *DOCUMENTS) / MANIFEST).unlink()
-    assert plan_for(folder, None).place.name == "at-100"
+    assert plan_for(folder, None).full.moment == Timestamp(100, 1)
 
 
 @pytest.mark.parametrize("name", ["../m.bson.gz", "/srv/m.bson.gz", ".."])

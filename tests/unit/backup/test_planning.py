@@ -1,6 +1,4 @@
-"""Which backup and which segments lead to a moment, and what retention leaves."""
-
-from datetime import UTC, datetime
+"""Which backup and which segments lead to a moment."""
 
 import pytest
 from bson import Timestamp
@@ -11,12 +9,11 @@ from libs.backup.errors import (
     BackupRunningError,
     PointUncoveredError,
 )
-from libs.backup.manifest import BackupFolder
+from libs.backup.folder import MANIFEST, BackupFolder
 from libs.backup.moments import moment_of, text_of
-from libs.backup.planning import plan_for
-from libs.backup.retention import prune
+from libs.backup.planning import covered, plan_for
 from libs.kernel import InvalidError
-from tests.unit.backup.folders import full_backup, segment
+from tests.unit.backup.folders import damage, full_backup, segment
 
 
 @pytest.fixture
@@ -33,20 +30,20 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("point", "place", "segments"),
+    ("point", "full", "segments"),
     [
-        (Timestamp(100, 1), "at-100", 0),
-        (Timestamp(150, 0), "at-100", 1),
-        (Timestamp(299, 9), "at-100", 2),
-        (Timestamp(300, 1), "at-300", 0),
-        (Timestamp(301, 0), "at-300", 1),
-        (None, "at-300", 1),
+        (Timestamp(100, 1), 100, 0),
+        (Timestamp(150, 0), 100, 1),
+        (Timestamp(299, 9), 100, 2),
+        (Timestamp(300, 1), 300, 0),
+        (Timestamp(301, 0), 300, 1),
+        (None, 300, 1),
     ],
 )
-def test_the_nearest_backup_before_a_moment_leads_there(folder, point, place, segments):
+def test_the_nearest_backup_before_a_moment_leads_there(folder, point, full, segments):
     """With as few segments as needed; the last moment is where the chain ends."""
     plan = plan_for(folder, point)
-    assert (plan.place.name, len(plan.segments)) == (place, segments)
+    assert (plan.full.moment.time, len(plan.segments)) == (full, segments)
     assert plan.until == (point or Timestamp(400, 1))
 
 
@@ -60,46 +57,65 @@ def test_what_nothing_leads_to_is_refused(folder, point):
 
 def test_what_is_not_needed_may_be_damaged(folder):
     """A month's thousands of older segments are not even read."""
-    (folder.oplog / "100.1-200.1.json").write_text("{")
-    assert plan_for(folder, Timestamp(350, 0)).place.name == "at-300"
+    damaged = folder.oplog / "100.1-200.1.json"
+    damaged.write_text("{")
+    assert plan_for(folder, Timestamp(350, 0)).full.moment == Timestamp(300, 1)
     assert folder.last_segment().end == Timestamp(600, 1)
-    with pytest.raises(BackupDamagedError):
+    with pytest.raises(PointUncoveredError) as raised:
         plan_for(folder, Timestamp(150, 0))
+    assert raised.value.details["damaged"] == [str(damaged)]
+
+
+def test_a_damaged_backup_is_gone_round(folder):
+    """The one before it and its segments lead to the same moments, to the end too."""
+    damage(folder.full_backups().whole[1][0])
+    assert plan_for(folder, Timestamp(300, 1)).full.moment == Timestamp(100, 1)
+    plan = plan_for(folder, Timestamp(350, 0))
+    assert (plan.full.moment, len(plan.segments)) == (Timestamp(100, 1), 3)
+    assert covered(folder) == (Timestamp(100, 1), Timestamp(400, 1))
+
+
+def test_no_restore_ends_earlier_without_a_word(folder):
+    """The end is refused where damage hides it; a moment before it is not."""
+    newest = full_backup(folder, 700) / MANIFEST
+    damage(newest)
+    with pytest.raises(BackupDamagedError, match=r"lead to .*400\.1") as raised:
+        plan_for(folder, None)
+    assert raised.value.file == str(newest)
+    assert plan_for(folder, Timestamp(400, 1)).until == Timestamp(400, 1)
+
+
+def test_a_damaged_segment_that_was_taken_again_is_no_hole(folder):
+    """The next one begins where the last whole one ends."""
+    damage(folder.oplog / "300.1-400.1.json")
+    with pytest.raises(BackupDamagedError):
+        plan_for(folder, None)
+    segment(folder, 300, 450)
+    assert plan_for(folder, None).until == Timestamp(450, 1)
+
+
+def test_a_damaged_last_segment_is_no_last_one(tmp_path):
+    """What it held is read from the server once more, if that still has it."""
+    folder = BackupFolder(tmp_path)
+    full_backup(folder, 100)
+    segment(folder, 100, 200)
+    damage(segment(folder, 200, 300))
+    assert folder.last_segment().end == Timestamp(200, 1)
+
+
+def test_where_all_is_damaged_the_newest_is_named(tmp_path):
+    """Not as if nobody had ever taken one."""
+    folder = BackupFolder(tmp_path)
+    for seconds in (100, 200):
+        damage(full_backup(folder, seconds) / MANIFEST)
+    with pytest.raises(BackupDamagedError, match=r"-200\.1/manifest"):
+        plan_for(folder, None)
 
 
 def test_an_empty_folder_is_refused(tmp_path):
     """There is nothing to begin with."""
     with pytest.raises(BackupMissingError):
         plan_for(BackupFolder(tmp_path), None)
-
-
-def test_retention_keeps_what_a_kept_moment_needs(folder):
-    """The backup before the oldest kept moment stays, what is older goes."""
-    pruned = prune(folder, datetime.fromtimestamp(350, UTC))
-    assert (pruned.full, pruned.segments) == (1, 2)
-    assert plan_for(folder, Timestamp(350, 0)).place.name == "at-300"
-
-
-def test_retention_keeps_the_last_backup_however_old(folder):
-    """A year without a backup is no reason to throw the last one away."""
-    prune(folder, datetime.fromtimestamp(10_000_000, UTC))
-    assert plan_for(folder, None).until == Timestamp(400, 1)
-
-
-def test_retention_removes_nothing_that_is_young(folder):
-    """All of it may still be asked for."""
-    pruned = prune(folder, datetime.fromtimestamp(100, UTC))
-    assert (pruned.full, pruned.segments) == (0, 0)
-
-
-def test_what_an_interrupted_command_left_is_removed(folder):
-    """A backup without its manifest, a segment without one: neither is ever used."""
-    (full_backup(folder, 700) / "manifest.json").unlink()
-    (folder.oplog / "600.1-700.1.bson.gz").write_bytes(b"half")
-    (folder.oplog / ".600.1-700.1.bson.gz.part").write_bytes(b"half")
-    prune(folder, datetime.fromtimestamp(100, UTC))
-    assert {path.name for path in folder.full.iterdir()} == {"at-100", "at-300"}
-    assert not list(folder.oplog.glob("*600.1-700.1*"))
 
 
 def test_two_of_a_kind_are_refused(folder):

@@ -6,12 +6,12 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import ReadPreference
 from pymongo.errors import ServerSelectionTimeoutError
 
-from libs.backup.errors import OplogGapError, ServerRefusedError
-from libs.backup.manifest import BackupFolder
+from libs.backup.errors import BackupAheadError, OplogGapError, ServerRefusedError
+from libs.backup.folder import BackupFolder
 from libs.backup.streams import read_documents
 from libs.backup.taking import Taking
 from libs.kernel import SystemClock
-from tests.unit.backup.folders import full_backup, nothing_told
+from tests.unit.backup.folders import full_backup, nothing_told, segment
 
 
 class Found(list):
@@ -101,10 +101,10 @@ def taking(folder, primary, secondary):
 def test_a_secondary_that_lags_makes_no_hole(tmp_path):
     """What a segment says to cover is in it, though the secondary had less."""
     folder = BackupFolder(tmp_path)
-    segment = taking(folder, Node(90, 110), Node(90, 105)).take_segment()
-    entries = read_documents(folder.oplog, segment.file)
+    taken = taking(folder, Node(90, 110), Node(90, 105)).take_segment()
+    entries = read_documents(folder.oplog, taken.file)
     assert [decode(one)["ts"].time for one in entries] == list(range(101, 111))
-    assert segment.end == Timestamp(110, 1)
+    assert taken.end == Timestamp(110, 1)
 
 
 def test_entries_that_go_while_they_are_read_are_a_gap(tmp_path):
@@ -113,7 +113,7 @@ def test_entries_that_go_while_they_are_read_are_a_gap(tmp_path):
     primary.first_when_read = 104
     with pytest.raises(OplogGapError):
         taking(folder, primary, primary).take_segment()
-    assert folder.segments() == []
+    assert folder.segments().whole == []
 
 
 def test_a_backup_that_failed_keeps_no_room(tmp_path):
@@ -125,4 +125,27 @@ def test_a_backup_that_failed_keeps_no_room(tmp_path):
     failing = Taking(client, folder, "parley_", None, SystemClock(), nothing_told)
     with pytest.raises(ServerRefusedError):
         failing.take_full()
-    assert [one.name for one in folder.full.iterdir()] == ["at-100"]
+    [kept] = folder.full.iterdir()
+    assert kept.name.endswith("-100.1")
+
+
+@pytest.mark.parametrize("kind", ["full", "segment"])
+def test_a_server_behind_the_backups_is_refused(tmp_path, kind):
+    """What it holds would never be the newest; nor would a segment hold anything."""
+    folder, node = BackupFolder(tmp_path), Node(90, 110)
+    if kind == "full":
+        full_backup(folder, 10_000)
+    taken = taking(folder, node, node)
+    if kind == "segment":
+        segment(folder, 100, 10_000)
+    with pytest.raises(BackupAheadError, match=r"10000\.1.*110\.1"):
+        taken.take_segment()
+    assert len(list(folder.oplog.glob("*.json"))) == (kind == "segment")
+
+
+def test_a_server_that_lags_a_little_is_not_behind(tmp_path):
+    """After a failover a primary may not know yet what a majority has."""
+    folder, node = BackupFolder(tmp_path), Node(90, 110)
+    taken = taking(folder, node, node)
+    segment(folder, 100, 120)
+    assert taken.take_segment().end == Timestamp(120, 1)
