@@ -2,11 +2,11 @@
 
 import asyncio
 import math
-from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple
 
 from libs.chassis.asgi import Headers
+from services.gateway.proxy.incoming import Incoming
 
 _BUFFER_MAX_BYTES = 262_144
 
@@ -33,7 +33,7 @@ class Times(NamedTuple):
     whole_seconds: float = math.inf
 
 
-class Answer:
+class Answer(Incoming):
     """An answer: its headers at once, its body as it comes.
 
     Args:
@@ -44,37 +44,28 @@ class Answer:
         status: 0 until the headers are there.
         headers: Names in lower case, in the order they came.
         content_length: As declared; None: it does not say.
-        is_complete: Whether the last byte is there.
         is_reusable: Whether another request may follow on the connection.
     """
 
     __slots__ = (
-        "_buffered",
         "_failure",
-        "_parts",
-        "_read_on",
-        "_waiter",
         "_whole",
         "content_length",
         "headers",
         "is_bodiless",
-        "is_complete",
         "is_reusable",
         "status",
     )
 
     def __init__(self, read_on: Callable[[], None], *, is_bodiless: bool) -> None:
-        self._read_on = read_on
-        self._parts: deque[bytes] = deque()
-        self._buffered = 0
+        super().__init__(read_on, _BUFFER_MAX_BYTES)
         self._failure: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
         self._whole: bytes | None = None
         self.status = 0
         self.headers: Headers = []
         self.content_length: int | None = None
         self.is_bodiless = is_bodiless
-        self.is_complete = self.is_reusable = False
+        self.is_reusable = False
 
     @property
     def content_type(self) -> str:
@@ -131,37 +122,13 @@ class Answer:
         self.content_length = content_length
         self._wake()
 
-    def add(self, part: bytes) -> bool:
-        """Take a part of the body; tell whether it is enough for now."""
-        self._parts.append(part)
-        self._buffered += len(part)
-        self._wake()
-        return self._buffered > _BUFFER_MAX_BYTES
-
-    def complete(self) -> None:
-        """Note that the last byte is there."""
-        self.is_complete = True
-        self._wake()
-
     def fail(self, error: Exception) -> None:
         """End an answer that will not be complete; the first reason stands."""
         if not self.is_complete and self._failure is None:
             self._failure = error
             self._wake()
 
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _take(self) -> bytes:
-        body = b"".join(self._parts) if len(self._parts) != 1 else self._parts[0]
-        self._parts.clear()
-        self._buffered = 0
-        self._read_on()
-        return body
-
-    async def _more(self) -> None:
+    def _more(self) -> asyncio.Future[None]:
         if self._failure is not None:
             raise self._failure
-        self._waiter = asyncio.get_running_loop().create_future()
-        await self._waiter
+        return super()._more()

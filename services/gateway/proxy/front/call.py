@@ -1,11 +1,11 @@
 """One request and its answer, between a connection and an ASGI application."""
 
 import asyncio
-from collections import deque
 from http import HTTPMethod, HTTPStatus
 from typing import Protocol
 
 from libs.chassis.asgi import Headers, Message
+from services.gateway.proxy.incoming import Incoming
 
 _BUFFER_MAX_BYTES = 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -44,7 +44,7 @@ class Line(Protocol):
         """Note that the last byte of the answer was sent."""
 
 
-class Call:
+class Call(Incoming):
     """One request; `receive` and `send` are what an application gets of it.
 
     Args:
@@ -54,14 +54,12 @@ class Call:
         expects_continue: Whether the client waits for a word before it sends the body.
 
     Attributes:
-        is_complete: Whether the request's last byte is there.
         is_started: Whether anything of the answer was sent.
         is_answered: Whether all of it was.
         task: In which it is served, kept here because the loop does not keep it.
     """
 
     __slots__ = (
-        "_buffered",
         "_expects_continue",
         "_is_bodiless",
         "_is_chunked",
@@ -70,11 +68,8 @@ class Call:
         "_is_taken",
         "_left",
         "_line",
-        "_parts",
         "_start",
-        "_waiter",
         "is_answered",
-        "is_complete",
         "is_started",
         "task",
     )
@@ -82,39 +77,21 @@ class Call:
     def __init__(
         self, line: Line, method: str, *, is_old: bool, expects_continue: bool
     ) -> None:
+        super().__init__(line.read_on, _BUFFER_MAX_BYTES)
         self._line = line
         self._is_old = is_old
         self._is_bodiless = method == HTTPMethod.HEAD
         self._expects_continue = expects_continue
-        self._parts: deque[bytes] = deque()
-        self._buffered = 0
-        self._waiter: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
         self._start: Message | None = None
         self._left: int | None = None
         self._is_taken = self._is_gone = self._is_chunked = False
-        self.is_complete = self.is_started = self.is_answered = False
-
-    # What the connection says.
-
-    def add(self, part: bytes) -> bool:
-        """Take a part of the body; tell whether it is enough for now."""
-        self._parts.append(part)
-        self._buffered += len(part)
-        self._wake()
-        return self._buffered > _BUFFER_MAX_BYTES
-
-    def complete(self) -> None:
-        """Note that the request's last byte is there."""
-        self.is_complete = True
-        self._wake()
+        self.is_started = self.is_answered = False
 
     def leave(self) -> None:
         """Note that nothing more comes from the client."""
         self._is_gone = True
         self._wake()
-
-    # What the application calls.
 
     async def receive(self) -> Message:
         """Return the next part of the body; after the last, wait for the client to go.
@@ -124,12 +101,11 @@ class Call:
         """
         while not (self._is_gone or (self.is_answered and self._is_taken)):
             if self._parts or (self.is_complete and not self._is_taken):
-                return self._take()
+                return self._part()
             if self._expects_continue and not self.is_started:
                 self._expects_continue = False
                 self._line.write(_CONTINUE)
-            self._waiter = asyncio.get_running_loop().create_future()
-            await self._waiter
+            await self._more()
         return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
@@ -158,15 +134,11 @@ class Call:
         elif self._line.drained is not None:
             await self._line.drained
 
-    def _take(self) -> Message:
-        body = b"".join(self._parts) if len(self._parts) != 1 else self._parts[0]
-        self._parts.clear()
-        self._buffered = 0
+    def _part(self) -> Message:
         self._is_taken = self.is_complete
-        self._line.read_on()
         return {
             "type": "http.request",
-            "body": body,
+            "body": self._take(),
             "more_body": not self.is_complete,
         }
 
@@ -224,7 +196,3 @@ class Call:
             if self._left < 0 or (is_last and self._left):
                 raise BadAnswerError("not as long as it declared")
         return body
-
-    def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
