@@ -40,17 +40,9 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     A value is replaced when its name is one of the known secret names, and inside
     texts whatever has the form of a JSON Web Token or of an account in a URL.
     """
-    cleaned: EventDict = {}
-    for name, value in event.items():
-        kind = type(value)
-        is_plain = kind in _HARMLESS or (
-            kind is str and "eyJ" not in value and "://" not in value
-        )
-        if is_plain and not _is_secret_name(name):
-            cleaned[name] = value
-        else:
-            cleaned[name] = _clean(name, value, _DEPTH)
-    return cleaned
+    if _are_harmless(tuple(event)) and all(map(_is_plain, event.values())):
+        return event
+    return {name: _clean(name, value, _DEPTH) for name, value in event.items()}
 
 
 def describe_exception(error: BaseException) -> list[dict[str, object]]:
@@ -111,6 +103,17 @@ def _clean_nested(value: object, depth: int) -> object:
     if isinstance(value, (list, tuple)):
         return [_clean("", part, depth) for part in value]
     return value
+
+
+def _is_plain(value: object) -> bool:
+    if type(value) is str:
+        return "eyJ" not in value and "://" not in value
+    return type(value) in _HARMLESS
+
+
+@lru_cache(maxsize=1024)
+def _are_harmless(names: tuple[str, ...]) -> bool:
+    return not any(map(_is_secret_name, names))
 
 
 @lru_cache(maxsize=4096)

@@ -74,6 +74,8 @@ class Instances:
             The least busy of those that do not rest; of equals, the one asked longest
             ago. If all rest, the one whose rest ends first: better a try than none.
         """
+        if len(self._all) == 1:
+            return self._all[0]
         now = self._clock.monotonic()
         others = [one for one in self._all if one is not beside] or self._all
         awake = [one for one in others if one.rests_until <= now]

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from libs.kernel.rates import Decision, Limit
 
@@ -36,8 +37,16 @@ def limit_headers(decision: Decision) -> tuple[tuple[bytes, bytes], ...]:
     charge = decision.tightest
     if charge is None:
         return ()
-    _, name, _ = charge.subject.split(":", 2)
-    window = max(1, math.ceil(charge.limit.burst * charge.limit.interval_seconds))
-    policy = f'"{name}";q={charge.limit.burst};w={window}'
-    rest = f'"{name}";r={decision.remaining};t={math.ceil(decision.reset_seconds)}'
-    return ((b"ratelimit-policy", policy.encode()), (b"ratelimit", rest.encode()))
+    name = charge.subject.split(":", 2)[1]
+    rest = b'"%b";r=%d;t=%d' % (
+        name.encode(),
+        decision.remaining,
+        math.ceil(decision.reset_seconds),
+    )
+    return ((b"ratelimit-policy", _policy(name, charge.limit)), (b"ratelimit", rest))
+
+
+@lru_cache(maxsize=64)
+def _policy(name: str, limit: Limit) -> bytes:
+    window = max(1, math.ceil(limit.burst * limit.interval_seconds))
+    return f'"{name}";q={limit.burst};w={window}'.encode()
