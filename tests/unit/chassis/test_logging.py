@@ -1,5 +1,6 @@
 """Logs: one JSON form for all, rotated, and empty of secrets."""
 
+import asyncio
 import itertools
 import json
 import logging
@@ -131,6 +132,43 @@ def test_files_rotate_by_size(settings, log_file):
     names = sorted(path.name for path in log_file.parent.iterdir())
     assert names == ["demo.log", "demo.log.1", "demo.log.2"]
     assert all(path.stat().st_size <= 10_000 for path in log_file.parent.iterdir())
+
+
+async def test_lines_of_one_turn_are_written_together(log_file):
+    """A turn of the loop is one write, in order; what goes wrong waits for none."""
+    logger = structlog.get_logger()
+    logger.info("first")
+    logger.debug("unseen")
+    logging.getLogger("libs").info("between")
+    logger.info("second")
+    assert [line["event"] for line in lines(log_file)] == ["first", "library_logged"]
+    logger.info("third")
+    logger.warning("wrong")
+    logger.info("fourth")
+    assert [line["event"] for line in lines(log_file)][2:] == [
+        "second",
+        "third",
+        "wrong",
+    ]
+    await asyncio.sleep(0)
+    assert lines(log_file)[-1]["event"] == "fourth"
+
+
+def test_a_loop_that_ended_leaves_no_line_behind(settings, log_file):
+    """What its last turn logged is there with the next line, or when the file ends."""
+
+    async def end(event):
+        structlog.get_logger().info(event)
+        asyncio.get_running_loop().stop()
+
+    for event in ("first", "second"):
+        loop = asyncio.new_event_loop()
+        task = loop.create_task(end(event))
+        loop.run_forever()
+        loop.close()
+        assert task.done()
+    configure_logging(settings)
+    assert [line["event"] for line in lines(log_file)] == ["first", "second"]
 
 
 def test_unserialisable_values_do_not_break_a_line(log_file):
