@@ -15,6 +15,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from libs.chassis.redis import SteadyScript
 from libs.kernel import UnavailableError
 from libs.kernel.rates import Charge, Decision, Limit, refuse, settle
 
@@ -82,7 +83,7 @@ class RedisBuckets:
     """
 
     def __init__(self, redis: Redis, key: Callable[[str], str]) -> None:
-        self._script = redis.register_script(_GCRA)
+        self._script = SteadyScript(redis, _GCRA)
         self._key = key
         self._waiting: deque[_Waiting] = deque()
         self._asking: asyncio.Task[None] | None = None
@@ -136,7 +137,7 @@ class RedisBuckets:
                 keys.append(self._key(charge.subject))
                 words.append(_terms(charge.limit, charge.cost))
         async with asyncio.timeout(_DEADLINE_SECONDS):
-            answer: bytes = await self._script(keys=keys, args=[" ".join(words)])
+            answer = await self._script.ask(keys, " ".join(words))
         values = map(int, answer.split())
         return [_decision(waiting.charges, values) for waiting in together]
 

@@ -8,6 +8,7 @@ import time
 
 import aiohttp
 import pytest
+from redis.asyncio import Redis
 
 from libs.chassis.buckets import RedisBuckets
 from libs.chassis.redis import open_redis
@@ -100,6 +101,20 @@ async def test_who_gives_up_waiting_takes_nobody_along(redis) -> None:
     done = await asyncio.gather(*waiting, return_exceptions=True)
     assert sum(getattr(answer, "is_allowed", False) for answer in done) == 10
     assert (await buckets.charge(charges)).is_allowed
+
+
+async def test_a_lost_connection_or_script_is_not_noticed(stack, redis) -> None:
+    """Redis was restarted since the last call: the next one is charged all the same."""
+    charges = [Charge(f"test:user:{new_id()}", Limit(0.1, 9))]
+    buckets = open_buckets(redis)
+    assert (await buckets.charge(charges)).remaining == 8
+    async with Redis.from_url(stack.admin_redis_url) as admin:
+        for client in await admin.client_list():
+            if client["user"] == "gateway" and client["cmd"].startswith("eval"):
+                await admin.client_kill_filter(_id=client["id"])
+        assert (await buckets.charge(charges)).remaining == 7
+        await admin.script_flush()
+    assert (await buckets.charge(charges)).remaining == 6
 
 
 async def test_a_user_is_slowed_down_and_told_how_long(strict_gateway) -> None:
