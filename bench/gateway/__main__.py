@@ -16,8 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import uvloop
-
 from bench.gateway.far_end import far_end
 from bench.gateway.load import Rate, ensure_wrk, full_speed, stream
 from bench.gateway.rig import BYTES, CLOSED, OPEN, Server, port_of, running
@@ -82,7 +80,7 @@ def _medians(found: list[Rate]) -> dict[str, float]:
     return {"per_s": median(lambda r: r.per_s), "cpu_us": median(lambda r: r.cpu_us)}
 
 
-async def added(ways: list[Contestant], half: float) -> dict[str, float]:
+def added(ways: list[Contestant], half: float) -> dict[str, float]:
     """Return what the whole way adds to nginx's latency at half of its load."""
     waits: dict[str, list[float]] = {"nginx": [], "gateway": []}
     # One full collection of all that is imported here stops the load for 50 ms and
@@ -91,7 +89,7 @@ async def added(ways: list[Contestant], half: float) -> dict[str, float]:
     gc.freeze()
     for _ in range(3):
         for name, way in (("nginx", ways[0]), ("gateway", ways[2])):
-            waits[name] += await steady(
+            waits[name] += steady(
                 way.server,
                 way.path,
                 per_s=half,
@@ -121,7 +119,7 @@ def measure(root: Path, rounds: int, seconds: float) -> dict[str, float]:
         found = rates(ways, rounds, seconds)
         half = found[ways[2].name]["per_s"] / 2
         figures = _ratios(ways, found)
-        figures |= uvloop.run(added(ways, half))
+        figures |= added(ways, half)
         figures |= asyncio.run(streamed(servers["gateway"], stack))
     return figures
 
