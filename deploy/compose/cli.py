@@ -71,6 +71,7 @@ def ca_file(installation: Installation) -> Path:
 def prepare(installation: Installation, words: Sequence[str] = ()) -> None:
     """Write secrets and settings; everything else Compose does by itself."""
     del words
+    installation.refuse_fewer_members()
     write_secret_files(installation)
     installation.record()
 

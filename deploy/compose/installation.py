@@ -111,6 +111,21 @@ class Installation:
             "PARLEY_MONGODB_MEMBERS": ",".join(self.members),
         }
 
+    def refuse_fewer_members(self) -> None:
+        """Refuse to leave out members of MongoDB's set: one of three is no majority.
+
+        Raises:
+            StackError: The installation has `replicas`, and these choices do not.
+        """
+        had = _recorded(self.settings_file).get("PARLEY_PROFILES", "").split(",")
+        if REPLICAS in had and REPLICAS not in self.profiles:
+            raise StackError(
+                f"PARLEY_PROFILES leaves out {REPLICAS}, but MongoDB's set has three "
+                "members here, and the one that stays takes no write alone. Nothing "
+                "was stopped. Name it too, or take two members out of the set before: "
+                "docs/compose.md#choices"
+            )
+
     def record(self) -> None:
         """Write the settings, which later commands read."""
         lines = [f"{name}={value}\n" for name, value in self.settings().items()]

@@ -37,6 +37,32 @@ def test_a_registry_is_remembered_until_it_is_said_to_be_none(tmp_path: Path) ->
     assert later["PARLEY_HOST"] == "localhost"
 
 
+@pytest.mark.parametrize("profiles", ["", "monitoring"])
+def test_a_set_of_three_does_not_lose_two_by_a_word(
+    tmp_path: Path,
+    profiles: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Refused before anything is written; what was chosen holds."""
+    told = {"PARLEY_PROFILES": "monitoring,replicas"}
+    open_installation(tmp_path, told).record()
+    monkeypatch.setenv("PARLEY_PROFILES", profiles)
+    assert main(["--root", str(tmp_path), "prepare"]) == 1
+    assert "three members" in capsys.readouterr().err
+    assert len(open_installation(tmp_path, {}).members) == 3
+    assert not (tmp_path / "secrets").exists()
+
+
+@pytest.mark.parametrize(
+    ("had", "told"), [("monitoring", ""), ("", "replicas"), ("replicas", "replicas")]
+)
+def test_other_profiles_come_and_go(tmp_path: Path, had: str, told: str) -> None:
+    """What loses no member of the set is nobody else's choice."""
+    open_installation(tmp_path, {"PARLEY_PROFILES": had}).record()
+    open_installation(tmp_path, {"PARLEY_PROFILES": told}).refuse_fewer_members()
+
+
 @pytest.mark.parametrize("name", ["a:b", "a$HOME", "a #b"])
 def test_a_folder_that_compose_misreads_is_refused(tmp_path: Path, name: str) -> None:
     """Its settings and mounts would name another one."""
