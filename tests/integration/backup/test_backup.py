@@ -8,6 +8,7 @@ from bson import Binary, Code, Decimal128, Int64, ObjectId, Regex, Timestamp
 from pymongo import IndexModel
 
 from libs.backup.errors import (
+    BackupAheadError,
     BackupDamagedError,
     BackupMissingError,
     OplogGapError,
@@ -193,3 +194,14 @@ def test_bk_1_a_hole_in_the_oplog_is_told(installation, tmp_path):
     assert list(folder.oplog.iterdir()) == []
     installation.taking().take_full()
     assert installation.taking().take_segment().end.time > 100
+
+
+def test_bk_1_a_folder_of_later_backups_is_refused(installation, tmp_path):
+    """BK-1: What a set whose clock was ahead left would pass for the newest."""
+    folder = installation.folder = BackupFolder(tmp_path / "later")
+    later = full_backup(folder, 4_000_000_000)
+    for take in (installation.taking().take_full, installation.taking().take_segment):
+        with pytest.raises(BackupAheadError):
+            take()
+    assert list(folder.full.iterdir()) == [later]
+    assert list(folder.oplog.iterdir()) == []

@@ -12,10 +12,12 @@ import socketio
 
 from libs.kernel import new_id
 from services.chat.ports.partitions import PARTITIONS
+from tests.support.firing import Watched, assert_fires, look_at, samples_of
 
 pytestmark = pytest.mark.integration
 LOST = (socketio.exceptions.SocketIOError, ConnectionError, TimeoutError)
 GROUPS = 12
+OWNED = "chat_writer_partitions_owned"
 
 
 def metric(process, name: str) -> float:
@@ -48,7 +50,7 @@ def passed_over(process) -> float:
 
 def owned(process) -> float:
     """Return how many partitions a process leases."""
-    return metric(process, "chat_writer_partitions_owned")
+    return metric(process, OWNED)
 
 
 async def until_shared(processes) -> None:
@@ -195,6 +197,19 @@ async def while_sending(shared, fault) -> dict[str, list[int]]:
     return acked
 
 
+async def look_while_all_is_owned(watched: list[Watched]) -> None:
+    """Read the pages of peace, in which no partition is handed over."""
+    async with asyncio.timeout(20):
+        while True:
+            await look_at(*watched)
+            pages = [samples_of(one.pages[-1][1], {}) for one in watched]
+            if sum(page[f"{OWNED}{{}}"].value for page in pages) == PARTITIONS:
+                return
+            for one in watched:
+                one.pages.clear()
+            await asyncio.sleep(0.1)
+
+
 async def check(shared, process, acked: dict[str, list[int]]) -> None:
     """What was acknowledged is there once, without a gap."""
     ada, _, groups = shared
@@ -208,9 +223,12 @@ async def check(shared, process, acked: dict[str, list[int]]) -> None:
 async def test_a_killed_owner_is_followed(processes, shared) -> None:
     """Kill -9: its conversations go on at once, and are leased anew."""
     survivor, dying = processes
+    watched = [Watched("chat", f"{process.url}/metrics") for process in processes]
+    await look_while_all_is_owned(watched)
 
     async def fault() -> None:
         await asyncio.to_thread(dying.kill)
+        await look_at(*watched)  # before the leases run out
         await until_owns_all(survivor)
 
     lost = forwarded(survivor, "lost")
@@ -220,6 +238,8 @@ async def test_a_killed_owner_is_followed(processes, shared) -> None:
         await asyncio.to_thread(dying.start)
     await check(shared, survivor, acked)
     assert forwarded(survivor, "lost") >= lost
+    assert_fires("ServiceDown", *watched)
+    assert_fires("ChatPartitionsUnowned", *watched)
     await until_shared(processes)
 
 

@@ -91,12 +91,15 @@ async def test_events_wait_for_the_broker_in_bounded_memory(rig):
         rig.consuming_only(worker),
         open_bus(settings, rig.database("producer")) as bus,
     ):
+        watched = Watched("producer")
+        await watched.until("events_outbox_age_seconds", lambda age: age == 0)
         for number in range(100):
             async with bus.transaction() as transaction:
                 for key in range(10):
                     transaction.publish(read(number, f"c{key}"))
         assert not bus.health()["is_healthy"]
         assert len(bus._persistence.relay) <= 60
+        await watched.until("events_outbox_age_seconds", lambda age: age > 0)
         await rig.apply()
         await rig.until(lambda: len(seen) >= 1000, 30)
         await bus._persistence.relay.drain()
@@ -104,6 +107,7 @@ async def test_events_wait_for_the_broker_in_bounded_memory(rig):
     for key in range(10):
         numbers = [number for conversation, number in seen if conversation == f"c{key}"]
         assert numbers == sorted(numbers)
+    assert_fires("EventsOutboxStuck", watched, ages=["events_outbox_age_seconds"])
 
 
 async def test_a_refused_event_parks_its_key_only(rig):

@@ -15,6 +15,7 @@ from libs.chassis.logging import configure_logging
 from libs.chassis.redaction import REDACTED, describe_exception, redact
 from libs.kernel import UnavailableError
 
+COUNT = 1000
 JWT = "eyJhbGciOiJFZERTQSJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJl"
 
 
@@ -152,6 +153,29 @@ async def test_lines_of_one_turn_are_written_together(log_file):
     ]
     await asyncio.sleep(0)
     assert lines(log_file)[-1]["event"] == "fourth"
+
+
+async def test_lines_of_threads_and_of_the_loop_are_each_written_once(log_file):
+    """Whoever writes first takes what waits with it, and nobody takes it again."""
+    logger = structlog.get_logger()
+
+    def warn() -> None:
+        for number in range(COUNT):
+            logger.warning("of_a_thread", number=number)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        thread = asyncio.create_task(asyncio.to_thread(warn))
+        for number in range(COUNT):
+            logger.info("of_the_loop", number=number)
+            await asyncio.sleep(0)
+        await thread
+    finally:
+        sys.setswitchinterval(interval)
+    for name in ("of_a_thread", "of_the_loop"):
+        numbers = [one["number"] for one in lines(log_file) if one["event"] == name]
+        assert numbers == list(range(COUNT))
 
 
 def test_a_loop_that_ended_leaves_no_line_behind(settings, log_file):
