@@ -1,4 +1,4 @@
-"""Work beside the messages: projects, files, accounts, and what was acknowledged."""
+"""Work beside the messages: projects, files, accounts, pushes; what was acked."""
 
 import asyncio
 import contextlib
@@ -18,6 +18,20 @@ NOT_DONE = (ApiError, aiohttp.ClientError, ConnectionError, TimeoutError)
 
 _PAUSE_SECONDS = 0.5
 _PATIENCE_SECONDS = 120.0
+_PUSH_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Phone:
+    """Somebody's who is never online.
+
+    Attributes:
+        token: By which pushes reach it.
+        conversation_id: In which its owner is told something.
+    """
+
+    token: str
+    conversation_id: str
 
 
 @dataclass
@@ -27,16 +41,21 @@ class Errands:
     Attributes:
         house: Where inboxes are looked into.
         person: Who runs them; has signed in.
+        phone: A friend's.
         projects: Names by ids.
         files: Ids of documents whose upload was completed.
         accounts: Addresses that were registered.
+        pushes: Messages that the phone showed. What it was sent is in the stand-in's
+            memory alone, so no push is asked for again.
     """
 
     house: House
     person: Person
+    phone: Phone
     projects: dict[str, str] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     accounts: list[str] = field(default_factory=list)
+    pushes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
         """Say how many were acknowledged, for a terminal."""
@@ -48,13 +67,19 @@ class Errands:
             "projects": self.projects,
             "files": self.files,
             "accounts": self.accounts,
+            "pushes": self.pushes,
         }
         return {kind: len(done) for kind, done in kinds.items()}
 
     def runs(self) -> Iterator[Coroutine[Any, Any, None]]:
         """Yield a loop a kind; each goes on until it is cancelled."""
-        for errand in (self._open_project, self._upload, self._register):
+        for errand in (self._open_project, self._upload, self._register, self._ring):
             yield _again_and_again(errand)
+
+    async def once(self) -> None:
+        """Open a project and upload a file, as soon as the house lets one."""
+        for errand in (self._open_project, self._upload):
+            await wait_for(_done(errand), "an errand", _PATIENCE_SECONDS, 0.3)
 
     async def missing(self) -> list[str]:
         """Return what was acknowledged and is not there, however long one waits."""
@@ -103,6 +128,21 @@ class Errands:
             await guest.register()
         self.accounts.append(address)
 
+    async def _ring(self) -> None:
+        path = f"conversations/{self.phone.conversation_id}/messages"
+        body = {"client_message_id": new_id(), "text": "are you there?"}
+        sent = await self.person.call("POST", path, body)
+        message_id = sent["message"]["message_id"]
+
+        async def look() -> bool:
+            shown = await self.house.pushes_to(self.phone.token)
+            return any(
+                push["message"]["data"]["message_id"] == message_id for push in shown
+            )
+
+        await wait_for(_patient(look), "its push", _PUSH_SECONDS, 0.2)
+        self.pushes.append(message_id)
+
     def _is_project(self, project_id: str, name: str) -> Callable[[], Awaitable[bool]]:
         async def look() -> bool:
             found = await self.person.call("GET", f"projects/{project_id}")
@@ -132,6 +172,16 @@ async def _again_and_again(errand: Callable[[], Awaitable[None]]) -> None:
         with contextlib.suppress(*NOT_DONE):
             await errand()
         await asyncio.sleep(_PAUSE_SECONDS)
+
+
+def _done(errand: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[bool]]:
+    async def attempt() -> bool:
+        with contextlib.suppress(*NOT_DONE):
+            await errand()
+            return True
+        return False
+
+    return attempt
 
 
 def _patient(look: Callable[[], Awaitable[bool]]) -> Callable[[], Awaitable[bool]]:
