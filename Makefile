@@ -13,7 +13,7 @@ BENCHES = $(sort $(subst _,-,$(filter-out __init__ tokens regression,$(basename 
 
 ALONE := chat-fanout chat-slow# benchmarks that need no stack
 
-.PHONY: sbom audit help setup lock up down status logs demo seed backup backup-segment restore clients test test-unit test-contract test-integration test-e2e faults drill compose-kills fuzz-api history cov cov-events \
+.PHONY: sbom audit help setup lock up down status logs demo seed backup backup-segment restore clients test test-unit test-contract test-integration test-e2e faults drill compose-kills compose-drill fuzz-api history cov cov-events \
 	smoke image images image-smoke image-twice k8s-render k8s-secrets k8s-check k8s-play compose-check scan bench bench-check check fmt lint types arch architecture docs-check env-check schemas schemas-check api-check lock-check secrets-check docs adr clean
 
 help: ## List the targets
@@ -90,6 +90,9 @@ fuzz-api: setup clients ## Generated calls of the whole API through the edge (EX
 
 compose-kills: setup ## Kill each container of an installation by Compose under load (PARLEY_IMAGES=built)
 	@$(PYTHON) -m pytest -p no:randomly tests/containers/kills.py
+
+compose-drill: setup ## Lose an installation by Compose and restore it (PARLEY_IMAGES=built)
+	@$(PYTHON) -m pytest -p no:randomly tests/containers/drill.py
 
 history: setup ## Random clients on two chat processes while everything dies in turn (SECONDS=600)
 	@PARLEY_HISTORY_SECONDS=$(or $(SECONDS),60) $(PYTHON) -m pytest -s tests/integration/chat/history

@@ -11,17 +11,21 @@ import urllib.request
 from collections.abc import Sequence
 from pathlib import Path
 
+from deploy.compose.calls import (
+    build_images,
+    call_compose,
+    compose_command,
+    require_engine,
+)
 from deploy.compose.installation import DEFAULT_ROOT, Installation, open_installation
+from deploy.compose.recovery import add_segment, back_up, restore
 from deploy.compose.secret_files import write_secret_files
 from deploy.embedded.errors import StackError
-from deploy.embedded.layout import CHECKOUT
-from deploy.embedded.passwords import SERVICES
+from libs.kernel import AppError
 
 _FAILED = 1
 _UP_SECONDS = 300
 _EDGE_SECONDS = 30.0
-_RECOVERY = ("backup", "segment", "restore")
-_IMAGES = (*SERVICES, "edge", "standins")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,26 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         options.run(open_installation(options.root), options.words)
-    except StackError as error:
+    except (StackError, AppError) as error:
         print(f"error: {error}", file=sys.stderr)
         return _FAILED
     except KeyboardInterrupt:
         return _FAILED
     return 0
-
-
-def compose_command(installation: Installation) -> list[str]:
-    """Return the beginning of each call of Compose for an installation."""
-    command = ["docker", "compose", "--project-directory", str(CHECKOUT)]
-    command += ["--env-file", str(installation.settings_file)]
-    files = [CHECKOUT / "docker-compose.yml"]
-    if installation.is_built:
-        files.append(CHECKOUT / "deploy" / "compose" / "built.yml")
-    if installation.own_file.exists():
-        files.append(installation.own_file)
-    for file in files:
-        command += ["--file", str(file)]
-    return command
 
 
 def addresses(installation: Installation) -> dict[str, str]:
@@ -78,13 +68,13 @@ def prepare(installation: Installation, words: Sequence[str] = ()) -> None:
 
 def bring_up(installation: Installation, words: Sequence[str] = ()) -> None:
     """Build what is built here, start everything, and wait until it answers."""
-    _require_engine()
+    require_engine()
     prepare(installation)
-    _build(installation)
+    build_images(installation)
     wait = ["up", "--detach", "--wait", "--wait-timeout", str(_UP_SECONDS)]
     # Named: of steps, which end, Compose would say that they are not running.
     names = words or staying(installation)
-    _compose(installation, *wait, "--remove-orphans", *names)
+    call_compose(installation, *wait, "--remove-orphans", *names)
     wait_for_edge(installation)
     for name, address in addresses(installation).items():
         print(f"  {name:<10} {address}")
@@ -119,37 +109,13 @@ def wait_for_edge(installation: Installation) -> None:
         time.sleep(0.3)
 
 
-def _require_engine() -> None:
-    command = ["docker", "compose", "version", "--short"]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-        subprocess.run(["docker", "info"], check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise StackError(
-            "no Docker engine with Compose answers; on Debian "
-            "scripts/images/engine.sh installs and starts one"
-        ) from error
-
-
-def _build(installation: Installation) -> None:
-    """Build our images: seconds for a commit that was built, else minutes."""
-    if installation.choices["PARLEY_IMAGE_PREFIX"]:
-        return  # from a registry
-    print("building the images of this commit ...", flush=True)
-    script = CHECKOUT / "scripts" / "images" / "build.sh"
-    _run(["bash", str(script), *_IMAGES], is_quiet=True)
-    if installation.is_built:
-        # One after the other: they share a stage.
-        _compose(installation, "--parallel", "1", "build", "--quiet")
-
-
 def _bring_down(installation: Installation, words: Sequence[str]) -> None:
-    _require_engine()
-    _compose(installation, "down", *words)
+    require_engine()
+    call_compose(installation, "down", *words)
 
 
 def _status(installation: Installation, words: Sequence[str]) -> None:
-    _require_engine()
+    require_engine()
     del words
     command = [*compose_command(installation), "ps", "--all", "--format", "json"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -163,41 +129,15 @@ def _status(installation: Installation, words: Sequence[str]) -> None:
 
 
 def _logs(installation: Installation, words: Sequence[str]) -> None:
-    _require_engine()
+    require_engine()
     follow = ["--follow"] if sys.stdout.isatty() else []
-    _compose(installation, "logs", "--tail", "100", *follow, *words)
+    call_compose(installation, "logs", "--tail", "100", *follow, *words)
 
 
 def _any(installation: Installation, words: Sequence[str]) -> None:
     """Hand other words to Compose as they are."""
-    _require_engine()
-    _compose(installation, *words)
-
-
-def _refuse_backup(installation: Installation, words: Sequence[str]) -> None:
-    """Say what is not there; what argparse would say helps nobody."""
-    del installation, words
-    raise StackError(
-        "backups of an installation by Compose are not made by `make` yet: "
-        "docs/compose.md#what-is-missing"
-    )
-
-
-def _compose(installation: Installation, *words: str) -> None:
-    if not installation.settings_file.exists():
-        raise StackError("there is no installation yet: make up STACK=compose")
-    _run([*compose_command(installation), *words])
-
-
-def _run(command: Sequence[str], *, is_quiet: bool = False) -> None:
-    done = subprocess.run(
-        command, check=False, cwd=CHECKOUT, capture_output=is_quiet, text=True
-    )
-    if done.returncode:
-        said = f":\n{done.stdout}{done.stderr}" if is_quiet else ""
-        raise StackError(
-            f"`{' '.join(command[-4:])}` ended with {done.returncode}{said}"
-        )
+    require_engine()
+    call_compose(installation, *words)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -217,6 +157,8 @@ _COMMANDS = (
     ("down", _bring_down, "stop and remove the containers; volumes stay"),
     ("status", _status, "show what runs"),
     ("logs", _logs, "show the ends of logs"),
-    *((name, _refuse_backup, "not here yet") for name in _RECOVERY),
+    ("backup", back_up, "back up databases and files at one moment"),
+    ("segment", add_segment, "add to the backups what came since"),
+    ("restore", restore, "make databases and files what they were"),
     ("compose", _any, "run `docker compose` with the installation's files"),
 )

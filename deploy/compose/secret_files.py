@@ -15,16 +15,19 @@ from deploy.compose.installation import GROUP_READS, Installation
 from deploy.embedded.certificates import certificate_files, ensure_certificates
 from deploy.embedded.credentials import (
     Servers,
+    backup_secrets,
     broker_step_secrets,
+    database_step_secrets,
     key_files,
     service_secrets,
 )
+from deploy.embedded.environment import store_keys
 from deploy.embedded.keys import ensure_keys, fcm_account_file, internal_jwks_file
 from deploy.embedded.layout import Stack, write_private
 from deploy.embedded.passwords import SERVICES, Passwords
 from deploy.embedded.servers.mongodb import ensure_key_file
 from deploy.embedded.servers.rabbitmq import broker_definitions
-from deploy.embedded.servers.seaweedfs import ensure_token_keys, identities
+from deploy.embedded.servers.seaweedfs import access_key, ensure_token_keys, identities
 from deploy.embedded.servers.valkey import acl_rules
 from deploy.nginx.forms import compose_form
 from deploy.nginx.rendering import render
@@ -54,12 +57,12 @@ def write_secret_files(installation: Installation) -> None:
         _of_servers(stack, passwords)
         | _of_edge(installation, stack)
         | _of_steps_and_stand_ins(stack, passwords)
+        | _of_recovery(installation, passwords)
     )
     for name, values in others.items():
         _keep(installation.secrets / name, values)
     for path in installation.secrets.rglob("*"):
-        if path.is_dir():
-            path.chmod(_GROUP_ENTERS)
+        path.chmod(_GROUP_ENTERS if path.is_dir() else GROUP_READS)
 
 
 def _of_service(
@@ -122,6 +125,20 @@ def _of_steps_and_stand_ins(
             **_certificate(stack, "fcm"),
             "notification/fcm-account.json": _push_account(stack),
         },
+    }
+
+
+def _of_recovery(
+    installation: Installation, passwords: Passwords
+) -> dict[str, dict[str, str]]:
+    """Return what a backup reads with, and a restore writes with."""
+    servers = Servers(",".join(installation.members), "rabbitmq", "redis:6379")
+    store = {"s3-credentials.json": store_keys(access_key("media"), passwords)}
+    reader = backup_secrets(servers, passwords)["backup_mongo_url"]
+    (administrator,) = database_step_secrets(servers, passwords).values()
+    return {
+        "backup": {"backup_mongo_url": reader} | store,
+        "restore": {"backup_mongo_url": administrator} | store,
     }
 
 

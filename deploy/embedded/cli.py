@@ -17,6 +17,7 @@ from deploy.embedded.overrides import overrides_of
 from deploy.embedded.packages import ensure_packages
 from deploy.embedded.passwords import SERVICES
 from deploy.embedded.progress import Progress, status_table, urls
+from deploy.embedded.recovery_options import add_recovery_options
 from libs.kernel import AppError
 
 _FAILED = 1
@@ -91,16 +92,7 @@ def _add_recovery(
     for name, run, text in _RECOVERY:
         command = commands.add_parser(name, help=text)
         command.set_defaults(run=run)
-        command.add_argument("folder", type=Path, help="that holds the backups")
-        if name != "segment":
-            command.add_argument("--keys", type=Path, help="where keys are kept, apart")
-        if name == "restore":
-            command.add_argument("--at", help="a time with its zone; else the last")
-            command.add_argument(
-                "--replace",
-                action="store_true",
-                help="throw away what the databases hold",
-            )
+        add_recovery_options(command, name)
 
 
 def _up(stack: Stack, options: argparse.Namespace) -> None:

@@ -4,10 +4,10 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.embedded.checkpoints import put_checkpoints_aside
 from deploy.embedded.control import ask, is_supervised
 from deploy.embedded.environment import (
     service_environment,
@@ -26,7 +26,6 @@ from libs.backup.keys import put_keys_back, refuse_one_place, unlike
 _WRITERS = ("edge", *SERVICES)
 _NEEDED = ("mongod", "seaweedfs")
 _REBUILT = ("valkey", "rabbitmq")
-_CHECKPOINTS = "audit-checkpoints.jsonl"
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ def back_up(stack: Stack, folder: Path, keys: Path | None) -> None:
     backup_command(stack, folder, "full")
     if keys is not None:
         backup_command(stack, folder, "keys", str(stack.secrets), str(keys))
-    print(_KEYS_COPIED.format(keys) if keys else _KEYS_MISSING.format(stack.secrets))
+    print(KEYS_COPIED.format(keys) if keys else KEYS_MISSING.format(stack.secrets))
 
 
 def add_segment(stack: Stack, folder: Path) -> None:
@@ -77,10 +76,7 @@ def restore(stack: Stack, folder: Path, wish: Wish) -> None:
     """
     moment = ("--at", wish.at) if wish.at else ()
     if wish.keys is not None:
-        put = put_keys_back(wish.keys, stack.secrets)
-        print(f"put back {len(put)} files of keys")
-        if other := unlike(wish.keys, stack.secrets):
-            print(_KEYS_DIFFER.format(wish.keys, ", ".join(other)))
+        put_back(wish.keys, stack.secrets)
     if is_supervised(stack):
         _stop(stack, *_WRITERS)
     for message in bring_up(stack, _NEEDED):
@@ -91,9 +87,21 @@ def restore(stack: Stack, folder: Path, wish: Wish) -> None:
     _stop(stack, *_REBUILT)
     for name in _REBUILT:
         shutil.rmtree(stack.data(name))
-    _put_checkpoints_aside(stack)
+    put_checkpoints_aside(stack.root / "data")
     _distrust_access_tokens(stack)
-    print("restored; `make up` starts the services. Everybody has to sign in again.")
+    print(RESTORED)
+
+
+def put_back(keys: Path, secrets: Path) -> None:
+    """Put back the keys that are missing; name those that are unlike the copy's.
+
+    Raises:
+        BackupDamagedError: The copy is not whole.
+    """
+    put = put_keys_back(keys, secrets)
+    print(f"put back {len(put)} files of keys")
+    if other := unlike(keys, secrets):
+        print(_KEYS_DIFFER.format(keys, ", ".join(other)))
 
 
 def _require_running(stack: Stack) -> None:
@@ -135,20 +143,15 @@ def _run(words: tuple[str, ...], settings: dict[str, str]) -> None:
         raise StackError(f"{' '.join(words[1:3])} ended with {done.returncode}")
 
 
-def _put_checkpoints_aside(stack: Stack) -> None:
-    """Keep the audit's second place of before: it tells of an end that is no more."""
-    for path in (stack.root / "data").glob(f"*/{_CHECKPOINTS}"):
-        path.rename(path.with_name(f"{path.name}.before-{int(time.time())}"))
-
-
 def _distrust_access_tokens(stack: Stack) -> None:
     """Sign with new keys: a token of a session that no backup knows opens nothing."""
     settings = service_environment(stack, "auth") | overrides_of(stack, "auth")
     _run(("-m", "services.auth", "keys", "renew"), settings)
 
 
-_KEYS_COPIED = "The keys are in {}, apart from the data: without them nobody reads it."
-_KEYS_MISSING = (
+RESTORED = "restored; `make up` starts the services. Everybody has to sign in again."
+KEYS_COPIED = "The keys are in {}, apart from the data: without them nobody reads it."
+KEYS_MISSING = (
     "NOT BACKED UP: the keys in {}. Without them nobody reads what was backed up; copy "
     "them to another place (make backup D=... K=/another/disk)."
 )

@@ -7,7 +7,7 @@ import subprocess
 import time
 from typing import Any
 
-from deploy.compose.cli import compose_command
+from deploy.compose.calls import compose_command
 from deploy.compose.installation import Installation
 
 _POLL_SECONDS = 0.3

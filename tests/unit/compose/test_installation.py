@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from deploy.compose.cli import compose_command, main
+from deploy.compose import recovery
+from deploy.compose.calls import compose_command
+from deploy.compose.cli import main
 from deploy.compose.installation import open_installation
 from deploy.compose.secret_files import write_secret_files
 from deploy.embedded.errors import StackError
@@ -70,17 +72,13 @@ def test_a_folder_that_compose_misreads_is_refused(tmp_path: Path, name: str) ->
         open_installation(tmp_path / name, {})
 
 
-@pytest.mark.parametrize("command", ["backup", "segment", "restore"])
-def test_what_is_not_there_yet_is_said(
-    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In a sentence, with the page that tells more."""
-    words = ["--root", str(tmp_path), command, "/srv/backups", "--keys", "/mnt/keys"]
-    assert main(words) == 1
-    assert "docs/compose.md" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("command", [["logs"], ["compose", "ps"], ["status"], ["down"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["logs"], ["compose", "ps"], ["status"], ["down"]),
+        *([name, "/srv/backups"] for name in ("backup", "segment", "restore")),
+    ],
+)
 def test_without_an_engine_a_sentence_says_so(
     tmp_path: Path,
     command: list[str],
@@ -147,6 +145,45 @@ def test_others_cannot_enter(tmp_path: Path) -> None:
     for path in installation.secrets.rglob("*"):
         mode = stat.S_IMODE(path.stat().st_mode)
         assert mode == (0o750 if path.is_dir() else 0o640), path
+
+
+def test_keys_that_were_put_back_are_for_containers(tmp_path: Path) -> None:
+    """A copy's files are for their owner alone, and containers are of the group."""
+    installation = open_installation(tmp_path, {})
+    write_secret_files(installation)
+    ring = installation.secrets / "chat" / "storage-keys.json"
+    ring.chmod(0o600)
+    write_secret_files(installation)
+
+    assert stat.S_IMODE(ring.stat().st_mode) == 0o640
+
+
+def test_backups_read_and_restores_write(tmp_path: Path) -> None:
+    """A backup has the account that changes nothing, a restore the one that may."""
+    installation = open_installation(tmp_path, {})
+    write_secret_files(installation)
+    urls = [
+        (installation.secrets / name / "backup_mongo_url").read_text()
+        for name in ("backup", "restore")
+    ]
+
+    assert [url.partition(":")[2].split(":")[0] for url in urls] == [
+        "//backup",
+        "//admin",
+    ]
+
+
+def test_keys_are_refused_beside_the_data(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before anything is backed up, with the error's name and code."""
+    monkeypatch.setattr(recovery, "require_engine", lambda: None)
+    folder = str(tmp_path / "backups")
+    words = ["--root", str(tmp_path), "backup", folder, "--keys", folder]
+
+    assert main(words) == 1
+    assert "error: " in capsys.readouterr().err
+    assert not (tmp_path / "backups").exists()
 
 
 def test_a_second_run_changes_nothing(tmp_path: Path) -> None:

@@ -42,3 +42,23 @@ def test_volumes_are_given_to_the_user_of_the_containers(
 
     assert steps.main(["volumes", str(tmp_path)]) == 0
     assert given == [(str(tmp_path), steps.USER, steps.USER)]
+
+
+def test_a_rewind_leaves_what_was_restored(tmp_path: Path) -> None:
+    """Queues and caches are emptied; checkpoints lie aside, other files stay."""
+    node = tmp_path / "emptied" / "rabbitmq" / "mnesia" / "node"
+    folder = tmp_path / "kept" / "auth"
+    for path in (node, folder):
+        path.mkdir(parents=True)
+    (node.parents[1] / ".cookie").write_text("")
+    for name in ("audit-checkpoints.jsonl", "another"):
+        (folder / name).write_text("")
+
+    words = ["rewind", str(tmp_path / "emptied"), str(tmp_path / "kept")]
+    assert steps.main(words) == 0
+    assert list((tmp_path / "emptied" / "rabbitmq").iterdir()) == []
+    aside, other = sorted(path.name for path in folder.iterdir())[::-1]
+    assert (aside.partition(".before-")[0], other) == (
+        "audit-checkpoints.jsonl",
+        "another",
+    )
