@@ -136,6 +136,9 @@ async def test_a_connection_takes_one_request_after_the_other():
         GET.replace(b" HTTP/1.1", b""),
         GET.replace(b"1.1", b"1.2"),
         GET.replace(b"GET", b"BREW"),
+        GET.replace(b"HTTP/1.1", b"RTSP/1.0"),
+        GET.replace(b"HTTP/1.1", b"RTSP/1.1") + b"A: /a?b HTTP/1.1\r\n",
+        GET.replace(b"GET", b"SOURCE").replace(b"HTTP/1.1", b"ICE/1.0"),
         GET.replace(b"/a?b", b"/a b"),
         GET.replace(b"/a?b", b"a"),
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n",
@@ -220,6 +223,7 @@ async def test_ht_1_an_endless_trailer_ends_the_request():
         (b"nonsense\r\n\r\n", b"400"),
         (GET + b"A: " + b"x" * 400_000, b"431"),
         (POST + b"Content-Length: 99999999\r\n\r\n", b"413"),
+        (POST + CHUNKED + b"\r\nfffffff\r\n", b"413"),
         (GET + b"Connection: upgrade\r\nUpgrade: h2c\r\n\r\n", b"413"),
     ],
 )
@@ -275,6 +279,32 @@ async def test_a_body_comes_in_parts_and_waits_for_who_reads():
         _, body = await answer(reader)
     assert len(body) == 32 * 32_768 + 2
     assert (b"x", b"trailer") not in app.scopes[0]["headers"]
+
+
+async def test_a_client_of_http_1_0_is_not_told_to_go_on():
+    """It knows no answer before the answer (RFC 9110, section 10.1.1)."""
+    waiting = b"Content-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    app = App()
+    async with serving(app) as (_, port), client(port) as (reader, writer):
+        writer.write(POST.replace(b"1.1", b"1.0") + waiting)
+        while not app.scopes:  # noqa: ASYNC110 - the application's own time
+            await asyncio.sleep(0.01)
+        writer.write(b"hi")
+        got = await reader.read()
+    assert got.startswith(b"HTTP/1.1 200")
+    assert got.endswith(b"<hi>")
+
+
+async def test_a_head_that_comes_byte_by_byte_is_one():
+    """And the next one of its connection, behind a line that is empty."""
+    app = App()
+    async with serving(app) as (_, port), client(port) as (reader, writer):
+        for head in (GET, b"\r\nGET  /c  HTTP/1.1\r\n" + HOST):
+            for byte in head + b"\r\n":
+                writer.write(bytes([byte]))
+                await asyncio.sleep(0)
+            await answer(reader)
+    assert [scope["path"] for scope in app.scopes] == ["/a", "/c"]
 
 
 async def test_a_body_that_nobody_reads_does_not_fill_the_memory():

@@ -13,22 +13,14 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
 from libs.chassis.asgi import Scope
 from services.gateway.proxy.front.call import Call
-from services.gateway.proxy.front.head import Head
-from services.gateway.proxy.front.refusal import refusal
+from services.gateway.proxy.front.head import BadHeadError, Head, HeadTooLargeError
+from services.gateway.proxy.front.refusal import TooEarlyError, refusal
 
 _HEAD_MAX_BYTES = 262_144  # the edge lets far less through (HT-1); this bounds memory
 _HEAD_SECONDS = 10.0
 _IDLE_SECONDS = 75.0  # longer than the edge keeps its own: the edge closes first
 _STALLED_SECONDS = 60.0
 _LINGER_SECONDS = 5.0
-
-
-class HeadTooLargeError(Exception):
-    """A request's line and headers are longer than anybody's."""
-
-
-class TooEarlyError(Exception):
-    """A request came before the answer to the one ahead of it was taken."""
 
 
 class ClientConnection(asyncio.Protocol):
@@ -56,7 +48,7 @@ class ClientConnection(asyncio.Protocol):
         self._begin, self._opened, self._closed = begin, opened, closed
         self._parser = HttpRequestParser(self)
         self._call: Call | None = None
-        self._head_bytes = 0
+        self._head_bytes, self._came = 0, bytearray()
         self._is_paused = self._is_deaf = self._is_hanging_up = False
         self._ends: Mapping[str, Any] = {}
         self.date = date
@@ -135,9 +127,8 @@ class ClientConnection(asyncio.Protocol):
         }
         self._opened(self)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """End what is under way."""
-        del exc
         if self._call is not None:
             self._call.leave()
         self.resume_writing()
@@ -149,6 +140,8 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._call is None and self.drained is None and not self._head_bytes:
             self.waits_since = self._loop.time()
+        if self._call is None or self._call.is_answered:
+            self._keep(data)
         self._head_bytes += len(data)
         try:
             self._parser.feed_data(data)
@@ -195,14 +188,16 @@ class ClientConnection(asyncio.Protocol):
         head, parser = self._head, self._parser
         if self._head_bytes > _HEAD_MAX_BYTES and head.size() > _HEAD_MAX_BYTES:
             raise HeadTooLargeError
+        if not head.names_http(self._came):
+            raise BadHeadError
+        self._came.clear()
         self._head_bytes = 0
         version, method = parser.get_http_version(), parser.get_method().decode("ascii")
         scope = head.scope(version, method, self._ends)
         is_old = version == "1.0"
         self.is_last |= is_old or not parser.should_keep_alive()
-        self._call = Call(
-            self, method, is_old=is_old, expects_continue=head.expects_continue
-        )
+        waits = head.expects_continue and not is_old  # RFC 9110, section 10.1.1
+        self._call = Call(self, method, is_old=is_old, expects_continue=waits)
         self._begin(self, self._call, scope)
 
     def on_body(self, part: bytes) -> None:
@@ -219,6 +214,12 @@ class ClientConnection(asyncio.Protocol):
             self._call.complete()
             if self._call.is_answered:
                 self.answered()
+
+    def _keep(self, data: bytes) -> None:
+        """Keep what a head comes in until it is whole."""
+        if self._call is not None:
+            self._came.clear()
+        self._came += data
 
     def _refuse(self, reason: BaseException | None) -> None:
         """Read no more; who is not being answered is told why."""

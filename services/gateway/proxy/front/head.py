@@ -16,6 +16,10 @@ class BadHeadError(Exception):
     """A request's head can be read in two ways, or is of no HTTP that is known."""
 
 
+class HeadTooLargeError(Exception):
+    """A request's line and headers are longer than anybody's."""
+
+
 class Head:
     """What is there of a head; what llhttp lets pass and a proxy must not is refused.
 
@@ -55,6 +59,15 @@ class Head:
     def size(self) -> int:
         """Return about how many bytes it has on the wire."""
         return len(self._target) + sum(len(n) + len(v) + 4 for n, v in self._headers)
+
+    def names_http(self, came: bytes | bytearray) -> bool:
+        """Tell whether it is of HTTP: llhttp takes RTSP and ICE of the same version.
+
+        Args:
+            came: What it came in, from its first byte.
+        """
+        behind = came.partition(b" %b " % self._target)[2]
+        return behind.lstrip(b" ").startswith(b"HTTP/")
 
     def scope(self, version: str, method: str, ends: Mapping[str, Any]) -> Scope:
         """Return the request's ASGI scope.

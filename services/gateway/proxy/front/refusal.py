@@ -7,6 +7,10 @@ _REFUSALS = {
 }
 
 
+class TooEarlyError(Exception):
+    """A request came before the answer to the one ahead of it was taken."""
+
+
 def refusal(status: int) -> bytes:
     """Return an answer whole; no other follows on its connection."""
     title, code = _REFUSALS[status]
