@@ -146,7 +146,7 @@ class GatewayRig:
 
     def log(self) -> str:
         """Return what the gateway has logged."""
-        return Path(psutil.Process(self.pid).environ()["GATEWAY_LOG_FILE"]).read_text()
+        return _lines_of(Path(psutil.Process(self.pid).environ()["GATEWAY_LOG_FILE"]))
 
     def rss(self) -> int:
         """Return the gateway's resident memory, bytes."""
@@ -269,13 +269,19 @@ class DemoInstance:
 
     def handled(self, method: str) -> list[str]:
         """Return the ids of the requests that it has handled."""
-        lines = (self.folder / "demo.jsonl").read_text().splitlines()
+        lines = _lines_of(self.folder / "demo.jsonl").splitlines()
         events = [json.loads(line) for line in lines]
         return [
             event["correlation_id"]
             for event in events
             if event["event"] == "request_handled" and event["method"] == method
         ]
+
+
+def _lines_of(log: Path) -> str:
+    """Return the lines of a log that are whole; the last may be being written."""
+    text = log.read_text()
+    return text[: text.rfind("\n") + 1]
 
 
 @pytest.fixture

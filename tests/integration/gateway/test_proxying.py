@@ -201,14 +201,24 @@ async def test_the_log_has_one_line_a_request_and_nothing_private(gateway) -> No
             "X-Request-Id": "00000000-0000-7000-8000-00000000cafe",
         },
     )
-    await asyncio.sleep(0.5)  # the line is written after the answer has left
-    text = gateway.log()
-    lines = [json.loads(line) for line in text.splitlines() if "00000000cafe" in line]
-    [line] = [line for line in lines if line["event"] == "request_proxied"]
+    line, text = None, ""
+    async with asyncio.timeout(10):  # it is written after the answer has left
+        while line is None:
+            text = gateway.log()
+            line = _proxied(text, "00000000cafe")
+            await asyncio.sleep(0.02)
     assert (line["route"], line["upstream"]) == ("/api/v1/conversations", "chat")
     assert (line["status"], line["user_id"]) == (200, "user-3")
     for private in (marker, token, token.split(".")[2], "198.51.100.77"):
         assert private not in text
+
+
+def _proxied(log: str, request: str) -> dict | None:
+    """Return the line of a request whose id ends so, None while there is none."""
+    found = [json.loads(line) for line in log.splitlines() if request in line]
+    lines = [line for line in found if line["event"] == "request_proxied"]
+    assert len(lines) <= 1
+    return next(iter(lines), None)
 
 
 async def test_100_megabytes_stream_up_in_constant_memory(gateway) -> None:
