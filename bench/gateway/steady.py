@@ -1,7 +1,8 @@
 """Load at a steady rate, by a client that costs too little to be what is measured.
 
-No event loop: uvloop's and asyncio's timers count whole milliseconds, so that what
-should come one by one would come in bunches. `select` waits for microseconds.
+No event loop: uvloop rounds timers to milliseconds, and half of one to none, so that
+between two requests it would take a processor to itself, which the servers need.
+`select` waits for microseconds.
 """
 
 import select
