@@ -7,6 +7,16 @@ from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 
 from bench.capacity.disk import Disk, grown
+from bench.chat.closed_loop import (
+    CONVERSATIONS,
+    MEMBERS,
+    Audience,
+    Load,
+    Sample,
+    gather_audience,
+    rates_of,
+    settle,
+)
 from bench.chat.many import FROM_ONE_ADDRESS, allow_sockets
 from bench.chat.people import Registry
 from bench.chat.processes import (
@@ -17,16 +27,6 @@ from bench.chat.processes import (
     server_pids,
 )
 from bench.chat_memory import close_all, measure_memory
-from bench.chat_send import (
-    CONVERSATIONS,
-    MEMBERS,
-    Audience,
-    Load,
-    Sample,
-    gather_audience,
-    rates_of,
-    settle,
-)
 from bench.events.servers import Place
 from deploy.embedded.layout import Stack
 from deploy.embedded.servers.valkey import redis_url
@@ -65,13 +65,13 @@ async def send(
 ) -> tuple[Figures, int]:
     """Send until so many are acknowledged; return CPU a message, and how many were."""
     load, servers = Load(audience), server_pids(stack)
-    before = await Sample.take(load, [process], servers)
+    before = await Sample.first(load, [process], servers)
     load.begin(IN_FLIGHT)
     while load.acked < count:
         assert not process_is_gone(process), "chat has ended; its log says why"
         await asyncio.sleep(0.05)
     await settle(load)
-    after = await Sample.take(load, [process], servers)
+    after = await Sample.last(load, [process], servers)
     rates = rates_of(before, after)
     found = {f"{name}_cpu_us": rates[f"{name}_cpu_us"] for name in CPU}
     return found | {"acked_per_s": rates["acked_per_s"]}, load.acked
