@@ -126,28 +126,52 @@ async def settle(load: Load) -> None:
 
 @dataclass
 class Sample:
-    """What was done and spent until a moment."""
+    """What was done and spent until a moment.
+
+    Reading the metrics costs a process milliseconds: the first sample reads them before
+    its counters and the last one behind them, so that no message is charged with it.
+    """
 
     acked: int
     delivered: int
     cpu: dict[str, float]
     busy: float
-    metrics: list[Mapping[str, float]]
     at: float
+    metrics: list[Mapping[str, float]] = field(default_factory=list)
 
     @classmethod
-    async def take(
+    async def first(
         cls, load: Load, processes: Sequence[ChatProcess], servers: dict[str, int]
     ) -> "Sample":
-        """Read every counter; the metrics first, since they take a while."""
-        metrics = [await asyncio.to_thread(process.metrics) for process in processes]
+        """Begin to measure: forget what was waited for until now."""
+        metrics = await _metrics_of(processes)
         load.waits_ms.clear()
+        sample = cls._counted(load, processes, servers)
+        sample.metrics = metrics
+        return sample
+
+    @classmethod
+    async def last(
+        cls, load: Load, processes: Sequence[ChatProcess], servers: dict[str, int]
+    ) -> "Sample":
+        """End what `first` began."""
+        sample = cls._counted(load, processes, servers)
+        sample.metrics = await _metrics_of(processes)
+        return sample
+
+    @classmethod
+    def _counted(
+        cls, load: Load, processes: Sequence[ChatProcess], servers: dict[str, int]
+    ) -> "Sample":
         cpu = {name: cpu_of(pid) for name, pid in servers.items()}
         cpu["chat"] = sum(process.cpu_seconds for process in processes)
         cpu["load"] = cpu_of(os.getpid())
         delivered = load.audience.delivered
-        now = time.perf_counter()
-        return cls(load.acked, delivered, cpu, busy_seconds(), metrics, now)
+        return cls(load.acked, delivered, cpu, busy_seconds(), time.perf_counter())
+
+
+async def _metrics_of(processes: Sequence[ChatProcess]) -> list[Mapping[str, float]]:
+    return [await asyncio.to_thread(process.metrics) for process in processes]
 
 
 async def measure_level(
@@ -163,10 +187,10 @@ async def measure_level(
     load = Load(audience)
     load.begin(in_flight)
     await asyncio.sleep(WARM_SECONDS)
-    before = await Sample.take(load, processes, servers)
+    before = await Sample.first(load, processes, servers)
     await asyncio.sleep(seconds)
     waits_ms = list(load.waits_ms)
-    after = await Sample.take(load, processes, servers)
+    after = await Sample.last(load, processes, servers)
     await settle(load)
     due = (load.acked - audience.refused) * MEMBERS
     return rates_of(before, after) | {
