@@ -234,10 +234,12 @@ class _LogFile(logging.handlers.RotatingFileHandler):
         super().flush()
 
     def _write_waiting(self) -> None:
-        if self._waiting:
-            lines = self._waiting.removesuffix("\n")
-            self._waiting = ""
-            self.write_line(lines)
+        # Taken with the lock held: another thread's line takes what waits too.
+        with self.lock or nullcontext():
+            if self._waiting:
+                lines = self._waiting.removesuffix("\n")
+                self._waiting = ""
+                self.write_line(lines)
 
     def _write(self, lines: str) -> None:
         encoded = lines.encode(errors="replace")
