@@ -133,9 +133,7 @@ async def test_rt_1_replay_ends_the_family_within_a_second(client, mailbox, ann)
             "refresh", {"refresh_token": token["refresh_token"]}
         )
         assert (status, answer["code"]) == (401, "refresh_token_invalid")
-    await mailbox.seen(
-        "session.reused", "session.revoked", session_id=who.session_id, seconds=5
-    )
+    await mailbox.seen("session.reused", "session.revoked", session_id=who.session_id)
 
 
 async def test_sr_1_revocation_is_told_on_the_channel_and_listed(client, stack, ann):

@@ -1,9 +1,12 @@
 """What a stranger learns about who has an account: nothing (EN-1, EN-2, LT-4)."""
 
 import asyncio
+import itertools
+import math
 import random
 import statistics
 import time
+from contextlib import ExitStack
 
 import aiohttp
 import pytest
@@ -21,6 +24,7 @@ WRONG = "wrong password here"
 SAMPLES = 150
 LEAST_DIFFERENCE_SECONDS = 0.005
 HELD_SECONDS = "0.06"
+NOISY_MAX = 2
 
 
 async def _users(stack):
@@ -155,57 +159,95 @@ async def test_lt_4_spraying_from_one_address_is_bounded(stack, tmp_path):
 
 
 async def _timed(client, route, bodies):
-    """Return seconds by kind, asked in random order from ever new addresses."""
-    order = [
-        (kind, body)
-        for kind, both in bodies.items()
-        for body in both
-        for _ in range(SAMPLES // len(both))
-    ]
-    random.shuffle(order)
+    """Return seconds by kind, asked in pairs of both kinds, from ever new addresses.
+
+    In a pair chance says which comes first: what else runs on the machine meets both.
+    """
     seconds = {kind: [] for kind in bodies}
-    for number, (kind, body) in enumerate(order):
-        address = f"10.64.{number // 200}.{number % 200}"
-        begun = time.perf_counter()
-        status, _, _ = await client.post(route, body, address=address)
-        seconds[kind].append(time.perf_counter() - begun)
-        assert status in (202, 401)
+    numbers = itertools.count()
+    for sample in range(SAMPLES):
+        for kind in random.sample(list(bodies), len(bodies)):
+            number, body = next(numbers), bodies[kind][sample % len(bodies[kind])]
+            address = f"10.64.{number // 200}.{number % 200}"
+            begun = time.perf_counter()
+            status, _, _ = await client.post(route, body, address=address)
+            seconds[kind].append(time.perf_counter() - begun)
+            assert status in (202, 401)
     return seconds.values()
+
+
+def _allowed(one, other):
+    """Return by how much two medians may differ (EN-2)."""
+    longer = max(statistics.median(one), statistics.median(other))
+    return max(0.05 * longer, LEAST_DIFFERENCE_SECONDS)
 
 
 def _differ(one, other):
     """Tell whether medians or ranks tell two samples apart (EN-2)."""
-    first, second = statistics.median(one), statistics.median(other)
-    allowed = max(0.05 * max(first, second), LEAST_DIFFERENCE_SECONDS)
+    apart = abs(statistics.median(one) - statistics.median(other))
     larger = sum((a > b) + (a == b) / 2 for a in one for b in other)
     auc = larger / (len(one) * len(other))
-    return abs(first - second) > allowed or not 0.40 <= auc <= 0.60
+    return apart > _allowed(one, other) or not 0.40 <= auc <= 0.60
 
 
-@pytest.mark.parametrize("route", ["login", "forgot"])
+def _are_noise(one, other):
+    """Tell whether the machine was too busy to judge: medians of one kind differ so."""
+    low, _, high = statistics.quantiles([*one, *other])
+    error_of_a_median = 1.25 * (high - low) / 1.35 / math.sqrt(len(one))
+    return 3 * math.sqrt(2) * error_of_a_median > _allowed(one, other)
+
+
+async def _tells(client, mailbox, route, email):
+    """Return whether a route's time tells twice who has an account."""
+    # Eight of each: no account meets its own limit of failures or of mails, nor does it
+    # in the last repeat.
+    emails = {"known": [f"{name}-{route}-{email}" for name in "abcdefgh"]}
+    for address in emails["known"]:
+        await join(client, mailbox, address)
+    emails["unknown"] = [f"{name}-{route}-{email}" for name in "ijklmnop"]
+    extra = {"password": WRONG} if route == "login" else {}
+    bodies = {
+        kind: [{"email": address} | extra for address in addresses]
+        for kind, addresses in emails.items()
+    }
+    judged = 0
+    for measured in range(1, 5):
+        samples = await _timed(client, route, bodies)
+        if not _differ(*samples):
+            return False
+        judged += measured > NOISY_MAX or not _are_noise(*samples)
+        if judged == 2:
+            break
+    return True
+
+
+@pytest.mark.timeout(400)
 async def test_en_2_time_does_not_tell_who_has_an_account(
-    stack, tmp_path, mailbox, email, route
+    stack, tmp_path, mailbox, email
 ):
-    """EN-2: 300 interleaved samples in one process; one repeat is allowed."""
+    """EN-2: 300 interleaved samples a route in one process; one repeat is allowed.
+
+    Each route has its own process, and they are measured beside each other: what one
+    costs the other falls on both kinds of its samples alike. Twice at most a difference
+    is not counted that the machine's own noise explains.
+    """
     limits = {
         "AUTH_EVEN_ANSWER_SECONDS": HELD_SECONDS,
         "AUTH_ACCOUNT_MAILS_PER_HOUR": "100",
         "AUTH_LOGIN_ACCOUNT_FAILURES_FREE": "100",
         "AUTH_HASHING_THREADS": "1",
     }
-    with running_auth(stack, tmp_path, **limits) as process:
+    routes = ("login", "forgot")
+    with ExitStack() as running:
+        processes = [
+            running.enter_context(running_auth(stack, tmp_path, **limits))
+            for _ in routes
+        ]
         async with aiohttp.ClientSession() as http:
-            client = Client(process, http)
-            # Four of each: no account meets its own limit of failures or of mails, nor
-            # does it in the repeat.
-            emails = {"known": [f"{name}-{email}" for name in "abcd"]}
-            for address in emails["known"]:
-                await join(client, mailbox, address)
-            emails["unknown"] = [f"{name}-{email}" for name in "efgh"]
-            extra = {"password": WRONG} if route == "login" else {}
-            bodies = {
-                kind: [{"email": address} | extra for address in addresses]
-                for kind, addresses in emails.items()
-            }
-            if _differ(*await _timed(client, route, bodies)):
-                assert not _differ(*await _timed(client, route, bodies))
+            told = await asyncio.gather(
+                *(
+                    _tells(Client(process, http), mailbox, route, email)
+                    for process, route in zip(processes, routes, strict=True)
+                )
+            )
+    assert dict(zip(routes, told, strict=True)) == dict.fromkeys(routes, False)

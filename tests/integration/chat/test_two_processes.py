@@ -198,7 +198,7 @@ async def test_sr_3_a_removed_member_gets_nothing_newer(
     posted = await posting
     (removal,) = await grace.until("conversation.member_removed")
     await heidi.until("conversation.member_removed")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while (  # noqa: ASYNC110 - the last of an unknown number
             heidi.live["message.sent"][-1]["revision"] < after["revision"]
         ):

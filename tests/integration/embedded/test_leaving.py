@@ -16,14 +16,29 @@ from deploy.embedded.supervisor import Supervisor
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
-SLOW = 'trap "sleep 0.6; echo stopped >> {}; exit 0" TERM; while :; do sleep 0.05; done'
+SLOW = """
+trap "sleep 0.6; echo stopped >> {0}; exit 0" TERM
+touch {0}.hears
+while :; do sleep 0.05; done
+"""
 
 
 def slow_program(stack: Stack, name: str, *after: str) -> Program:
     """Return a program that takes 0.6 s to stop, and then writes that it did."""
-    script = SLOW.format(stack.root / name)
-    command = ("/bin/sh", "-c", script)
-    return Program(name=name, group=Group.SERVER, command=command, after=after)
+    command = ("/bin/sh", "-c", SLOW.format(stack.root / name))
+
+    async def hears() -> None:
+        if not (stack.root / f"{name}.hears").exists():
+            raise NotReadyError("a signal now would end it without a word")
+
+    return Program(
+        name=name,
+        group=Group.SERVER,
+        command=command,
+        after=after,
+        prepare=lambda: (stack.root / f"{name}.hears").unlink(missing_ok=True),
+        settle=hears,
+    )
 
 
 @pytest.fixture
@@ -77,7 +92,7 @@ async def test_down_ends_by_itself_when_its_asker_goes_away(supervisor, stack):
     """Everything is stopped in good order and the supervisor may exit."""
     await last(supervisor.up([]))
     await abandon(supervisor.down())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         await supervisor.stopped.wait()
     assert (stack.root / "base").read_text() == "stopped\n"
     assert (stack.root / "top").read_text() == "stopped\n"
@@ -86,11 +101,14 @@ async def test_down_ends_by_itself_when_its_asker_goes_away(supervisor, stack):
 async def test_second_down_waits_for_the_first(supervisor, stack):
     """Nobody is told that all is stopped while a program is still stopping."""
     await last(supervisor.up([]))
-    await abandon(supervisor.down(), 0.9)  # the first program has begun to stop
+    await abandon(supervisor.down())
+    async with asyncio.timeout(10):
+        while not (stack.root / "top").exists():  # noqa: ASYNC110 - a program writes it
+            await asyncio.sleep(0.01)
     assert not supervisor.stopped.is_set()
     await last(supervisor.down())
     assert (stack.root / "base").read_text() == "stopped\n"
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await supervisor.stopped.wait()
 
 

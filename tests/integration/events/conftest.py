@@ -201,7 +201,7 @@ class RabbitRig(Rig):
 
     async def take_some(self, queue):
         """Take what is on a queue as soon as there is anything."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while not (found := await self.take(queue)):  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.05)
         return found

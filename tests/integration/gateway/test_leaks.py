@@ -47,7 +47,7 @@ class Leftovers:
 
     async def settle(self, tasks: int) -> None:
         """Return when no more is left than that."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             while (  # noqa: ASYNC110
                 await self.under_way() or await self.tasks() > tasks
             ):

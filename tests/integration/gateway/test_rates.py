@@ -52,15 +52,18 @@ async def test_several_gateways_share_one_limit(redis) -> None:
 
 async def test_waiting_as_told_succeeds_and_keys_vanish(redis) -> None:
     """RL-3; a key lives no longer than it matters."""
-    limit, subject = Limit(rate_per_second=10, burst=1), f"test:user:{new_id()}"
+    limit, subject = Limit(rate_per_second=1, burst=1), f"test:user:{new_id()}"
     charges = [Charge(subject, limit)]
     assert (await open_buckets(redis).charge(charges)).is_allowed
     refused = await open_buckets(redis).charge(charges)
-    assert 0 < refused.retry_after_seconds <= 0.1
+    assert 0 < refused.retry_after_seconds <= 1
     await asyncio.sleep(refused.retry_after_seconds)
     assert (await open_buckets(redis).charge(charges)).is_allowed
-    await asyncio.sleep(0.15)
-    assert await redis.exists(f"gateway:limit:{subject}") == 0
+    key = f"gateway:limit:{subject}"
+    assert await redis.pttl(key) <= 1_100
+    async with asyncio.timeout(10):
+        while await redis.exists(key):  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_a_refusal_charges_no_limit(redis) -> None:
@@ -228,7 +231,7 @@ async def test_rl_4_without_redis_gateways_share_a_limit(stack, strict_urls) -> 
                 assert {await ask(url, login, "POST") for url in strict_urls} == {503}
         finally:
             os.kill(pid, signal.SIGCONT)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             for url in strict_urls:
                 while await ask(url, "/api/v1/auth/login", "POST") == 503:  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
@@ -259,7 +262,7 @@ async def test_without_redis_reads_go_on_and_sign_in_waits(stack, gateway) -> No
     finally:
         os.kill(pid, signal.SIGCONT)
     assert_fires("LimitsUnknown", watched)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         status = 503
         while status == 503:
             status, _, _ = await gateway.ask("POST", "/api/v1/auth/login", json={})

@@ -20,7 +20,7 @@ NOW = whole_milliseconds(SystemClock().now())
 
 
 async def _until_sealed(audited, seq):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while (head := await audited.store.head()) is None or head.seq < seq:  # noqa: ASYNC110 - it is on the server
             await asyncio.sleep(0.02)
 
@@ -163,7 +163,7 @@ async def test_lease_gives_each_new_holder_a_new_epoch(audited):
     assert first.is_held
     assert not await second.acquire()
     assert (first.epoch, second.epoch, second.is_held) == (1, 0, False)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(15):
         while not await second.acquire():  # noqa: ASYNC110 - it is on the server
             await asyncio.sleep(0.02)
     assert second.epoch == 2

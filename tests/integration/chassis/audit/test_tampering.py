@@ -22,6 +22,7 @@ class Tampered:
         self.audited = audited
         self.records = audited.audit["records"]
         self.chain = audited.audit["chain"]
+        self.kept = audited.client[f"{audited.audit.name}_kept"]
 
     async def fill(self):
         """Write ten thousand records and seal them, with checkpoints on the way."""
@@ -119,7 +120,7 @@ async def _copy(source, target):
 
 @pytest.fixture(scope="module")
 def whole(stack, tmp_path_factory):
-    """A sealed chain that every test copies."""
+    """A sealed chain; every test leaves it as it was, by a copy."""
     folder = tmp_path_factory.mktemp("audit")
     entered = opened_audit(stack, folder)
     with asyncio.Runner() as runner:
@@ -127,9 +128,12 @@ def whole(stack, tmp_path_factory):
         async def fill():
             tampered = Tampered(await entered.__aenter__())
             await tampered.fill()
+            await _copy(tampered.audited.audit, tampered.kept)
             return tampered
 
-        yield runner, runner.run(fill())
+        tampered = runner.run(fill())
+        yield runner, tampered
+        runner.run(tampered.audited.client.drop_database(tampered.kept.name))
         runner.run(entered.__aexit__(None, None, None))
 
 
@@ -161,16 +165,13 @@ def test_au_1_first_bad_seq_is_named(whole, trick, seq, kind):
 
     async def run():
         audited = tampered.audited
-        source, target = audited.audit, audited.client[f"{audited.audit.name}_kept"]
-        await _copy(source, target)
         checkpoints = audited.file.read_text()
         try:
             await getattr(tampered, trick)()
             return await audited.verify()
         finally:
             audited.file.write_text(checkpoints)
-            await _copy(target, source)
-            await audited.client.drop_database(target.name)
+            await _copy(tampered.kept, audited.audit)
 
     verdict = runner.run(run())
     assert not verdict.is_whole
