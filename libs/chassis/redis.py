@@ -11,9 +11,9 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.credentials import CredentialProvider
 from redis.exceptions import (
-    AuthenticationError,
     BusyLoadingError,
     ConnectionError,  # noqa: A004 - redis' own
+    InvalidResponse,
     NoScriptError,
     ReadOnlyError,
     RedisError,
@@ -26,8 +26,11 @@ from libs.chassis.live_secrets import live_secret
 from libs.chassis.settings import RedisSettings
 from libs.kernel import UnavailableError
 
-_TRANSIENT = (
-    BusyLoadingError, ConnectionError, ReadOnlyError, TimeoutError, TryAgainError,
+# An account that is refused, or a server that is none of Redis, is for an operator to
+# see to; to who calls the service it is away. A new account is tried within a second.
+_AWAY = (
+    BusyLoadingError, ConnectionError, InvalidResponse, ReadOnlyError, TimeoutError,
+    TryAgainError,
 )  # fmt: skip
 
 
@@ -56,7 +59,7 @@ async def ping(client: Redis) -> None:
 
 def as_unavailable(error: RedisError) -> UnavailableError | None:
     """Return what a client's failure means, None if it is a bug or a refusal."""
-    if isinstance(error, AuthenticationError) or not isinstance(error, _TRANSIENT):
+    if not isinstance(error, _AWAY):
         return None
     return UnavailableError("cache_unavailable", "The cache does not answer.")
 
@@ -109,7 +112,7 @@ class SteadyScript:
 
 @contextmanager
 def map_redis_errors() -> Iterator[None]:
-    """Turn the client's transient failures into `UnavailableError`."""
+    """Turn the failures of a server that is away into `UnavailableError`."""
     try:
         yield
     except RedisError as error:
@@ -137,7 +140,7 @@ def _client(settings: RedisSettings) -> Redis:
         server = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
         has_account = bool(parts.password)
         account = _Account(live_secret(settings, "redis_url"))
-        return Redis.from_url(
+        client = Redis.from_url(
             server,
             credential_provider=account if has_account else None,
             socket_timeout=2,
@@ -147,6 +150,9 @@ def _client(settings: RedisSettings) -> Redis:
             max_connections=100,
             retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.2), 1),
         )
-    except ValueError:
+        pool = client.connection_pool  # an option that is none would be told at use
+        pool.connection_class(**pool.connection_kwargs)
+    except (TypeError, ValueError):
         # Not chained: the client's message may quote the account.
         raise StartError("redis_url is not a Redis connection string") from None
+    return client

@@ -18,6 +18,7 @@ from pymongo.errors import (
 from redis.exceptions import (
     AuthenticationError,
     BusyLoadingError,
+    InvalidResponse,
     ReadOnlyError,
     ResponseError,
 )
@@ -123,20 +124,35 @@ def test_other_failures_of_the_database_pass(error):
 
 
 @pytest.mark.parametrize(
-    "error", [RedisTimeoutError("private"), BusyLoadingError("x"), ReadOnlyError("x")]
+    "error",
+    [
+        RedisTimeoutError("private"),
+        BusyLoadingError("x"),
+        ReadOnlyError("x"),
+        AuthenticationError("private"),
+        InvalidResponse("private"),
+    ],
 )
 def test_a_cache_that_does_not_answer_is_unavailable(error):
-    """As for the database."""
+    """As for the database; so is one that takes no account, or is no Redis."""
     with pytest.raises(UnavailableError) as caught, redis.map_redis_errors():
         raise error
     assert caught.value.code == "cache_unavailable"
 
 
-@pytest.mark.parametrize("error", [ResponseError("WRONGTYPE"), AuthenticationError()])
-def test_other_failures_of_the_cache_pass(error):
-    """A wrong password does not heal by waiting."""
-    with pytest.raises(type(error)), redis.map_redis_errors():
-        raise error
+def test_other_failures_of_the_cache_pass():
+    """They are bugs of who asks."""
+    with pytest.raises(ResponseError), redis.map_redis_errors():
+        raise ResponseError("WRONGTYPE")
+
+
+@pytest.mark.parametrize("url", ["redis://u:hunter2@h/?nonsense=1", "unix:///hunter2"])
+async def test_an_option_that_redis_has_not_is_told_at_the_start(url):
+    """Every use would fail by it."""
+    with pytest.raises(StartError, match="redis_url") as caught:
+        async with redis.open_redis(RedisSettings(redis_url=url)):
+            pass
+    assert "hunter2" not in str(caught.value)
 
 
 async def test_nonsense_connection_strings_are_named_without_being_shown():
