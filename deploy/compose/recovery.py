@@ -73,6 +73,8 @@ def restore(installation: Installation, words: Sequence[str]) -> None:
     installation.record()
     build_images(installation)
     call_compose(installation, "rm", "--stop", "--force", *_STOPPED)
+    nodes = [member.partition(":")[0] for member in installation.members]
+    call_compose(installation, "up", "--detach", "--wait", *nodes, "s3")
     moment = ("--at", options.at) if options.at else ()
     replacing = ("--replace",) if options.replace else ()
     arguments = ("restore", *moment, *replacing)
